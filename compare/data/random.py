@@ -1,0 +1,16 @@
+"""Seeded NumPy streams, one for each thing that is drawn, so that no draw shifts another."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+Stream = Literal["weights", "order", "dropout"]
+STREAMS: dict[Stream, int] = {"weights": 0, "order": 1, "dropout": 2}
+
+
+def generator(seed: int, stream: Stream) -> np.random.Generator:
+    """An independent PCG64 generator for one seed and one purpose."""
+    sequence = np.random.SeedSequence(entropy=seed, spawn_key=(STREAMS[stream],))
+    return np.random.Generator(np.random.PCG64(sequence))

@@ -1,0 +1,95 @@
+"""Length-prefixed msgpack frames over a pair of pipes, with deadlines."""
+
+from __future__ import annotations
+
+import os
+import select
+import struct
+import time
+from typing import Any
+
+import msgspec
+
+HEADER = struct.Struct("!Q")
+LARGEST_FRAME_BYTES = 1 << 30  # anything larger is not a message of ours
+READ_BYTES = 1 << 20
+
+
+class ChannelClosed(Exception):
+    """The other end is gone, perhaps in the middle of a message."""
+
+
+class ChannelTimeout(Exception):
+    """The other end said nothing, or not all of it, in time."""
+
+
+class MalformedMessage(Exception):
+    """What came is not a message of this protocol."""
+
+
+class Channel:
+    """Messages of one union type in, any Struct out. Owns both file descriptors."""
+
+    def __init__(self, read_fd: int, write_fd: int, incoming: Any) -> None:
+        self.read_fd, self.write_fd = read_fd, write_fd
+        self.decoder = msgspec.msgpack.Decoder(incoming)
+        self.encoder = msgspec.msgpack.Encoder()
+
+    def send(self, message: msgspec.Struct, timeout_seconds: float | None = None) -> None:
+        """Raises ChannelClosed when nobody reads any more, ChannelTimeout when nobody reads in time."""
+        body = self.encoder.encode(message)
+        pending = memoryview(HEADER.pack(len(body)) + body)
+        deadline = deadline_after(timeout_seconds)
+        os.set_blocking(self.write_fd, False)
+        while pending:
+            wait(deadline, write_fd=self.write_fd)
+            try:
+                pending = pending[os.write(self.write_fd, pending) :]
+            except BlockingIOError:
+                continue
+            except (BrokenPipeError, OSError) as error:
+                raise ChannelClosed(str(error)) from error
+
+    def receive(self, timeout_seconds: float | None = None) -> Any:
+        """The next message. Raises ChannelClosed, ChannelTimeout or MalformedMessage."""
+        deadline = deadline_after(timeout_seconds)
+        (size,) = HEADER.unpack(self._read(HEADER.size, deadline))
+        if size > LARGEST_FRAME_BYTES:
+            raise MalformedMessage(f"a frame of {size} bytes was announced; {LARGEST_FRAME_BYTES} is the most")
+        try:
+            return self.decoder.decode(self._read(size, deadline))
+        except msgspec.DecodeError as error:
+            raise MalformedMessage(str(error)) from error
+
+    def _read(self, size: int, deadline: float | None) -> bytes:
+        parts = bytearray()
+        while len(parts) < size:
+            wait(deadline, read_fd=self.read_fd)
+            part = os.read(self.read_fd, min(size - len(parts), READ_BYTES))
+            if not part:
+                raise ChannelClosed(f"closed after {len(parts)} of {size} bytes")
+            parts += part
+        return bytes(parts)
+
+    def close(self) -> None:
+        for name in ("read_fd", "write_fd"):
+            fd = getattr(self, name)
+            if fd >= 0:
+                os.close(fd)
+                setattr(self, name, -1)
+
+
+def deadline_after(timeout_seconds: float | None) -> float | None:
+    return None if timeout_seconds is None else time.monotonic() + timeout_seconds
+
+
+def wait(deadline: float | None, *, read_fd: int | None = None, write_fd: int | None = None) -> None:
+    """Blocks until the descriptor is ready; raises ChannelTimeout at the deadline."""
+    poll = select.poll()  # select() fails on descriptors above 1023
+    if read_fd is not None:
+        poll.register(read_fd, select.POLLIN | select.POLLHUP)
+    if write_fd is not None:
+        poll.register(write_fd, select.POLLOUT | select.POLLERR)
+    remaining_ms = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+    if not poll.poll(remaining_ms):
+        raise ChannelTimeout

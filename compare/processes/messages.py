@@ -1,0 +1,113 @@
+"""What the parent and a worker say to each other: typed, validated, never unpickled.
+
+Parent to worker: `SetUp` first, then any of the others; one reply for each, in order. A `Refused` reply
+means that the worker lives and says no. Arrays travel as safetensors bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class SetUp(msgspec.Struct, tag=True, frozen=True):
+    """Import the framework, build the model, load weights and data."""
+
+    framework: str  # "tf" or "torch"
+    module: str  # a module name, or the path of a Python file, that offers `trainer`
+    trainer: str  # the class in it
+    spec: dict[str, Any]  # LeNetSpec, as `dataclasses.asdict` gives it
+    device: str
+    dtype: str
+    seed: int
+    weights_path: str  # safetensors, canonical
+    data_dir: str | None  # None: the embedded data set
+    threads: int
+    tf32: bool = False
+    deterministic: bool = False
+
+
+class Probe(msgspec.Struct, tag=True, frozen=True):
+    """Import the framework and say whether it can use the device."""
+
+    framework: str
+    device: str
+
+
+class Train(msgspec.Struct, tag=True, frozen=True):
+    """Train on the next `steps` batches."""
+
+    steps: int
+
+
+class Evaluate(msgspec.Struct, tag=True, frozen=True):
+    """Logits of all test images."""
+
+    batch_size: int
+
+
+class Parameters(msgspec.Struct, tag=True, frozen=True):
+    """The parameters as they are."""
+
+
+class Activations(msgspec.Struct, tag=True, frozen=True):
+    """Every layer's output for the first training batch."""
+
+
+class Gradients(msgspec.Struct, tag=True, frozen=True):
+    """Loss and gradients at the present parameters for the first training batch; nothing is updated."""
+
+
+Request = SetUp | Probe | Train | Evaluate | Parameters | Activations | Gradients
+
+
+class Ready(msgspec.Struct, tag=True, frozen=True):
+    """Set up; everything here is read back, not repeated from the request."""
+
+    import_seconds: float
+    build_seconds: float  # model, weights, optimizer
+    parameter_count: int
+    initial_weights_sha256: str  # of the parameters read back from the model
+    data_sha256: str
+    train_count: int
+    test_count: int
+    runtime: dict[str, Any]  # `runtime.describe`: versions, device_name, threads, tf32, ...
+    environment: dict[str, str]  # the variables that matter, as this process sees them
+    cpu_affinity: list[int]
+
+
+class Probed(msgspec.Struct, tag=True, frozen=True):
+    unavailable: str | None
+    versions: dict[str, Any]
+
+
+class Trained(msgspec.Struct, tag=True, frozen=True):
+    """One entry a step; on divergence, up to and without the step whose loss is not finite."""
+
+    losses: list[float]
+    accuracies: list[float]
+    step_seconds: list[float]
+    batches_sha256: str  # of every batch handed to `step` so far
+    cpu_seconds: float  # of this process, all threads, over the block
+    rss_bytes: int | None  # after the block
+    peak_rss_bytes: int
+    peak_device_bytes: int | None
+    diverged_at_step: int | None = None  # counted from the first step of the run
+
+
+class Arrays(msgspec.Struct, tag=True, frozen=True):
+    """Named arrays; `loss` stands beside gradients."""
+
+    safetensors: bytes
+    loss: float | None = None
+
+
+class Refused(msgspec.Struct, tag=True, frozen=True):
+    """The worker could not do what it was asked; `kind` says whose the fault is."""
+
+    kind: str  # "import", "device", "data", "error"
+    reason: str  # one line
+
+
+Reply = Ready | Probed | Trained | Arrays | Refused

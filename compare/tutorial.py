@@ -1,0 +1,25 @@
+"""What the TensorFlow 1.4 eager tutorial printed, to show beside ours."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class TutorialPoint(NamedTuple):
+    step: int
+    loss: float
+    batch_accuracy: float  # fraction of the batch of 128
+
+
+PUBLISHED_RUN = (
+    TutorialPoint(0, 2.302757740020752, 0.1640625),
+    TutorialPoint(100, 0.17742319405078888, 0.9609375),
+    TutorialPoint(200, 0.056245774030685425, 0.9921875),
+    TutorialPoint(300, 0.11313237249851227, 0.9609375),
+    TutorialPoint(400, 0.016188189387321472, 1.0),
+    TutorialPoint(500, 0.026423435658216476, 0.984375),
+    TutorialPoint(600, 0.08073948323726654, 0.984375),
+    TutorialPoint(700, 0.0532052144408226, 0.984375),
+    TutorialPoint(800, 0.06941711902618408, 0.9765625),
+    TutorialPoint(900, 0.009956443682312965, 0.9921875),
+)

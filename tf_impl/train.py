@@ -1,0 +1,124 @@
+"""One training step of LeNet in eager TensorFlow. Read it beside torch_impl/train.py.
+
+Arrays come in and go out as NumPy in canonical layouts, so that nothing outside this package knows TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from lenet_spec import Adam as AdamSpec
+from lenet_spec import LeNetSpec
+from tf_impl.model import LeNet, load, parameters
+
+REDUCTIONS = {"mean": tf.reduce_mean, "sum": tf.reduce_sum}
+
+
+class Trainer:
+    """LeNet, its loss and its optimizer on one device in one dtype.
+
+    weights: canonical names, shapes and layouts (`spec.parameter_shapes()`), any float dtype.
+    device: "cpu" or "cuda". dtype: "float32" or "float64".
+    """
+
+    def __init__(
+        self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
+    ) -> None:
+        self.spec = spec
+        self.device = "/GPU:0" if device == "cuda" else "/CPU:0"
+        self.dtype = tf.as_dtype(dtype)
+        with tf.device(self.device):
+            self.model = self.build_model()
+            load(self.model, weights)
+            self.variables = parameters(self.model)
+            self.optimizer = adam(spec.adam, self.dtype)
+
+    def build_model(self) -> LeNet:
+        return LeNet(self.spec, self.dtype.name)
+
+    def step(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """One update. Returns the loss (scalar) and the logits [N, 10] from before it, on the device.
+
+        images: [N, 28, 28, 1]; labels: [N] int64; dropout_mask: [N, 1024] of 0 and 1.
+        """
+        with tf.device(self.device):
+            batch = self.to_device(images, labels, dropout_mask)
+            return self.train_step(*batch)
+
+    def train_step(
+        self, images: tf.Tensor, labels: tf.Tensor, dropout_mask: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            logits = self.model(images, dropout_mask=dropout_mask)
+            loss = self.loss(logits, labels)
+        gradients = tape.gradient(loss, list(self.variables.values()))
+        self.update(gradients)
+        return loss, logits
+
+    def update(self, gradients: Iterable[tf.Tensor]) -> None:
+        self.optimizer.apply_gradients(zip(gradients, self.variables.values(), strict=True))
+
+    def loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Softmax cross-entropy from logits, reduced over the batch."""
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # [N]
+        return REDUCTIONS[self.spec.loss_reduction](losses)
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Logits [N, 10] for evaluation: dropout off, no gradient recorded."""
+        with tf.device(self.device):
+            return self.to_numpy(self.model(self.to_device(images)[0]))
+
+    def gradients(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """The loss's gradient by canonical parameter name; nothing is updated."""
+        with tf.device(self.device):
+            images, labels, dropout_mask = self.to_device(images, labels, dropout_mask)
+            with tf.GradientTape() as tape:
+                loss = self.loss(self.model(images, dropout_mask=dropout_mask), labels)
+            gradients = tape.gradient(loss, self.variables)
+        return {name: self.to_numpy(gradient) for name, gradient in gradients.items()}
+
+    def activations(
+        self, images: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Every layer's output by name, in canonical layout."""
+        with tf.device(self.device):
+            images, _, dropout_mask = self.to_device(images, None, dropout_mask)
+            return {
+                name: self.to_numpy(units)
+                for name, units in self.model.activations(images, dropout_mask).items()
+            }
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Copies of the parameters by canonical name, in canonical layout."""
+        return {name: self.to_numpy(variable).copy() for name, variable in self.variables.items()}
+
+    def to_device(self, *arrays: np.ndarray | None) -> tuple[tf.Tensor | None, ...]:
+        return tuple(None if array is None else tf.convert_to_tensor(array) for array in arrays)
+
+    def to_numpy(self, tensor: tf.Tensor) -> np.ndarray:
+        return tensor.numpy()
+
+    def synchronize(self) -> None:
+        """Waits until the device has done everything asked of it."""
+        tf.test.experimental.sync_devices()
+
+
+def adam(spec: AdamSpec, dtype: tf.DType) -> tf.compat.v1.train.AdamOptimizer:
+    """The tutorial's optimizer: epsilon outside the bias correction, one fused kernel a variable.
+
+    Not `keras.optimizers.Adam`, which launches a dozen small operations for each variable. As tensors of
+    the run's dtype, since Python floats are rounded to float32 inside, which a float64 run would show.
+    """
+    return tf.compat.v1.train.AdamOptimizer(
+        learning_rate=tf.constant(spec.learning_rate, dtype),
+        beta1=tf.constant(spec.beta1, dtype),
+        beta2=tf.constant(spec.beta2, dtype),
+        epsilon=tf.constant(spec.epsilon_hat, dtype),
+    )

@@ -1,0 +1,68 @@
+"""torch's process-wide settings: set before first use, then read back. See tf_impl/runtime.py."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def unavailable(device: str) -> str | None:
+    """Why `device` cannot be used, or None when it can."""
+    if device == "cpu":
+        return None
+    if torch.version.cuda is None:
+        return f"this torch {torch.__version__} is built without CUDA"
+    if not torch.cuda.is_available():
+        return f"torch {torch.__version__} (CUDA {torch.version.cuda}) sees no GPU"
+    return None
+
+
+def built_for_cuda() -> str | None:
+    return torch.version.cuda
+
+
+def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> None:
+    """Sets what must be equal in both frameworks. Before any other use of torch."""
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(threads)
+    torch.set_flush_denormal(True)  # as TensorFlow always does
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32  # True by default, unlike the line above
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses without it
+        torch.use_deterministic_algorithms(True)
+
+
+def describe(device: str) -> dict[str, Any]:
+    """What is in force, read back from torch."""
+    return {
+        "versions": {
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "built_for_cuda": built_for_cuda(),
+        },
+        "device_name": torch.cuda.get_device_name() if device == "cuda" else None,
+        "threads": {
+            "intra_op": torch.get_num_threads(),
+            "inter_op": torch.get_num_interop_threads(),
+        },
+        "tf32": torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "flush_denormals": flushes_denormals(device),
+    }
+
+
+def flushes_denormals(device: str) -> bool:
+    """Whether a float32 product below the smallest normal number comes out as zero."""
+    tiny = torch.full((4096,), 1e-30, device=device) * torch.tensor(1e-10, device=device)
+    return bool((tiny == 0).all().item())
+
+
+def peak_device_bytes(device: str) -> int | None:
+    """torch's own peak allocation on the card; None on the CPU, where it keeps no count."""
+    if device == "cpu":
+        return None
+    return int(torch.cuda.max_memory_allocated())
