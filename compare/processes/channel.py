@@ -28,10 +28,14 @@ class MalformedMessage(Exception):
 
 
 class Channel:
-    """Messages of one union type in, any Struct out. Owns both file descriptors."""
+    """Messages of one union type in, any Struct out. Owns both file descriptors.
 
-    def __init__(self, read_fd: int, write_fd: int, incoming: Any) -> None:
-        self.read_fd, self.write_fd = read_fd, write_fd
+    exit_fd: a pidfd of the process at the other end, where the system has them. A pipe alone does not tell
+    that it died when a child of its own still holds the writing end.
+    """
+
+    def __init__(self, read_fd: int, write_fd: int, incoming: Any, *, exit_fd: int | None = None) -> None:
+        self.read_fd, self.write_fd, self.exit_fd = read_fd, write_fd, exit_fd
         self.decoder = msgspec.msgpack.Decoder(incoming)
         self.encoder = msgspec.msgpack.Encoder()
 
@@ -42,7 +46,7 @@ class Channel:
         deadline = deadline_after(timeout_seconds)
         os.set_blocking(self.write_fd, False)
         while pending:
-            wait(deadline, write_fd=self.write_fd)
+            wait(deadline, (self.write_fd, select.POLLOUT), self.exit_fd)
             try:
                 pending = pending[os.write(self.write_fd, pending) :]
             except BlockingIOError:
@@ -64,7 +68,7 @@ class Channel:
     def _read(self, size: int, deadline: float | None) -> bytes:
         parts = bytearray()
         while len(parts) < size:
-            wait(deadline, read_fd=self.read_fd)
+            wait(deadline, (self.read_fd, select.POLLIN), self.exit_fd)
             part = os.read(self.read_fd, min(size - len(parts), READ_BYTES))
             if not part:
                 raise ChannelClosed(f"closed after {len(parts)} of {size} bytes")
@@ -83,13 +87,18 @@ def deadline_after(timeout_seconds: float | None) -> float | None:
     return None if timeout_seconds is None else time.monotonic() + timeout_seconds
 
 
-def wait(deadline: float | None, *, read_fd: int | None = None, write_fd: int | None = None) -> None:
-    """Blocks until the descriptor is ready; raises ChannelTimeout at the deadline."""
+def wait(deadline: float | None, awaited: tuple[int, int], exit_fd: int | None) -> None:
+    """Blocks until the descriptor is ready for the event.
+
+    Raises ChannelTimeout at the deadline, ChannelClosed when the other end has exited and left nothing to read.
+    """
     poll = select.poll()  # select() fails on descriptors above 1023
-    if read_fd is not None:
-        poll.register(read_fd, select.POLLIN | select.POLLHUP)
-    if write_fd is not None:
-        poll.register(write_fd, select.POLLOUT | select.POLLERR)
+    poll.register(*awaited)
+    if exit_fd is not None:
+        poll.register(exit_fd, select.POLLIN)
     remaining_ms = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-    if not poll.poll(remaining_ms):
+    ready = {fd for fd, _ in poll.poll(remaining_ms)}
+    if not ready:
         raise ChannelTimeout
+    if awaited[0] not in ready:
+        raise ChannelClosed("the process has exited")

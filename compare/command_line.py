@@ -1,0 +1,61 @@
+"""What every entry point shares: options to a config, errors to an exit status, signals to a clean end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import NoReturn, TypeVar
+
+from compare.errors import UserError
+
+C = TypeVar("C")
+
+WRONG_USAGE = 2
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP: ends the run like Ctrl-C does, through every `finally`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | None = None) -> C:
+    """Options to a config dataclass; prints usage and exits 2 where they do not fit it."""
+    import tyro
+
+    given = {} if default is None else {"default": default}
+    return tyro.cli(
+        config,
+        args=list(argv),
+        prog=f"python -m {program}",
+        config=(tyro.conf.FlagCreatePairsOff,),
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
+    """Runs `main(argv)` and exits with its status; a user's mistake is one or two lines, not a traceback."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, raise_terminated)
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = WRONG_USAGE
+    except KeyboardInterrupt:
+        status = 130
+    except Terminated as terminated:
+        status = 128 + terminated.number
+    except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to tell
+        sys.stdout = None  # type: ignore[assignment]
+        status = 1
+    sys.exit(status)
+
+
+def raise_terminated(number: int, _: FrameType | None) -> None:
+    raise Terminated(number)

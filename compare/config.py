@@ -1,0 +1,172 @@
+"""What a run is asked to do: options, presets, and the rules they must keep."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from compare.errors import UserError
+from compare.processes.environment import Allocator
+from compare.variants import BY_NAME, VARIANTS, Variant
+from lenet_spec import LeNetSpec
+
+Preset = Literal["quick", "standard", "rigorous"]
+DEVICES = ("cpu", "cuda")
+DEFAULTS = LeNetSpec()
+
+
+def usable_cpus() -> int:
+    """The CPUs that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Train the same LeNet in TensorFlow and PyTorch, from the same weights on the same batches, and compare.
+
+    Writes results.json, curves.csv, report.md, final weights and logs under --out.
+    """
+
+    device: str = "cpu"
+    """cpu, cuda, or both: cpu,cuda"""
+    variants: str = "tf:eager,torch:eager"
+    """framework:variant, separated by commas; all: every one that the devices can run"""
+    steps: int = DEFAULTS.training.steps
+    """training steps of each launch"""
+    batch_size: int = DEFAULTS.training.batch_size
+    """images in a step"""
+    seeds: int = 3
+    """launches of each variant, each with weights and batches of its own"""
+    first_seed: int = 0
+    """the seeds are first-seed, first-seed + 1, ..."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """of weights, images and arithmetic"""
+    dropout: bool = False
+    """switch the declared dropout on, with masks that both frameworks share"""
+    preset: Preset = "standard"
+    """quick: 1 seed x 100 steps; rigorous: 10 seeds, all variants; options given beside it win"""
+    allocator: Allocator = "stable"
+    """stable: glibc keeps large buffers in the process; system: glibc's defaults"""
+    threads: int = dataclasses.field(default_factory=usable_cpus)
+    """of both frameworks' pools"""
+    tf32: bool = False
+    """let matrix products and convolutions on the card use TF32, in both frameworks"""
+    deterministic: bool = False
+    """switch on each framework's deterministic operations"""
+    data_dir: Path | None = None
+    """IDX files of MNIST's shape, gzip or not, flat or in torchvision's layout; default: the embedded MNIST"""
+    download: bool = False
+    """let torchvision download MNIST into --data-dir first"""
+    out: Path | None = None
+    """where results go, a new or empty directory; default: runs/<time>"""
+    tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    """the interpreter that has TensorFlow"""
+    torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    """the interpreter that has PyTorch"""
+    timeout: float = 600.0
+    """seconds that a worker may take for one command"""
+
+    def devices(self) -> tuple[str, ...]:
+        return tuple(self.device.split(","))
+
+    def spec(self) -> LeNetSpec:
+        """The network's spec with this run's batch size, steps and dropout."""
+        return dataclasses.replace(
+            DEFAULTS,
+            dropout=dataclasses.replace(DEFAULTS.dropout, active=self.dropout),
+            training=dataclasses.replace(DEFAULTS.training, batch_size=self.batch_size, steps=self.steps),
+        )
+
+    def seed_range(self) -> range:
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    def python(self, framework: str) -> Path:
+        return self.tf_python if framework == "tf" else self.torch_python
+
+
+PRESETS: dict[Preset, RunConfig] = {
+    "quick": RunConfig(preset="quick", seeds=1, steps=100),
+    "standard": RunConfig(),
+    "rigorous": RunConfig(preset="rigorous", seeds=10, variants="all"),
+}
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One row of the report: a variant on a device. `label` tells two of the same variant apart."""
+
+    variant: Variant
+    device: str
+    label: str
+
+    @property
+    def framework(self) -> str:
+        return self.variant.framework
+
+
+def entrants(config: RunConfig) -> list[Entrant]:
+    """The variants of --variants on each device of --device, in the order given."""
+    found = []
+    for device in config.devices():
+        seen: Counter[str] = Counter()
+        for variant in chosen_variants(config):
+            if device not in variant.devices:
+                continue
+            seen[variant.name] += 1
+            suffix = f"#{seen[variant.name]}" if seen[variant.name] > 1 else ""
+            found.append(Entrant(variant, device, variant.name + suffix))
+    return found
+
+
+def chosen_variants(config: RunConfig) -> list[Variant]:
+    if config.variants == "all":
+        return list(VARIANTS)
+    return [BY_NAME[name] for name in config.variants.split(",")]
+
+
+def check(config: RunConfig) -> None:
+    """Raises UserError for the first rule that an option breaks."""
+    for device in config.devices():
+        if device not in DEVICES:
+            raise UserError(f"--device: {device!r} is not a device. Use cpu, cuda, or cpu,cuda.")
+    if len(set(config.devices())) < len(config.devices()):
+        raise UserError(f"--device {config.device} names a device twice. Name each once.")
+    check_variants(config)
+    for option, least in (("steps", 1), ("batch_size", 1), ("seeds", 1), ("first_seed", 0), ("threads", 1)):
+        value = getattr(config, option)
+        if value < least:
+            flag = "--" + option.replace("_", "-")
+            raise UserError(f"{flag} is {value}; it must be at least {least}.")
+    if config.threads > usable_cpus():
+        raise UserError(
+            f"--threads is {config.threads}, but this process may use {usable_cpus()} CPUs: more threads than "
+            f"CPUs measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
+        )
+    if not config.timeout > 0:
+        raise UserError(f"--timeout is {config.timeout:g} s; it must be above 0.")
+    for flag, python in (("--tf-python", config.tf_python), ("--torch-python", config.torch_python)):
+        if not os.access(python, os.X_OK) or python.is_dir():
+            raise UserError(f"{flag}: {python} is not a program that can be run. Name a Python interpreter.")
+    if config.download and config.data_dir is None:
+        raise UserError("--download needs --data-dir: name the directory to download into.")
+
+
+def check_variants(config: RunConfig) -> None:
+    if config.variants == "all":
+        return
+    for name in config.variants.split(","):
+        if name not in BY_NAME:
+            raise UserError(
+                f"--variants: {name!r} is not a variant. Use all, or some of: {', '.join(BY_NAME)}."
+            )
+    for name in config.variants.split(","):
+        if not set(BY_NAME[name].devices) & set(config.devices()):
+            devices = ", ".join(BY_NAME[name].devices)
+            raise UserError(f"--variants: {name} runs on {devices} only, but --device is {config.device}.")

@@ -1,0 +1,43 @@
+"""The first file a worker runs: makes this project's packages importable, and nothing beside them.
+
+Standard library only. A worker may run under another interpreter than the parent, so the folder that holds
+`compare` must not join its path: in an installed parent that folder is site-packages, whose NumPy or
+framework would then stand in for the worker's own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def expose(name: str) -> None:
+    """Imports the top-level package or module `name` from ROOT."""
+    package = ROOT / name
+    is_package = package.is_dir()
+    spec = importlib.util.spec_from_file_location(
+        name,
+        package / "__init__.py" if is_package else ROOT / f"{name}.py",
+        submodule_search_locations=[str(package)] if is_package else None,
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{name} is not in {ROOT}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+
+
+def main() -> None:
+    framework, read_fd, write_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    for name in ("lenet_spec", "compare", f"{framework}_impl"):
+        expose(name)
+    from compare.worker import serve
+
+    serve(read_fd, write_fd)
+
+
+if __name__ == "__main__":
+    main()

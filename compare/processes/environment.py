@@ -1,0 +1,59 @@
+"""The environment variables of a worker: what could favour one side is removed, then set for both alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+Allocator = Literal["stable", "system"]
+
+# Variables that change speed, numerics, or which code is imported. None is inherited from the user's shell.
+REMOVED_PREFIXES = (
+    "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "VECLIB_", "NUMEXPR_", "DNNL_", "ONEDNN_",
+    "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "TF_", "XLA_", "KERAS_", "TORCH", "PYTORCH_", "ATEN_",
+    "AOT_", "PYTHON", "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE",
+)  # fmt: skip
+
+# What a worker reports back of its environment.
+RECORDED_VARIABLES = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_",
+    "MALLOC_MMAP_MAX_", "KERAS_BACKEND", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES",
+)  # fmt: skip
+
+# glibc gives a freed buffer above the mmap threshold (128 KiB at first, moving) back to the kernel at once, and
+# the next step pays for every page of it again; whether that happens differs from launch to launch by a third
+# of the step time. Kept, the memory is paid for once. 32 MiB is the largest threshold that glibc accepts; the
+# trim threshold and padding keep the heap's top from going back as well.
+STABLE_ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
+
+
+def worker_environment(
+    inherited: Mapping[str, str], *, device: str, threads: int, allocator: Allocator
+) -> dict[str, str]:
+    """The environment to start any worker with, the same for both frameworks."""
+    environment = {
+        name: value for name, value in inherited.items() if not name.startswith(REMOVED_PREFIXES)
+    }
+    count = str(threads)
+    environment |= {
+        "OMP_NUM_THREADS": count,
+        "MKL_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+        "TF_NUM_INTRAOP_THREADS": count,
+        "TF_NUM_INTEROP_THREADS": count,
+        "TF_CPP_MIN_LOG_LEVEL": "1",
+        "KERAS_BACKEND": "tensorflow",
+        "KERAS_HOME": os.devnull,  # no keras.json is read from the user's home, and none is written there
+        "LC_ALL": "C.UTF-8",
+    }
+    if allocator == "stable":
+        environment |= STABLE_ALLOCATOR
+    if device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = "-1"  # a CPU run takes no memory on a card
+    return environment

@@ -1,0 +1,163 @@
+"""Starts workers, talks to them, and ends them: one process group each, none left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from compare.processes import messages
+from compare.processes.bootstrap import __file__ as BOOTSTRAP
+from compare.processes.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
+
+R = TypeVar("R")
+
+
+class WorkerFailed(Exception):
+    """A worker died, hung, or answered nonsense; the message is one line that ends with the log's path."""
+
+
+class WorkerRefused(Exception):
+    """A worker lives and says no. `kind` is "import", "device", "data" or "error"."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def worker_command(python: str, framework: str) -> list[str]:
+    """How a worker of `framework` is started; two descriptors are appended.
+
+    -E and -P: no PYTHON* variable and no working directory can put another package in front.
+    """
+    return [python, "-E", "-P", str(BOOTSTRAP), framework]
+
+
+class Worker:
+    """One child process and the channel to it. Use as a context manager."""
+
+    def __init__(
+        self, command: Sequence[str], *, environment: Mapping[str, str], log_path: Path, name: str
+    ) -> None:
+        self.name, self.log_path = name, log_path
+        child_read, parent_write = os.pipe()
+        parent_read, child_write = os.pipe()
+        try:
+            with log_path.open("ab") as log:
+                self.process = subprocess.Popen(
+                    [*command, str(child_read), str(child_write)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(child_read, child_write),
+                    start_new_session=True,  # a group of its own, which can be ended as a whole
+                    env=dict(environment),
+                )
+        except BaseException as error:
+            os.close(parent_read)
+            os.close(parent_write)
+            if isinstance(error, OSError):
+                raise WorkerFailed(f"{name}: {command[0]} cannot be started: {error.strerror}") from error
+            raise
+        finally:
+            os.close(child_read)
+            os.close(child_write)
+        self.exit_fd = os.pidfd_open(self.process.pid) if hasattr(os, "pidfd_open") else None
+        self.channel = Channel(parent_read, parent_write, messages.Reply, exit_fd=self.exit_fd)
+
+    def request(self, message: Any, expected: type[R], timeout_seconds: float) -> R:
+        """Sends one request and returns its reply.
+
+        Raises WorkerRefused when the worker says no, WorkerFailed when it is dead, silent or malformed;
+        after WorkerFailed the process is gone.
+        """
+        try:
+            self.channel.send(message, timeout_seconds)
+            reply = self.channel.receive(timeout_seconds)
+        except ChannelClosed:
+            raise self.failed(f"{self.name} {self.ending()}") from None
+        except ChannelTimeout:
+            doing = type(message).__name__
+            raise self.failed(f"{self.name} gave no answer to {doing} in {timeout_seconds:g} s") from None
+        except MalformedMessage as error:
+            raise self.failed(f"{self.name} sent what is not a message: {error}") from None
+        if isinstance(reply, messages.Refused):
+            raise WorkerRefused(reply.kind, reply.reason)
+        if not isinstance(reply, expected):
+            raise self.failed(f"{self.name} answered {type(message).__name__} with {type(reply).__name__}")
+        return reply
+
+    def failed(self, what: str) -> WorkerFailed:
+        """Ends the process and builds the error that says why, with the log's last line."""
+        self.close(grace_seconds=0)
+        last = last_line(self.log_path)
+        return WorkerFailed(f"{what}{f'; last line: {last}' if last else ''}; log: {self.log_path}")
+
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        try:
+            code = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "closed its end of the pipe and lives on"
+        if code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"exited with status {code}"
+
+    def close(self, grace_seconds: float = 5) -> None:
+        """Ends the process and all that it started. Safe to call twice."""
+        self.channel.close()  # the worker reads the end of its input and exits
+        if self.process.returncode is None:
+            self._await_exit(grace_seconds)
+            kill_tree(self.process.pid)
+            self.process.wait()
+        if self.exit_fd is not None:
+            os.close(self.exit_fd)
+            self.exit_fd = None
+
+    def _await_exit(self, grace_seconds: float) -> None:
+        """Waits without reaping, so that the group's number stays taken until the group is killed."""
+        if self.exit_fd is not None:
+            poll = select.poll()
+            poll.register(self.exit_fd, select.POLLIN)
+            poll.poll(grace_seconds * 1000)
+        elif grace_seconds:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(grace_seconds)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(grace_seconds=5 if kind is None else 0)
+
+
+def kill_tree(pid: int) -> None:
+    """SIGKILL to a process group and to descendants that left it."""
+    strays: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):
+        strays = psutil.Process(pid).children(recursive=True)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    for stray in strays:
+        with contextlib.suppress(psutil.Error):
+            stray.kill()
+
+
+def last_line(path: Path, tail_bytes: int = 65536) -> str:
+    """The last line of a log that is not blank, at most 300 characters; a flood is not read whole."""
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - tail_bytes))
+            text = log.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    printable = "".join(c if c.isprintable() else " " for c in lines[-1]) if lines else ""
+    return printable[:300]

@@ -1,0 +1,128 @@
+"""Live progress on a terminal, a line now and then on anything else."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from compare.rendering.numbers import format_duration
+from compare.results import Run
+
+LINE_EVERY_SECONDS = 30.0
+
+
+class Estimate:
+    """Time left, from what each label's steps and launches have cost so far."""
+
+    def __init__(self, steps: dict[str, int], launches: int, clock: Callable[[], float]) -> None:
+        self.clock, self.started = clock, clock()
+        self.left = dict(steps)  # steps not done yet, by label
+        self.launches_left = launches
+        self.done: dict[str, int] = defaultdict(int)
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.launch_seconds: list[float] = []
+
+    def trained(self, label: str, steps: int, seconds: float) -> None:
+        self.left[label] -= steps
+        self.done[label] += steps
+        self.seconds[label] += seconds
+
+    def launched(self, seconds: float) -> None:
+        self.launches_left -= 1
+        self.launch_seconds.append(seconds)
+
+    def remaining_seconds(self) -> float | None:
+        """None until a first step is done. A label not seen yet is taken for an average one."""
+        total_done = sum(self.done.values())
+        if not total_done:
+            return None
+        average = sum(self.seconds.values()) / total_done
+        training = sum(
+            left * (self.seconds[label] / self.done[label] if self.done[label] else average)
+            for label, left in self.left.items()
+        )
+        # whatever is neither a step nor a launch (evaluation, digests, files) grows with both
+        elapsed = self.clock() - self.started
+        counted = sum(self.seconds.values()) + sum(self.launch_seconds)
+        overhead = max(1.0, elapsed / counted) if counted else 1.0
+        launch = sum(self.launch_seconds) / max(1, len(self.launch_seconds))
+        return overhead * (training + self.launches_left * launch)
+
+
+class TrainingProgress:
+    """A bar with the time left; `training.Progress` as the training code knows it. A context manager."""
+
+    def __init__(
+        self,
+        console: Console,
+        steps: dict[str, int],
+        launches: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.console, self.clock = console, clock
+        self.total = sum(steps.values())
+        self.done = 0
+        self.estimate = Estimate(steps, launches, clock)
+        self.launching_since: float | None = None
+        self.last_line = clock()
+        self.bar = Progress(
+            TextColumn("training "),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TextColumn("steps  {task.fields[times]}"),
+            TextColumn("{task.description}", style="dim"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("", total=self.total, times="")
+
+    def starting(self, label: str, seed: int) -> None:
+        self._launch_ended()
+        self.launching_since = self.clock()
+        self._show(f"starting {label}, seed {seed}")
+
+    def trained(self, label: str, steps: int, seconds: float) -> None:
+        self._launch_ended()
+        self.done += steps
+        self.estimate.trained(label, steps, seconds)
+        self._show(label)
+
+    def ended(self, run: Run, steps_not_done: int) -> None:
+        self._launch_ended()
+        if steps_not_done:
+            self.done += steps_not_done
+            self.estimate.left[run.label] -= steps_not_done
+        if run.status != "ok":
+            self.console.print(f"{run.label} seed {run.seed}: {run.status}: {run.reason}", markup=False)
+        self._show("")
+
+    def _launch_ended(self) -> None:
+        if self.launching_since is not None:
+            self.estimate.launched(self.clock() - self.launching_since)
+            self.launching_since = None
+
+    def _show(self, doing: str) -> None:
+        left = self.estimate.remaining_seconds()
+        elapsed = format_duration(self.clock() - self.estimate.started)
+        times = elapsed if left is None else f"{elapsed} · {format_duration(left)} left"
+        self.bar.update(self.task, completed=self.done, times=times, description=doing)
+        if not self.console.is_terminal and self.clock() - self.last_line >= LINE_EVERY_SECONDS:
+            self.last_line = self.clock()
+            self.console.print(f"training  {self.done:,}/{self.total:,} steps  {times}")
+
+    def __enter__(self) -> TrainingProgress:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+        if kind is None and not self.console.is_terminal:
+            elapsed = format_duration(self.clock() - self.estimate.started)
+            self.console.print(f"training  {self.done:,}/{self.total:,} steps  {elapsed}")

@@ -1,0 +1,128 @@
+"""Rows for the terminal, Markdown and CSV alike: pure functions from results to text cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from statistics import fmean, median, stdev
+
+from compare.results import Comparison, Results, Run
+from compare.tutorial import PUBLISHED_RUN
+from compare.variants import FRAMEWORK_NAMES
+
+
+def title(label: str) -> str:
+    """`tf:eager` as a reader says it: TensorFlow eager."""
+    framework, _, variant = label.partition(":")
+    return f"{FRAMEWORK_NAMES.get(framework, framework)} {variant}"
+
+
+def labels(runs: Iterable[Run]) -> list[tuple[str, str]]:
+    """Each (label, device), in the order of the run."""
+    return list(dict.fromkeys((run.label, run.device) for run in runs))
+
+
+def runs_of(runs: Iterable[Run], label: str, device: str, status: str = "ok") -> list[Run]:
+    return [run for run in runs if (run.label, run.device, run.status) == (label, device, status)]
+
+
+def curves_csv(runs: Iterable[Run]) -> str:
+    """One line a step: label, device, seed, step, loss, batch accuracy, seconds."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["label", "device", "dtype", "seed", "step", "loss", "train_accuracy", "step_seconds"])
+    for run in runs:
+        for step, values in enumerate(
+            zip(run.losses, run.train_accuracies, run.step_seconds, strict=True)
+        ):
+            writer.writerow([run.label, run.device, run.dtype, run.seed, step, *map(repr, values)])
+    return text.getvalue()
+
+
+def curve_table(results: Results, log_interval: int) -> tuple[list[str], list[list[str]]]:
+    """Loss and batch accuracy every `log_interval` steps: first seed, one variant per framework, the tutorial."""
+    shown = first_of_each_framework(results.runs)
+    header = ["step"]
+    for run in shown:
+        header += [f"{FRAMEWORK_NAMES[run.framework]} loss", "accuracy"]
+    tutorial = {point.step: point for point in PUBLISHED_RUN}
+    header += ["tutorial (2017)", "accuracy"]
+    rows = []
+    last = max((len(run.losses) for run in shown), default=0) - 1
+    for step in sorted({*range(0, last + 1, log_interval), max(last, 0)}):
+        row = [f"{step:,}"]
+        for run in shown:
+            row += curve_cells(run, step)
+        point = tutorial.get(step)
+        row += [f"{point.loss:.4f}", f"{point.batch_accuracy:.1%}"] if point else ["", ""]
+        rows.append(row)
+    return header, rows if shown else []
+
+
+def curve_cells(run: Run, step: int) -> list[str]:
+    if step >= len(run.losses):
+        return ["", ""]
+    return [f"{run.losses[step]:.4f}", f"{run.train_accuracies[step]:.1%}"]
+
+
+def first_of_each_framework(runs: Sequence[Run]) -> list[Run]:
+    found: dict[str, Run] = {}
+    for run in runs:
+        if run.losses:
+            found.setdefault(run.framework, run)
+    return list(found.values())
+
+
+def median_seconds(run: Run) -> float:
+    return median(run.timed_seconds)
+
+
+def accuracy_cell(runs: Sequence[Run]) -> str:
+    """Mean test accuracy over seeds and its standard deviation, in percent."""
+    values = [run.test_accuracy * 100 for run in runs if run.test_accuracy is not None]
+    if not values:
+        return ""
+    spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{fmean(values):.2f}{spread} %"
+
+
+def seconds_cell(runs: Sequence[Run]) -> str:
+    """The median over launches of each launch's median step."""
+    values = [median_seconds(run) for run in runs if run.timed_seconds]
+    return f"{median(values) * 1000:.1f} ms" if values else ""
+
+
+def comparison_of(results: Results, metric: str, other: str, device: str) -> Comparison | None:
+    for comparison in results.comparisons:
+        if (comparison.metric, comparison.other, comparison.device) == (metric, other, device):
+            return comparison
+    return None
+
+
+def verdict_table(results: Results) -> tuple[list[str], list[list[str]]]:
+    """A row per variant and device: accuracy, step time, the ratio to the first, and what is wrong if anything."""
+    header = ["", "test accuracy", "step time", "step time ÷ first", "verdict"]
+    rows = []
+    baselines: dict[str, str] = {}
+    for label, device in labels(results.runs):
+        baselines.setdefault(device, label)
+        good = runs_of(results.runs, label, device)
+        comparison = comparison_of(results, "step_seconds", label, device)
+        if not good:
+            bad = next(run for run in results.runs if (run.label, run.device) == (label, device))
+            rows.append([f"{title(label)}, {device}", "", "", "", f"{bad.status}: {bad.reason}"])
+            continue
+        ratio, verdict = ("1", "baseline") if label == baselines[device] else ("", "")
+        if comparison is not None:
+            ratio, verdict = ratio_cell(comparison), comparison.verdict
+        rows.append([f"{title(label)}, {device}", accuracy_cell(good), seconds_cell(good), ratio, verdict])
+    return header, rows
+
+
+def ratio_cell(comparison: Comparison) -> str:
+    if comparison.estimate is None:
+        return ""
+    if comparison.low is None or comparison.high is None:
+        return f"{comparison.estimate:.2f}×"
+    return f"{comparison.estimate:.2f}× [{comparison.low:.2f}, {comparison.high:.2f}]"

@@ -1,0 +1,48 @@
+"""What `compare.run` prints: a headline, then tables. Pure functions to rich renderables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from compare.config import RunConfig
+from compare.data.mnist import Dataset
+from compare.rendering import tables
+from compare.results import Results
+
+
+def headline(config: RunConfig, dataset: Dataset) -> str:
+    seeds = "1 seed" if config.seeds == 1 else f"{config.seeds} seeds"
+    threads = "1 thread" if config.threads == 1 else f"{config.threads} threads"
+    parts = [
+        f"LeNet on {dataset.source}",
+        f"{seeds} × {config.steps:,} steps × batch {config.batch_size}",
+        f"{' and '.join(config.devices())}, {threads}",
+        config.dtype,
+    ]
+    return " · ".join(parts)
+
+
+def summary(results: Results, width: int) -> RenderableType:
+    """The tables, the verdicts in sentences, and the warnings."""
+    log_interval = results.config["spec"]["training"]["log_interval"]
+    parts: list[RenderableType] = [Text()]
+    header, rows = tables.curve_table(results, log_interval)
+    if rows:
+        parts += [plain_table(header, rows), Text()]
+    parts += [plain_table(*tables.verdict_table(results), left=(0, 4)), Text()]
+    parts += [Text(f"  {comparison.sentence}") for comparison in results.comparisons]
+    parts += [Text(f"  warning: {warning}", style="yellow") for warning in results.warnings]
+    return Group(*parts, Text())
+
+
+def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for number, name in enumerate(header):
+        table.add_column(Text(name), justify="left" if number in left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table

@@ -1,0 +1,134 @@
+"""`results.json`: what a run is, what it found, and reading and writing it. Strict JSON; raw samples kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from compare.errors import UserError
+
+SCHEMA_VERSION = 1
+FILE_NAME = "results.json"
+
+Status = Literal["ok", "failed", "diverged", "unavailable"]
+
+
+class Run(msgspec.Struct):
+    """One launch: a framework, a variant, a device and a seed. Lists hold one entry a step."""
+
+    framework: Literal["tf", "torch"]
+    variant: str
+    device: str
+    dtype: str
+    seed: int
+    label: str  # `framework:variant`, with `#2` for its second place in --variants
+    status: Status = "failed"
+    reason: str | None = "not started"
+    losses: list[float] = []
+    train_accuracies: list[float] = []  # fractions of the batch
+    step_seconds: list[float] = []
+    warmup_steps: int = 0  # the first entries of `step_seconds`, set apart
+    block_sizes: list[int] = []
+    test_accuracy: float | None = None  # fraction of the test images
+    test_loss: float | None = None
+    parameter_count: int | None = None
+    batches_sha256: str | None = None
+    initial_weights_sha256: str | None = None
+    import_seconds: float | None = None
+    build_seconds: float | None = None
+    first_step_seconds: float | None = None
+    peak_rss_bytes: int | None = None
+    rss_bytes: list[int] = []  # one a block
+    cpu_seconds: list[float] = []  # one a block, of all threads
+    peak_device_bytes: int | None = None
+    threads: dict[str, int] = {}
+    versions: dict[str, Any] = {}
+    device_name: str | None = None
+    runtime: dict[str, Any] = {}  # what else was read back: tf32, deterministic, flush_denormals
+    worker_environment: dict[str, str] = {}
+
+    @property
+    def timed_seconds(self) -> list[float]:
+        """`step_seconds` without the warm-up."""
+        return self.step_seconds[self.warmup_steps :]
+
+
+class Comparison(msgspec.Struct):
+    """Two labels compared on one metric, on one device. `estimate` is other ÷ baseline or other - baseline."""
+
+    metric: Literal["step_seconds", "test_accuracy"]
+    device: str
+    baseline: str
+    other: str
+    launches: int
+    estimate: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+    sentence: str
+    more_launches: int | None = None
+
+
+class Results(msgspec.Struct):
+    schema_version: int = SCHEMA_VERSION
+    config: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
+    parity: dict[str, Any] | None = None
+    runs: list[Run] = []
+    comparisons: list[Comparison] = []
+    warnings: list[str] = []
+
+
+def write_results(results: Results, directory: Path) -> None:
+    encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)
+    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
+
+
+def collapse_number_lists(encoded: bytes) -> bytes:
+    """Puts each list of plain numbers on one line: a thousand losses are not a thousand lines."""
+    import re
+
+    def joined(match: re.Match[bytes]) -> bytes:
+        return b"[" + b", ".join(part.strip() for part in match.group(1).split(b",")) + b"]"
+
+    return re.sub(rb"\[([-+0-9.eE,\s]+)\]", joined, encoded) + b"\n"
+
+
+def read_results(directory: Path) -> Results:
+    """The results in a run's directory. Raises UserError where there are none, or they are not ours."""
+    path = directory / FILE_NAME if directory.is_dir() else directory
+    try:
+        results = msgspec.json.decode(path.read_bytes(), type=Results)
+    except OSError as error:
+        raise UserError(
+            f"{path}: {error.strerror or error}\nName a directory that compare.run wrote."
+        ) from error
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path} is not a results file: {error}\nRun the comparison again.") from error
+    if results.schema_version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema_version {results.schema_version}; this version reads {SCHEMA_VERSION}.\n"
+            "Use the version of lenet-compare that wrote it."
+        )
+    return results
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """A crash at any moment leaves the old file or the new one, never half."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise

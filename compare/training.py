@@ -1,0 +1,240 @@
+"""Trains one seed's launches side by side: a process each, interleaved block by block."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import safetensors.numpy
+
+from compare.config import Entrant, RunConfig
+from compare.data.batches import batches, digest_of
+from compare.data.mnist import Dataset
+from compare.metrics import accuracy, cross_entropy
+from compare.processes import messages
+from compare.processes.environment import worker_environment
+from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
+from compare.results import Run, Status, write_atomically
+from compare.schedule import Round, rounds
+from compare.weights import initial_weights, weights_digest
+
+WARMUP_STEPS = 20
+BLOCK_STEPS = 50
+EVALUATION_BATCH_SIZE = 1000
+
+
+class Progress(Protocol):
+    """What training tells whoever shows it."""
+
+    def starting(self, label: str, seed: int) -> None: ...
+    def trained(self, label: str, steps: int, seconds: float) -> None: ...
+    def ended(self, run: Run, steps_not_done: int) -> None: ...
+
+
+@dataclass
+class Launch:
+    """A worker and the row that it fills."""
+
+    entrant: Entrant
+    run: Run
+    worker: Worker | None = None
+    live: bool = True  # False once the row has its final status
+
+    def end(self, status: Status, reason: str | None, grace_seconds: float = 0) -> None:
+        self.run.status, self.run.reason, self.live = status, reason, False
+        if self.worker is not None:
+            self.worker.close(grace_seconds)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Digests that the parent works out for itself, for every worker's to be held against."""
+
+    data_sha256: str
+    weights_sha256: str
+    batches_sha256: str  # of all the run's steps
+
+
+def train_seed(
+    config: RunConfig,
+    entrants: list[Entrant],
+    seed: int,
+    dataset: Dataset,
+    directory: Path,
+    *,
+    progress: Progress,
+    save: Callable[[list[Run]], None],
+) -> list[Run]:
+    """One launch of every entrant; all of them live at once, one of them trains at a time.
+
+    Every failure ends its own row, with the reason, and no other. `save` gets the rows as they grow.
+    """
+    weights = initial_weights(config.spec(), seed)
+    weights_path = directory / f"initial-weights-seed{seed}.safetensors"
+    write_atomically(weights_path, safetensors.numpy.save(weights))
+    expected = Expected(dataset.sha256, weights_digest(weights), batches_digest(config, dataset, seed))
+    launches = [Launch(entrant, new_run(config, entrant, seed)) for entrant in entrants]
+    runs = [launch.run for launch in launches]
+
+    def attempt(launch: Launch, act: Callable[[], None]) -> None:
+        if launch.live:
+            act_or_end(launch, act)
+            if not launch.live:
+                progress.ended(launch.run, config.steps - len(launch.run.losses))
+
+    with ExitStack() as stack:
+        for launch in launches:
+            progress.starting(launch.entrant.label, seed)
+            attempt(launch, partial(start, launch, config, expected, weights_path, stack))
+            save(runs)
+        for round_ in schedule(config, len(launches), seed):
+            for index in round_.order:
+                launch = launches[index]
+                attempt(launch, partial(train_block, launch, round_.steps, config, progress))
+            save(runs)
+        for launch in launches:
+            attempt(launch, partial(finish, launch, expected, dataset, config, directory))
+        save(runs)
+    return runs
+
+
+def act_or_end(launch: Launch, act: Callable[[], None]) -> None:
+    """Does the next thing for a launch; a failure ends it, with the reason in its row."""
+    try:
+        act()
+    except WorkerRefused as refusal:
+        missing = refusal.kind in ("import", "device")
+        launch.end("unavailable" if missing else "failed", str(refusal))
+    except WorkerFailed as failure:
+        launch.end("failed", str(failure))
+
+
+def batches_digest(config: RunConfig, dataset: Dataset, seed: int) -> str:
+    return digest_of(batches(dataset, config.spec(), seed=seed, dtype=config.dtype), config.steps)
+
+
+def schedule(config: RunConfig, launches: int, seed: int) -> list[Round]:
+    return rounds(
+        launches,
+        config.steps,
+        warmup_steps=warmup_steps(config),
+        block_steps=BLOCK_STEPS,
+        seed=seed,
+    )
+
+
+def new_run(config: RunConfig, entrant: Entrant, seed: int) -> Run:
+    return Run(
+        framework=entrant.variant.framework,
+        variant=entrant.variant.variant,
+        device=entrant.device,
+        dtype=config.dtype,
+        seed=seed,
+        label=entrant.label,
+        warmup_steps=warmup_steps(config),
+    )
+
+
+def warmup_steps(config: RunConfig) -> int:
+    return min(WARMUP_STEPS, config.steps // 2)
+
+
+def start(
+    launch: Launch, config: RunConfig, expected: Expected, weights_path: Path, stack: ExitStack
+) -> None:
+    """Starts the worker, sets it up and notes what it reads back."""
+    entrant, run = launch.entrant, launch.run
+    launch.worker = stack.enter_context(
+        Worker(
+            worker_command(str(config.python(entrant.framework)), entrant.framework),
+            environment=worker_environment(
+                os.environ, device=entrant.device, threads=config.threads, allocator=config.allocator
+            ),
+            log_path=weights_path.parent / f"{file_stem(run)}.log",
+            name=entrant.label,
+        )
+    )
+    request = messages.SetUp(
+        framework=entrant.framework,
+        module=entrant.variant.module,
+        trainer=entrant.variant.trainer,
+        spec=dataclasses.asdict(config.spec()),
+        device=entrant.device,
+        dtype=config.dtype,
+        seed=run.seed,
+        weights_path=str(weights_path.resolve()),
+        data_dir=str(config.data_dir.resolve()) if config.data_dir else None,
+        threads=config.threads,
+        tf32=config.tf32,
+        deterministic=config.deterministic,
+    )
+    ready = launch.worker.request(request, messages.Ready, config.timeout)
+    note_ready(run, ready)
+    if ready.data_sha256 != expected.data_sha256:
+        launch.end("failed", f"{run.label} read another data set than the parent did")
+
+
+def file_stem(run: Run) -> str:
+    return f"{run.label.replace(':', '-').replace('#', '-')}-{run.device}-seed{run.seed}"
+
+
+def note_ready(run: Run, ready: messages.Ready) -> None:
+    run.import_seconds, run.build_seconds = ready.import_seconds, ready.build_seconds
+    run.parameter_count = ready.parameter_count
+    run.initial_weights_sha256 = ready.initial_weights_sha256
+    runtime = dict(ready.runtime)
+    run.threads, run.versions = runtime.pop("threads"), runtime.pop("versions")
+    run.device_name = runtime.pop("device_name")
+    run.runtime, run.worker_environment = runtime, ready.environment
+    run.reason = "cut off before the first step"
+
+
+def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progress) -> None:
+    run = launch.run
+    assert launch.worker is not None
+    block = launch.worker.request(messages.Train(steps), messages.Trained, config.timeout)
+    run.losses += block.losses
+    run.train_accuracies += block.accuracies
+    run.step_seconds += block.step_seconds
+    run.block_sizes.append(len(block.losses))
+    run.batches_sha256 = block.batches_sha256
+    run.cpu_seconds.append(block.cpu_seconds)
+    if block.rss_bytes is not None:
+        run.rss_bytes.append(block.rss_bytes)
+    run.peak_rss_bytes, run.peak_device_bytes = block.peak_rss_bytes, block.peak_device_bytes
+    if run.first_step_seconds is None and block.step_seconds:
+        run.first_step_seconds = block.step_seconds[0]
+    run.reason = f"cut off after {len(run.losses)} steps"
+    progress.trained(run.label, len(block.losses), math.fsum(block.step_seconds))
+    if block.diverged_at_step is not None:
+        launch.end("diverged", f"the loss is not finite at step {block.diverged_at_step}")
+
+
+def finish(
+    launch: Launch, expected: Expected, dataset: Dataset, config: RunConfig, directory: Path
+) -> None:
+    """Evaluates on every test image, keeps the final weights, and holds the digests against the parent's."""
+    run = launch.run
+    assert launch.worker is not None
+    reply = launch.worker.request(
+        messages.Evaluate(EVALUATION_BATCH_SIZE), messages.Arrays, config.timeout
+    )
+    logits = safetensors.numpy.load(reply.safetensors)["logits"]
+    labels = dataset.test_labels.astype(np.int64)
+    run.test_accuracy, run.test_loss = accuracy(logits, labels), cross_entropy(logits, labels)
+    final = launch.worker.request(messages.Parameters(), messages.Arrays, config.timeout)
+    write_atomically(directory / f"{file_stem(run)}.safetensors", final.safetensors)
+    if run.initial_weights_sha256 != expected.weights_sha256:
+        launch.end("failed", f"{run.label} did not start from the shared initial weights of seed {run.seed}")
+    elif run.batches_sha256 != expected.batches_sha256:
+        launch.end("failed", f"{run.label} did not train on the shared batches of seed {run.seed}")
+    else:
+        launch.end("ok", None, grace_seconds=5)
