@@ -51,6 +51,9 @@ class Run(msgspec.Struct):
     device_name: str | None = None
     runtime: dict[str, Any] = {}  # what else was read back: tf32, deterministic, flush_denormals
     worker_environment: dict[str, str] = {}
+    phase_seconds: dict[str, list[float]] = {}  # synchronized, measured apart from `step_seconds`
+    unsynchronized_step_seconds: float | None = None  # mean, one synchronization at the end
+    matmul_peak_flops: float | None = None  # best matrix product in the same worker, per second
 
     @property
     def timed_seconds(self) -> list[float]:
@@ -74,6 +77,15 @@ class Comparison(msgspec.Struct):
     more_launches: int | None = None
 
 
+class SweepPoint(msgspec.Struct):
+    """The step time of one label at one batch size."""
+
+    label: str
+    device: str
+    batch_size: int
+    step_seconds: float  # median
+
+
 class Results(msgspec.Struct):
     schema_version: int = SCHEMA_VERSION
     config: dict[str, Any] = {}
@@ -82,6 +94,7 @@ class Results(msgspec.Struct):
     runs: list[Run] = []
     comparisons: list[Comparison] = []
     warnings: list[str] = []
+    batch_sweep: list[SweepPoint] = []
 
 
 def write_results(results: Results, directory: Path) -> None:
