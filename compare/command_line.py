@@ -27,13 +27,12 @@ def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | No
     """Options to a config dataclass; prints usage and exits 2 where they do not fit it."""
     import tyro
 
-    given = {} if default is None else {"default": default}
     return tyro.cli(
         config,
         args=list(argv),
         prog=f"python -m {program}",
         config=(tyro.conf.FlagCreatePairsOff,),
-        **given,  # type: ignore[arg-type]
+        default=tyro.MISSING_NONPROP if default is None else default,
     )
 
 

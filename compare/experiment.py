@@ -80,9 +80,7 @@ class Experiment:
             write_results(results, self.directory)
 
         try:
-            train_seed(
-                self.config, group, seed, self.dataset, self.directory, progress=progress, save=save
-            )
+            train_seed(self.config, group, seed, self.dataset, self.directory, progress=progress, save=save)
         finally:
             self.write(results)
 

@@ -27,7 +27,7 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
         name, _, value = argument.partition("=")
         if name == "--preset":
             preset = value or (argv[number + 1] if number + 1 < len(argv) else "")
-    default = PRESETS.get(preset, PRESETS["standard"])  # type: ignore[call-overload]
+    default = PRESETS[preset] if preset in PRESETS else PRESETS["standard"]
     return parse(RunConfig, argv, program="compare.run", default=default)
 
 

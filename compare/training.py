@@ -218,15 +218,11 @@ def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progres
         launch.end("diverged", f"the loss is not finite at step {block.diverged_at_step}")
 
 
-def finish(
-    launch: Launch, expected: Expected, dataset: Dataset, config: RunConfig, directory: Path
-) -> None:
+def finish(launch: Launch, expected: Expected, dataset: Dataset, config: RunConfig, directory: Path) -> None:
     """Evaluates on every test image, keeps the final weights, and holds the digests against the parent's."""
     run = launch.run
     assert launch.worker is not None
-    reply = launch.worker.request(
-        messages.Evaluate(EVALUATION_BATCH_SIZE), messages.Arrays, config.timeout
-    )
+    reply = launch.worker.request(messages.Evaluate(EVALUATION_BATCH_SIZE), messages.Arrays, config.timeout)
     logits = safetensors.numpy.load(reply.safetensors)["logits"]
     labels = dataset.test_labels.astype(np.int64)
     run.test_accuracy, run.test_loss = accuracy(logits, labels), cross_entropy(logits, labels)

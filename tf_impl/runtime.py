@@ -45,7 +45,7 @@ def describe(device: str) -> dict[str, Any]:
     """What is in force, read back from TensorFlow."""
     return {
         "versions": {
-            "tensorflow": tf.__version__,
+            "tensorflow": str(tf.__version__),
             "keras": keras.__version__,
             "numpy": np.__version__,
             "built_for_cuda": built_for_cuda(),

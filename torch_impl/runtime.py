@@ -40,7 +40,7 @@ def describe(device: str) -> dict[str, Any]:
     """What is in force, read back from torch."""
     return {
         "versions": {
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "numpy": np.__version__,
             "built_for_cuda": built_for_cuda(),
         },

@@ -59,7 +59,9 @@ class Channel:
         deadline = deadline_after(timeout_seconds)
         (size,) = HEADER.unpack(self._read(HEADER.size, deadline))
         if size > LARGEST_FRAME_BYTES:
-            raise MalformedMessage(f"a frame of {size} bytes was announced; {LARGEST_FRAME_BYTES} is the most")
+            raise MalformedMessage(
+                f"a frame of {size} bytes was announced; {LARGEST_FRAME_BYTES} is the most"
+            )
         try:
             return self.decoder.decode(self._read(size, deadline))
         except msgspec.DecodeError as error:

@@ -37,9 +37,7 @@ def worker_environment(
     inherited: Mapping[str, str], *, device: str, threads: int, allocator: Allocator
 ) -> dict[str, str]:
     """The environment to start any worker with, the same for both frameworks."""
-    environment = {
-        name: value for name, value in inherited.items() if not name.startswith(REMOVED_PREFIXES)
-    }
+    environment = {name: value for name, value in inherited.items() if not name.startswith(REMOVED_PREFIXES)}
     count = str(threads)
     environment |= {
         "OMP_NUM_THREADS": count,

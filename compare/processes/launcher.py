@@ -46,7 +46,7 @@ class Worker:
     def __init__(
         self, command: Sequence[str], *, environment: Mapping[str, str], log_path: Path, name: str
     ) -> None:
-        self.name, self.log_path = name, log_path
+        self.name, self.log_path, self.closed = name, log_path, False
         child_read, parent_write = os.pipe()
         parent_read, child_write = os.pipe()
         try:
@@ -102,9 +102,8 @@ class Worker:
 
     def ending(self) -> str:
         """How the process ended, in words."""
-        try:
-            code = self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
+        code = self._await_exit(5)
+        if code is None:
             return "closed its end of the pipe and lives on"
         if code < 0:
             return f"was killed by {signal.Signals(-code).name}"
@@ -112,24 +111,33 @@ class Worker:
 
     def close(self, grace_seconds: float = 5) -> None:
         """Ends the process and all that it started. Safe to call twice."""
+        if self.closed:
+            return
+        self.closed = True
         self.channel.close()  # the worker reads the end of its input and exits
-        if self.process.returncode is None:
-            self._await_exit(grace_seconds)
-            kill_tree(self.process.pid)
-            self.process.wait()
+        self._await_exit(grace_seconds)
+        kill_tree(self.process.pid)
+        self.process.wait()
         if self.exit_fd is not None:
             os.close(self.exit_fd)
-            self.exit_fd = None
 
-    def _await_exit(self, grace_seconds: float) -> None:
-        """Waits without reaping, so that the group's number stays taken until the group is killed."""
-        if self.exit_fd is not None:
-            poll = select.poll()
-            poll.register(self.exit_fd, select.POLLIN)
-            poll.poll(grace_seconds * 1000)
-        elif grace_seconds:
+    def _await_exit(self, grace_seconds: float) -> int | None:
+        """The exit status, negative for a signal, or None if the process outlives the grace.
+
+        On Linux it is not reaped yet: the zombie keeps the group's number from being given to another group
+        before this one is killed.
+        """
+        if self.exit_fd is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(grace_seconds)
+                return self.process.wait(grace_seconds)
+            return None
+        poll = select.poll()
+        poll.register(self.exit_fd, select.POLLIN)
+        if not poll.poll(grace_seconds * 1000):
+            return None
+        ended = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def __enter__(self) -> Worker:
         return self

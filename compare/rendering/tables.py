@@ -33,9 +33,7 @@ def curves_csv(runs: Iterable[Run]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["label", "device", "dtype", "seed", "step", "loss", "train_accuracy", "step_seconds"])
     for run in runs:
-        for step, values in enumerate(
-            zip(run.losses, run.train_accuracies, run.step_seconds, strict=True)
-        ):
+        for step, values in enumerate(zip(run.losses, run.train_accuracies, run.step_seconds, strict=True)):
             writer.writerow([run.label, run.device, run.dtype, run.seed, step, *map(repr, values)])
     return text.getvalue()
 
@@ -47,7 +45,7 @@ def curve_table(results: Results, log_interval: int) -> tuple[list[str], list[li
     for run in shown:
         header += [f"{FRAMEWORK_NAMES[run.framework]} loss", "accuracy"]
     tutorial = {point.step: point for point in PUBLISHED_RUN}
-    header += ["tutorial (2017)", "accuracy"]
+    header += ["tutorial 2017", "accuracy"]
     rows = []
     last = max((len(run.losses) for run in shown), default=0) - 1
     for step in sorted({*range(0, last + 1, log_interval), max(last, 0)}):

@@ -1,0 +1,81 @@
+"""A worker that misbehaves as its first argument says, to test the launcher with. Speaks the real protocol."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import msgspec
+
+from compare.processes import messages
+from compare.processes.channel import Channel
+
+
+def main() -> None:
+    mode, read_fd, write_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    channel = Channel(read_fd, write_fd, messages.Request)
+    print(f"fake worker, mode {mode}", file=sys.stderr, flush=True)
+    if mode == "exits-before-reading":
+        sys.exit(3)
+    if mode == "deaf":
+        time.sleep(600)
+    request = channel.receive()
+    misbehave(mode, channel, write_fd)
+    while True:
+        channel.send(messages.Probed(None, {"echo": type(request).__name__}))
+        request = channel.receive()
+
+
+def misbehave(mode: str, channel: Channel, write_fd: int) -> None:
+    if mode.startswith("signal-"):
+        os.kill(os.getpid(), getattr(signal, mode.removeprefix("signal-")))
+    elif mode.startswith("exit-"):
+        print("the framework says goodbye", flush=True)
+        os._exit(int(mode.removeprefix("exit-")))
+    elif mode == "hangs":
+        time.sleep(600)
+    elif mode == "hangs-ignoring-sigterm":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+    elif mode == "half-a-message":
+        os.write(write_fd, struct.pack("!Q", 100) + b"only this")
+        time.sleep(600)
+    elif mode == "half-a-message-then-dies":
+        os.write(write_fd, struct.pack("!Q", 100) + b"only this")
+        os._exit(1)
+    elif mode == "not-a-message":
+        os.write(write_fd, b"Hello, world! This is not the protocol.")
+        time.sleep(600)
+    elif mode == "garbage-frame":
+        os.write(write_fd, struct.pack("!Q", 7) + b"\xc1garbage"[:7])
+        time.sleep(600)
+    elif mode == "unknown-message":
+        body = msgspec.msgpack.encode({"type": "Surprise"})
+        os.write(write_fd, struct.pack("!Q", len(body)) + body)
+        time.sleep(600)
+    elif mode == "wrong-reply":
+        channel.send(messages.Arrays(b""))
+        time.sleep(600)
+    elif mode == "floods":
+        for stream in (sys.stdout, sys.stderr):
+            stream.write("flood\n" * 2_000_000)
+    elif mode == "leaves-a-child":
+        leave_child()
+        os._exit(0)
+    elif mode == "leaves-a-child-holding-the-pipe":
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(1)
+    elif mode == "has-a-child":
+        leave_child()
+
+
+def leave_child() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    print(f"child {child.pid}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Every way a worker can end is told in one line, and nothing is left running."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from compare.processes import messages
+from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, kill_tree, last_line
+
+FAKE = Path(__file__).parent / "fake_worker.py"
+ROOT = Path(__file__).parents[2]
+PROBE = messages.Probe("tf", "cpu")
+Start = Callable[[str], Worker]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a fake worker in a mode; checks at the end that its whole group is gone."""
+    started: list[Worker] = []
+
+    def start(mode: str) -> Worker:
+        worker = Worker(
+            [sys.executable, str(FAKE), mode],
+            environment=os.environ | {"PYTHONPATH": str(ROOT)},
+            log_path=tmp_path / "worker.log",
+            name="tf:fake",
+        )
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        worker.close(grace_seconds=0)
+        assert soon(lambda pid=worker.process.pid: group_members(pid) == [])
+
+
+def group_members(group: int) -> list[psutil.Process]:
+    members = []
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process)
+        except (ProcessLookupError, psutil.Error):
+            continue
+    return members
+
+
+def test_a_worker_answers_and_ends_when_its_input_does(start: Start):
+    """Requests get replies in order; closing is enough to end it."""
+    worker = start("good")
+    for _ in range(3):
+        assert worker.request(PROBE, messages.Probed, 20).versions == {"echo": "Probe"}
+    worker.close()
+    assert worker.process.returncode is not None
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("signal-SIGKILL", "was killed by SIGKILL"),
+        ("signal-SIGSEGV", "was killed by SIGSEGV"),
+        ("signal-SIGABRT", "was killed by SIGABRT"),
+        ("signal-SIGTERM", "was killed by SIGTERM"),
+        ("exit-0", "exited with status 0"),
+        ("exit-1", "exited with status 1"),
+        ("exit-77", "exited with status 77"),
+        ("exits-before-reading", "exited with status 3"),
+        ("half-a-message-then-dies", "exited with status 1"),
+        ("leaves-a-child", "exited with status 0"),
+        ("leaves-a-child-holding-the-pipe", "exited with status 1"),
+        ("not-a-message", "sent what is not a message"),
+        ("garbage-frame", "sent what is not a message"),
+        ("unknown-message", "sent what is not a message"),
+        ("wrong-reply", "answered Probe with Arrays"),
+    ],
+)
+def test_a_worker_that_ends_badly_is_described_in_one_line(start: Start, mode: str, said: str):
+    """The line names the worker, what happened (signals by name) and the log."""
+    with pytest.raises(WorkerFailed) as caught:
+        start(mode).request(PROBE, messages.Probed, 30)
+    message = str(caught.value)
+    assert message.startswith("tf:fake ")
+    assert said in message
+    assert message.endswith("worker.log")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("mode", ["hangs", "hangs-ignoring-sigterm", "half-a-message", "deaf"])
+def test_a_silent_worker_is_ended_at_the_time_out(start: Start, mode: str):
+    """Silence, or half a message, ends with the time-out and the command it was for."""
+    worker = start(mode)
+    with pytest.raises(WorkerFailed, match=r"tf:fake gave no answer to Probe in 2 s"):
+        worker.request(PROBE, messages.Probed, 2)
+    assert not psutil.pid_exists(worker.process.pid)
+
+
+def test_a_worker_that_reads_nothing_cannot_block_the_parent(start: Start):
+    """A request larger than the pipe's buffer times out too."""
+    request = messages.SetUp("tf", "m" * 5_000_000, "T", {}, "cpu", "float32", 0, "w", None, 1)
+    with pytest.raises(WorkerFailed, match="gave no answer to SetUp in 2 s"):
+        start("deaf").request(request, messages.Ready, 2)
+
+
+def test_the_last_line_of_the_log_is_part_of_the_error(start: Start):
+    """What the framework printed last is often the reason."""
+    with pytest.raises(WorkerFailed, match="last line: the framework says goodbye"):
+        start("exit-1").request(PROBE, messages.Probed, 20)
+
+
+def test_a_flood_on_stdout_and_stderr_goes_to_the_log(start: Start, tmp_path: Path):
+    """Twelve megabytes on each stream neither block the worker nor reach the protocol."""
+    worker = start("floods")
+    assert worker.request(PROBE, messages.Probed, 60).unavailable is None
+    worker.close()
+    assert (tmp_path / "worker.log").stat().st_size > 24_000_000
+
+
+@pytest.mark.parametrize(
+    ("log", "last"),
+    [
+        (b"", ""),
+        (b"\n \n", ""),
+        (b"one\ntwo\n\n", "two"),
+        (b"a" * 1_000_000, "a" * 300),
+        (b"first\n\xff\xfe\x1b[31mred\n", "\ufffd\ufffd [31mred"),
+    ],
+)
+def test_the_last_line_of_any_log_is_short_and_printable(tmp_path: Path, log: bytes, last: str):
+    """Whatever a framework prints, the error line stays one line."""
+    (tmp_path / "log").write_bytes(log)
+    assert last_line(tmp_path / "log") == last
+
+
+@pytest.mark.parametrize("mode", ["has-a-child", "leaves-a-child"])
+def test_a_workers_own_children_end_with_it(start: Start, tmp_path: Path, mode: str):
+    """Ending a worker ends its process group."""
+    worker = start(mode)
+    if mode == "has-a-child":
+        worker.request(PROBE, messages.Probed, 20)
+    else:
+        with pytest.raises(WorkerFailed):
+            worker.request(PROBE, messages.Probed, 20)
+    worker.close()
+    found = re.search(r"child (\d+)", (tmp_path / "worker.log").read_text())
+    assert found
+    assert gone(int(found[1]))
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends within ten seconds."""
+    return soon(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    """Whether a condition comes true within ten seconds: a killed process takes a moment to go."""
+    for _ in range(100):
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_an_error_inside_the_block_ends_the_worker(start: Start):
+    """Used as a context manager, the worker ends whatever happens, Ctrl-C included."""
+    with pytest.raises(KeyboardInterrupt), start("hangs") as worker:
+        raise KeyboardInterrupt
+    assert not psutil.pid_exists(worker.process.pid)
+
+
+def test_a_command_that_is_not_there_is_a_failure_not_a_traceback(tmp_path: Path):
+    """A wrong interpreter is named."""
+    with pytest.raises(WorkerFailed, match="/no/such/python cannot be started: No such file"):
+        Worker(["/no/such/python"], environment={}, log_path=tmp_path / "log", name="tf:eager")
+
+
+def test_no_descriptor_is_left_open(start: Start):
+    """Starting and ending workers costs no file descriptor."""
+    before = len(os.listdir("/proc/self/fd"))
+    for mode in ("good", "exit-1"):
+        worker = start(mode)
+        try:
+            worker.request(PROBE, messages.Probed, 20)
+        except (WorkerFailed, WorkerRefused):
+            pass
+        worker.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_killing_a_tree_that_is_gone_is_no_error():
+    """The process may end by itself in between."""
+    kill_tree(2**22 + 1)

@@ -1,0 +1,88 @@
+"""results.json: strict, compact, whole at any moment."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compare.errors import UserError
+from compare.results import Results, Run, collapse_number_lists, read_results, write_atomically, write_results
+
+
+def example() -> Results:
+    run = Run(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
+    run.losses, run.step_seconds = [2.3, 0.1 + 0.2], [0.03, 0.04]
+    return Results(config={"steps": 2}, runs=[run])
+
+
+def test_what_is_written_is_read_back(tmp_path: Path):
+    """Every value survives, to the last bit of a float."""
+    write_results(example(), tmp_path)
+    assert read_results(tmp_path) == example()
+    assert read_results(tmp_path / "results.json") == example()
+
+
+def test_a_list_of_numbers_stands_on_one_line(tmp_path: Path):
+    """A person can open the file."""
+    write_results(example(), tmp_path)
+    assert '"losses": [2.3, 0.30000000000000004],' in (tmp_path / "results.json").read_text()
+
+
+def test_no_nan_reaches_the_file(tmp_path: Path):
+    """JSON has no NaN: a missing figure is null."""
+    results = example()
+    results.runs[0].test_loss = math.nan
+    write_results(results, tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["runs"][0]["test_loss"] is None
+
+
+@given(st.text(), st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_text_that_looks_like_a_list_is_left_alone(text: str, numbers: list[float]):
+    """Collapsing changes white space between numbers and nothing else."""
+    value = {"text": text, "list": f"[{text}]", "numbers": numbers, "nested": [[1, 2], [text]]}
+    encoded = json.dumps(value, indent=1).encode()
+    assert json.loads(collapse_number_lists(encoded)) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not a results file"),
+        (b"{", "is not a results file"),
+        (b"[1, 2]", "is not a results file"),
+        (b'{"runs": [{"framework": "jax"}]}', "is not a results file"),
+        (b'{"schema_version": 99}', "has schema_version 99; this version reads 1"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes, said: str):
+    """The error names the file and what is wrong with it."""
+    (tmp_path / "results.json").write_bytes(content)
+    with pytest.raises(UserError, match=said) as caught:
+        read_results(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_directory_without_results_is_refused(tmp_path: Path):
+    """The next action is named."""
+    with pytest.raises(UserError, match=r"No such file(.|\n)*compare\.run"):
+        read_results(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A full disk at the worst moment costs nothing that was there."""
+    write_atomically(tmp_path / "file", b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

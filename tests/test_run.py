@@ -1,0 +1,249 @@
+"""`python -m compare.run`, from the command line to the files it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import safetensors.numpy
+
+from lenet_spec import LeNetSpec
+
+ROOT = Path(__file__).parents[1]
+SMALL = ("--seeds", "1", "--steps", "6", "--batch-size", "8")
+
+
+def compare_run(*options: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "compare.run", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        **kwargs,
+    )
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """results.json, refusing the NaN and Infinity that strict JSON does not have."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} in results.json")
+
+    return json.loads((directory / "results.json").read_text(), parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """The quick preset, run once; its directory has a space and a letter outside ASCII."""
+    out = tmp_path_factory.mktemp("run") / "ein Läufchen"
+    return compare_run("--preset", "quick", "--out", str(out)), out
+
+
+def test_the_quick_preset_ends_well(quick):
+    """Exit 0, both frameworks in the table, the report named, nothing on standard error."""
+    done, out = quick
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    for text in ("TensorFlow eager", "PyTorch eager", "tutorial 2017", "100 steps × batch 128"):
+        assert text in done.stdout
+    assert str(out / "report") in done.stdout
+
+
+def test_everything_a_run_promises_is_written(quick):
+    """Results, curves, report, logs and weights, and no temporary file."""
+    _, out = quick
+    names = {path.name for path in out.iterdir()}
+    assert {"results.json", "curves.csv", "report.md", "initial-weights-seed0.safetensors"} <= names
+    for stem in ("tf-eager-cpu-seed0", "torch-eager-cpu-seed0"):
+        assert {f"{stem}.log", f"{stem}.safetensors"} <= names
+    assert not [name for name in names if name.startswith(".")]
+
+
+def test_the_rows_hold_what_the_contract_names(quick):
+    """Both launches are ok, with one entry a step and every figure of design section 6."""
+    results = read(quick[1])
+    assert [run["framework"] for run in results["runs"]] == ["tf", "torch"]
+    for run in results["runs"]:
+        assert (run["status"], run["reason"]) == ("ok", None)
+        for name in ("losses", "train_accuracies", "step_seconds"):
+            assert len(run[name]) == 100
+        assert sum(run["block_sizes"]) == 100
+        assert run["parameter_count"] == LeNetSpec().parameter_count
+        assert run["threads"]["intra_op"] == results["config"]["threads"]
+        assert run["import_seconds"] > 0
+        assert run["first_step_seconds"] == run["step_seconds"][0]
+        assert run["peak_rss_bytes"] > 100e6
+        assert run["peak_device_bytes"] is None  # on the CPU there is no figure, and 0 is not one
+        assert run["device_name"] is None
+        assert run["worker_environment"]["MALLOC_TRIM_THRESHOLD_"]
+        assert run["runtime"]["flush_denormals"] is True
+        assert run["runtime"]["tf32"] is False
+
+
+def test_both_train_on_the_same_bytes_and_learn_alike(quick):
+    """Equal digests, equal first losses, and more than nine in ten digits right after 100 steps."""
+    tf, torch = read(quick[1])["runs"]
+    for digest in ("batches_sha256", "initial_weights_sha256"):
+        assert tf[digest] == torch[digest]
+    assert tf["losses"][0] == pytest.approx(torch["losses"][0], abs=1e-6)
+    for run in (tf, torch):
+        assert run["test_accuracy"] > 0.94
+        assert run["test_loss"] < 0.2
+
+
+def test_the_curves_file_has_a_line_a_step(quick):
+    """curves.csv holds the same losses, in full precision."""
+    lines = (quick[1] / "curves.csv").read_text().splitlines()
+    assert len(lines) == 1 + 2 * 100
+    first = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
+    assert float(first["loss"]) == read(quick[1])["runs"][0]["losses"][0]
+
+
+def test_final_weights_are_kept_in_canonical_shapes(quick):
+    """Each launch's trained weights are there, and have moved from the initial ones."""
+    initial = safetensors.numpy.load_file(quick[1] / "initial-weights-seed0.safetensors")
+    for stem in ("tf-eager-cpu-seed0", "torch-eager-cpu-seed0"):
+        final = safetensors.numpy.load_file(quick[1] / f"{stem}.safetensors")
+        assert {name: array.shape for name, array in final.items()} == LeNetSpec().parameter_shapes()
+        assert all(not np.array_equal(final[name], initial[name]) for name in final)
+
+
+def test_no_path_of_this_machine_is_in_the_results(quick):
+    """Results are for sharing."""
+    assert str(ROOT) not in (quick[1] / "results.json").read_text()
+
+
+def test_in_float64_the_curves_agree(tmp_path: Path):
+    """Two workers, two frameworks, dropout on: losses and parameters equal to rounding."""
+    done = compare_run(*SMALL, "--dtype", "float64", "--dropout", "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    tf, torch = read(tmp_path / "run")["runs"]
+    np.testing.assert_allclose(tf["losses"], torch["losses"], rtol=0, atol=1e-14)
+    left, right = (
+        safetensors.numpy.load_file(tmp_path / "run" / f"{name}-eager-cpu-seed0.safetensors")
+        for name in ("tf", "torch")
+    )
+    for name in left:
+        assert left[name].dtype == np.float64
+        np.testing.assert_allclose(left[name], right[name], rtol=0, atol=1e-12, err_msg=name)
+
+
+def test_cuda_where_there_is_none_is_refused_at_once(tmp_path: Path):
+    """Exit 2, a line for each framework that says why, and nothing left behind."""
+    hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    done = compare_run("--device", "cuda", "--out", str(tmp_path / "run"), env=hidden)
+    assert done.returncode == 2
+    assert "TensorFlow: " in done.stderr
+    assert "PyTorch: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def python_without_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter that has what a worker needs, but no framework."""
+    place = tmp_path_factory.mktemp("env")
+    venv.create(place, with_pip=False, symlinks=True)
+    site = next((place / "lib").glob("python*/site-packages"))
+    for package in ("numpy", "numpy.libs", "msgspec", "safetensors"):
+        source = Path(np.__file__).parents[1] / package
+        if source.exists():
+            (site / package).symlink_to(source)
+    return place / "bin" / "python"
+
+
+def test_a_framework_that_is_missing_keeps_its_row(tmp_path: Path, python_without_tensorflow: Path):
+    """The other framework runs to its end; the missing one says why; exit 1."""
+    out = tmp_path / "run"
+    done = compare_run(*SMALL, "--tf-python", str(python_without_tensorflow), "--out", str(out))
+    assert done.returncode == 1, done.stdout + done.stderr
+    tf, torch = read(out)["runs"]
+    assert tf["status"] == "unavailable"
+    assert "tensorflow" in tf["reason"]
+    assert torch["status"] == "ok"
+    assert len(torch["losses"]) == 6
+    assert "unavailable" in done.stdout
+    assert "unavailable" in (out / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--variants", "tf:eagre"), "'tf:eagre' is not a variant"),
+        (("--device", "gpu"), "'gpu' is not a device"),
+        (("--steps", "0"), "--steps is 0; it must be at least 1"),
+        (("--steps", "many"), "many"),
+        (("--threads", "4096"), "--threads is 4096"),
+        (("--batch-size", "-3"), "--batch-size"),
+        (("--tf-python", "/no/such/python"), "/no/such/python is not a program"),
+        (("--data-dir", "/no/such/data"), "/no/such/data"),
+        (("--download",), "--download needs --data-dir"),
+        (("--preset", "fast"), "fast"),
+        (("--out", str(ROOT)), "is not empty"),
+    ],
+)
+def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str):
+    """The option, the rule and the value, without a traceback."""
+    done = compare_run(*options)
+    assert done.returncode == 2
+    assert said in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_options_win_over_the_preset(quick):
+    """A preset is a set of defaults."""
+    from compare.run import parse_config
+
+    config = parse_config(["--preset", "quick", "--steps", "7"])
+    assert (config.seeds, config.steps, config.preset) == (1, 7, "quick")
+    assert parse_config(["--preset=rigorous"]).seeds == 10
+
+
+@pytest.mark.parametrize("moment", ["starting", "training"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
+    tmp_path: Path, moment: str, number: signal.Signals
+):
+    """Ctrl-C exits 130 (SIGTERM 143); results.json is whole and says where each launch was cut off."""
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "compare.run", "--steps", "5000", "--seeds", "1", "--out", str(out)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: (out / "results.json").exists() and (moment == "starting" or trained(out)))
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in errors
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    for run in read(out)["runs"]:
+        assert run["status"] == "failed"
+        assert "cut off" in run["reason"] or run["reason"] == "not started"
+    assert not list(out.glob(".*"))
+
+
+def trained(out: Path) -> bool:
+    return all(run["losses"] for run in read(out)["runs"])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen within two minutes"
+        time.sleep(0.05)
