@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import keras
@@ -84,3 +85,17 @@ def peak_device_bytes(device: str) -> int | None:
     if device == "cpu":
         return None
     return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+
+def matmul_seconds(*, device: str, dtype: str, size: int, repeats: int) -> list[float]:
+    """Seconds of each of `repeats` products of two [size, size] matrices, after one that is not counted."""
+    with tf.device("/GPU:0" if device == "cuda" else "/CPU:0"):
+        matrix = tf.random.uniform((size, size), dtype=tf.as_dtype(dtype))
+        seconds = []
+        for _ in range(repeats + 1):
+            tf.test.experimental.sync_devices()
+            start = time.perf_counter()
+            tf.linalg.matmul(matrix, matrix)
+            tf.test.experimental.sync_devices()
+            seconds.append(time.perf_counter() - start)
+    return seconds[1:]

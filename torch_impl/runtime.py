@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import numpy as np
@@ -66,3 +67,18 @@ def peak_device_bytes(device: str) -> int | None:
     if device == "cpu":
         return None
     return int(torch.cuda.max_memory_allocated())
+
+
+def matmul_seconds(*, device: str, dtype: str, size: int, repeats: int) -> list[float]:
+    """Seconds of each of `repeats` products of two [size, size] matrices, after one that is not counted."""
+    matrix = torch.rand((size, size), dtype=getattr(torch, dtype), device=device)
+    seconds = []
+    for _ in range(repeats + 1):
+        if device == "cuda":
+            torch.cuda.synchronize()
+        start = time.perf_counter()
+        torch.matmul(matrix, matrix)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return seconds[1:]

@@ -59,7 +59,21 @@ class Gradients(msgspec.Struct, tag=True, frozen=True):
     """Loss and gradients at the present parameters for the first training batch; nothing is updated."""
 
 
-Request = SetUp | Probe | Train | Evaluate | Parameters | Activations | Gradients
+class Explain(msgspec.Struct, tag=True, frozen=True):
+    """Where the time of a step goes, over `steps` more steps that no result is taken from."""
+
+    steps: int
+
+
+class TimeBatchSize(msgspec.Struct, tag=True, frozen=True):
+    """Step times at another batch size: `warmup` steps set apart, then `steps`."""
+
+    batch_size: int
+    warmup: int
+    steps: int
+
+
+Request = SetUp | Probe | Train | Evaluate | Parameters | Activations | Gradients | Explain | TimeBatchSize
 
 
 class Ready(msgspec.Struct, tag=True, frozen=True):
@@ -103,6 +117,16 @@ class Arrays(msgspec.Struct, tag=True, frozen=True):
     loss: float | None = None
 
 
+class Explained(msgspec.Struct, tag=True, frozen=True):
+    phase_seconds: dict[str, list[float]]  # by phase, one entry a step; empty where there are no seams
+    unsynchronized_step_seconds: float
+    matmul_peak_flops: float  # per second, best of several products
+
+
+class Timed(msgspec.Struct, tag=True, frozen=True):
+    step_seconds: list[float]
+
+
 class Refused(msgspec.Struct, tag=True, frozen=True):
     """The worker could not do what it was asked; `kind` says whose the fault is."""
 
@@ -110,4 +134,4 @@ class Refused(msgspec.Struct, tag=True, frozen=True):
     reason: str  # one line
 
 
-Reply = Ready | Probed | Trained | Arrays | Refused
+Reply = Ready | Probed | Trained | Arrays | Explained | Timed | Refused

@@ -1,0 +1,71 @@
+"""What explains a step time, measured in the worker after training and apart from the headline figure."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import defaultdict
+from itertools import islice
+
+from compare.data.batches import batches
+from compare.processes import messages
+from compare.session import RefusedRequest, Session
+
+MATMUL_SIZE = 2048  # large enough to reach the peak, small enough for half a second
+MATMUL_REPEATS = 8
+
+
+def explain(session: Session, steps: int) -> messages.Explained:
+    """Phases of a step, throughput without a fence each step, and the peak of a matrix product."""
+    request = session.request
+    seconds = session.runtime.matmul_seconds(
+        device=request.device, dtype=request.dtype, size=MATMUL_SIZE, repeats=MATMUL_REPEATS
+    )
+    return messages.Explained(
+        phase_seconds=phase_seconds(session, steps),
+        unsynchronized_step_seconds=unsynchronized_step_seconds(session, steps),
+        matmul_peak_flops=2 * MATMUL_SIZE**3 / min(seconds),
+    )
+
+
+def phase_seconds(session: Session, steps: int) -> dict[str, list[float]]:
+    """Seconds of each phase by name, one entry a step; empty where a variant's step has no seams.
+
+    Each phase is fenced by a synchronization, so on a device that runs ahead the sum exceeds a plain step.
+    """
+    trainer = session.trainer
+    found: dict[str, list[float]] = defaultdict(list)
+    if getattr(trainer, "phases", None) is None:
+        return {}
+    for batch in islice(session.stream(), steps):
+        trainer.synchronize()
+        start = time.perf_counter()
+        for phase in trainer.phases(*batch):
+            trainer.synchronize()
+            end = time.perf_counter()
+            found[phase].append(end - start)
+            start = end
+    return dict(found)
+
+
+def unsynchronized_step_seconds(session: Session, steps: int) -> float:
+    """Mean seconds a step when nothing is fetched and one synchronization ends them all."""
+    trainer = session.trainer
+    prepared = list(islice(session.stream(), steps))
+    trainer.synchronize()
+    start = time.perf_counter()
+    for batch in prepared:
+        trainer.step(*batch)
+    trainer.synchronize()
+    return (time.perf_counter() - start) / steps
+
+
+def time_batch_size(session: Session, request: messages.TimeBatchSize) -> messages.Timed:
+    """Synchronized step times at another batch size, after a warm-up at that size."""
+    training = dataclasses.replace(session.spec.training, batch_size=request.batch_size)
+    spec = dataclasses.replace(session.spec, training=training)
+    stream = batches(session.dataset, spec, seed=session.request.seed, dtype=session.request.dtype)
+    if request.batch_size < 1:
+        raise RefusedRequest("error", f"batch size {request.batch_size} is below 1")
+    seconds = [session.timed_step(batch)[2] for batch in islice(stream, request.warmup + request.steps)]
+    return messages.Timed(seconds[request.warmup :])
