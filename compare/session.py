@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +22,7 @@ import safetensors.numpy
 
 from compare.data import mnist
 from compare.data.batches import Batch, batches, update_digest
+from compare.data.digests import batch_digests, describe
 from compare.metrics import accuracy
 from compare.processes import messages
 from compare.processes.environment import RECORDED_VARIABLES
@@ -54,6 +55,7 @@ def import_module(name: str) -> ModuleType:
         raise RefusedRequest("import", f"{name} cannot be loaded as a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[Path(name).stem] = module
+    sys.path.append(str(Path(name).resolve().parent))  # last: it may import what lies beside it
     spec.loader.exec_module(module)
     return module
 
@@ -77,6 +79,44 @@ def peak_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # kilobytes on Linux
 
 
+configured: dict[str, Any] = {}  # a framework takes its process-wide settings once
+
+
+def configure_once(runtime: ModuleType, request: messages.SetUp) -> None:
+    """Raises RefusedRequest where a second set-up in one process asks for other settings than the first."""
+    wanted = {name: getattr(request, name) for name in ("device", "threads", "tf32", "deterministic")}
+    if not configured:
+        runtime.configure(**wanted)
+        configured.update(wanted)
+    elif configured != wanted:
+        raise RefusedRequest("error", f"this process is configured for {configured}, not for {wanted}")
+
+
+class NotedWeights(Mapping[str, np.ndarray]):
+    """Initial weights that remember what was asked for last: where loading fails, that is the culprit."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        self.weights = weights
+        self.last: str | None = None
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.last = name
+        return self.weights[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.weights)
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def last_in_words(self) -> str:
+        if self.last is None:
+            return "before any weight was asked for"
+        if self.last not in self.weights:
+            return f"asked for {self.last}, which is not a parameter of the spec"
+        return f"after {self.last} {list(self.weights[self.last].shape)} was asked for"
+
+
 class Session:
     """A trainer, its batches and its clock."""
 
@@ -91,24 +131,30 @@ class Session:
         self.import_seconds = time.perf_counter() - start
         if reason := self.runtime.unavailable(request.device):
             raise RefusedRequest("device", reason)
-        self.runtime.configure(
-            device=request.device,
-            threads=request.threads,
-            tf32=request.tf32,
-            deterministic=request.deterministic,
-        )
+        configure_once(self.runtime, request)
         start = time.perf_counter()
-        trainer = getattr(self.module, request.trainer)
-        self.trainer = trainer(self.spec, weights, device=request.device, dtype=request.dtype)
+        self.trainer = self.build_trainer(NotedWeights(weights))
         self.trainer.synchronize()
         self.build_seconds = time.perf_counter() - start
         self.batches = self.stream()
         self.digest = hashlib.sha256()
         self.steps_done = 0
 
+    def build_trainer(self, weights: NotedWeights) -> Any:
+        """Raises RefusedRequest, naming the parameter asked for last, where the model cannot be built."""
+        build = getattr(self.module, self.request.trainer)
+        try:
+            return build(self.spec, weights, device=self.request.device, dtype=self.request.dtype)
+        except Exception as error:
+            traceback.print_exc()
+            lines = str(error).strip().splitlines() or [""]
+            said = f"{type(error).__name__}: {lines[0]}"[:400]
+            raise RefusedRequest("parameters", f"{weights.last_in_words()}: {said}") from error
+
     def stream(self) -> Iterator[Batch]:
-        """The shared batches, or the module's own where it offers some (a port with its own input pipeline)."""
-        make = getattr(self.module, "batches", batches)
+        """The shared batches, or the trainer's or module's own: a port may have its own input pipeline."""
+        own = getattr(self.module, "batches", batches)
+        make = getattr(getattr(self.module, self.request.trainer), "batches", own)
         return iter(make(self.dataset, self.spec, seed=self.request.seed, dtype=self.request.dtype))
 
     def ready(self) -> messages.Ready:
@@ -168,6 +214,11 @@ class Session:
             images = mnist.scale(self.dataset.test_images[start : start + batch_size], self.spec)
             logits.append(self.trainer.logits(images.astype(self.request.dtype, copy=False)))
         return arrays({"logits": np.concatenate(logits)})
+
+    def batch_digests(self, steps: int) -> messages.BatchesDigested:
+        return messages.BatchesDigested(
+            digests=batch_digests(self.stream(), steps), first=describe(next(self.stream()))
+        )
 
     def activations(self) -> dict[str, np.ndarray]:
         batch = next(self.stream())

@@ -72,6 +72,8 @@ def answer(request: messages.Request, session: Session | None) -> messages.Reply
                 return arrays(session.activations())
             case messages.Gradients(), Session():
                 return session.gradients()
+            case messages.BatchDigests(), Session():
+                return session.batch_digests(request.steps)
             case messages.Explain(), Session():
                 return explain(session, request.steps)
             case messages.TimeBatchSize(), Session():

@@ -25,7 +25,7 @@ class WorkerFailed(Exception):
 
 
 class WorkerRefused(Exception):
-    """A worker lives and says no. `kind` is "import", "device", "data" or "error"."""
+    """A worker lives and says no. `kind` as in `messages.Refused`."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)

@@ -59,6 +59,12 @@ class Gradients(msgspec.Struct, tag=True, frozen=True):
     """Loss and gradients at the present parameters for the first training batch; nothing is updated."""
 
 
+class BatchDigests(msgspec.Struct, tag=True, frozen=True):
+    """Digests of the first `steps` training batches, from a fresh stream; nothing is trained."""
+
+    steps: int
+
+
 class Explain(msgspec.Struct, tag=True, frozen=True):
     """Where the time of a step goes, over `steps` more steps that no result is taken from."""
 
@@ -73,7 +79,18 @@ class TimeBatchSize(msgspec.Struct, tag=True, frozen=True):
     steps: int
 
 
-Request = SetUp | Probe | Train | Evaluate | Parameters | Activations | Gradients | Explain | TimeBatchSize
+Request = (
+    SetUp
+    | Probe
+    | Train
+    | Evaluate
+    | Parameters
+    | Activations
+    | Gradients
+    | BatchDigests
+    | Explain
+    | TimeBatchSize
+)
 
 
 class Ready(msgspec.Struct, tag=True, frozen=True):
@@ -117,6 +134,11 @@ class Arrays(msgspec.Struct, tag=True, frozen=True):
     loss: float | None = None
 
 
+class BatchesDigested(msgspec.Struct, tag=True, frozen=True):
+    digests: dict[str, list[str]]  # by array, one entry a batch: `compare.data.digests`
+    first: dict[str, str]  # the first batch's arrays in words
+
+
 class Explained(msgspec.Struct, tag=True, frozen=True):
     phase_seconds: dict[str, list[float]]  # by phase, one entry a step; empty where there are no seams
     unsynchronized_step_seconds: float
@@ -130,8 +152,8 @@ class Timed(msgspec.Struct, tag=True, frozen=True):
 class Refused(msgspec.Struct, tag=True, frozen=True):
     """The worker could not do what it was asked; `kind` says whose the fault is."""
 
-    kind: str  # "import", "device", "data", "error"
+    kind: str  # "import", "device", "data", "parameters" (the model cannot be built), "error"
     reason: str  # one line
 
 
-Reply = Ready | Probed | Trained | Arrays | Explained | Timed | Refused
+Reply = Ready | Probed | Trained | Arrays | BatchesDigested | Explained | Timed | Refused
