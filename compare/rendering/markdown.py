@@ -1,77 +1,72 @@
-"""`report.md`: the verdicts, the tables and how they were measured, fit for a pull request or a wiki."""
+"""`report.md`: the page's verdicts, table and charts as Markdown, fit for a pull request or a wiki."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Sequence
 
-from compare.rendering import tables
+from compare.rendering import facts, tables, verdicts
+from compare.rendering.charts.frame import Chart
 from compare.results import Results
 
+CHARTS = "charts"  # the directory of the SVG files, beside report.md
 
-def report(results: Results) -> str:
-    parts = ["# LeNet on MNIST: TensorFlow and PyTorch", *failures(results), *verdicts(results)]
+
+def report(results: Results, pictures: Sequence[Chart] = ()) -> str:
+    """The whole report. `pictures` are shown from `charts/<name>.svg`, each with its message."""
+    parts = ["# LeNet on MNIST: TensorFlow and PyTorch, side by side", escape(facts.headline(results))]
+    parts += failures(results)
+    parts += said(results)
     parts.append(table(*tables.verdict_table(results)))
-    header, rows = tables.curve_table(results, results.config["spec"]["training"]["log_interval"])
-    if rows:
-        parts += [f"## Loss and batch accuracy, seed {results.config['first_seed']}", table(header, rows)]
-    parts += warnings(results)
-    parts += ["## How it was measured", table(["what", "value"], conditions(results))]
+    for chart in pictures:
+        parts += [f"### {escape(chart.title)}", image(chart), escape(chart.message)]
+    parts += curves(results)
+    if results.warnings:
+        parts += ["## Warnings", bullets(results.warnings)]
+    parts += ["## How it was measured", table(["what", "value"], facts.method(results))]
+    parts += ["## Environment", table(["what", "value"], facts.environment(results))]
     return "\n\n".join(parts) + "\n"
 
 
 def failures(results: Results) -> list[str]:
-    lines = [
-        f"- {tables.title(run.label)}, {run.device}, seed {run.seed}: **{run.status}**: {escape(run.reason or '')}"
-        for run in results.runs
-        if run.status != "ok"
-    ]
-    if results.parity is not None and not results.parity["passed"]:
-        lines.insert(0, f"- **Parity failed**: {escape(results.parity['summary'])}")
-    return ["\n".join(lines)] if lines else []
+    lines = verdicts.failures(results)
+    return ["**First, what failed**", bullets(lines)] if lines else []
 
 
-def verdicts(results: Results) -> list[str]:
-    lines = [f"- {escape(comparison.sentence)}" for comparison in results.comparisons]
-    return ["\n".join(lines)] if lines else []
+def said(results: Results) -> list[str]:
+    """The same sentences as at the top of the page."""
+    lines = [comparison.sentence for comparison in verdicts.headlines(results)] + verdicts.fastest(results)
+    if results.parity is not None and results.parity.get("passed"):
+        lines.append(f"Parity holds: {results.parity.get('summary')}.")
+    return [bullets(lines)] if lines else []
 
 
-def warnings(results: Results) -> list[str]:
-    if not results.warnings:
+def curves(results: Results) -> list[str]:
+    interval = results.config.get("spec", {}).get("training", {}).get("log_interval", 100)
+    header, rows = tables.curve_table(results, interval)
+    if not rows:
         return []
-    return ["## Warnings", "\n".join(f"- {escape(warning)}" for warning in results.warnings)]
+    return [f"## Loss and batch accuracy, seed {results.config.get('first_seed', 0)}", table(header, rows)]
 
 
-def conditions(results: Results) -> list[list[str]]:
-    config, environment = results.config, results.environment
-    rows: list[tuple[str, Any]] = [
-        ("processor", environment.get("cpu")),
-        ("threads", config["threads"]),
-        ("dtype", config["dtype"]),
-        ("batch size", config["batch_size"]),
-        ("steps, seeds", f"{config['steps']:,} × {config['seeds']}"),
-        ("allocator", config["allocator"]),
-        ("data", f"{config['data']['source']} ({config['data']['sha256'][:12]})"),
-        ("system", f"{environment.get('system')} {environment.get('kernel')}, {environment.get('libc')}"),
-        ("Python", environment.get("python")),
-        ("code", environment.get("code_version")),
-    ]
-    for framework_versions in dict.fromkeys(
-        ", ".join(f"{name} {number}" for name, number in run.versions.items() if number)
-        for run in results.runs
-        if run.versions
-    ):
-        rows.append(("versions", framework_versions))
-    return [[name, str(value)] for name, value in rows]
+def image(chart: Chart) -> str:
+    return f"![{escape(chart.title)}]({CHARTS}/{chart.name}.svg)"
+
+
+def bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {escape(line)}" for line in lines)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(escape(cell) for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell if line is lines[1] else escape(cell) for cell in line) + " |"
+        for line in lines
+    )
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it stands, within one table cell."""
-    for character in "\\`*_[]<>|":
-        text = text.replace(character, "\\" + character)
-    return " ".join(text.split())
+    """Text that Markdown shows as it stands, on one line: no markup, no HTML, no list, no heading."""
+    text = " ".join(text.split())
+    text = re.sub(r"[\\`*_{}\[\]<>|#~&$!]", r"\\\g<0>", text)
+    return re.sub(r"^(\d*)([-+.)])(?=\s)", r"\1\\\2", text)

@@ -39,7 +39,7 @@ def curves_csv(runs: Iterable[Run]) -> str:
 
 
 def curve_table(results: Results, log_interval: int) -> tuple[list[str], list[list[str]]]:
-    """Loss and batch accuracy every `log_interval` steps: first seed, one variant per framework, the tutorial."""
+    """Loss and batch accuracy every `log_interval` steps: first seed, a variant each, the tutorial."""
     shown = first_of_each_framework(results.runs)
     header = ["step"]
     for run in shown:
@@ -85,10 +85,15 @@ def accuracy_cell(runs: Sequence[Run]) -> str:
     return f"{fmean(values):.2f}{spread} %"
 
 
-def seconds_cell(runs: Sequence[Run]) -> str:
+def typical_seconds(runs: Sequence[Run]) -> float | None:
     """The median over launches of each launch's median step."""
     values = [median_seconds(run) for run in runs if run.timed_seconds]
-    return f"{median(values) * 1000:.1f} ms" if values else ""
+    return median(values) if values else None
+
+
+def seconds_cell(runs: Sequence[Run]) -> str:
+    seconds = typical_seconds(runs)
+    return "" if seconds is None else f"{seconds * 1000:.1f} ms"
 
 
 def comparison_of(results: Results, metric: str, other: str, device: str) -> Comparison | None:
@@ -99,7 +104,7 @@ def comparison_of(results: Results, metric: str, other: str, device: str) -> Com
 
 
 def verdict_table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """A row per variant and device: accuracy, step time, the ratio to the first, and what is wrong if anything."""
+    """A row per variant and device: accuracy, step time, ratio to the first, what is wrong if anything."""
     header = ["", "test accuracy", "step time", "step time ÷ first", "verdict"]
     rows = []
     baselines: dict[str, str] = {}

@@ -1,0 +1,51 @@
+"use strict";
+
+/* Charts: drawn as SVG in the page's CSS variables, so that a change of colour scheme needs no redrawing. */
+function drawCharts() {
+  const source = document.getElementById("specs");
+  if (!source) return Promise.resolve();
+  const options = {
+    actions: false,
+    ast: true,
+    defaultStyle: false,
+    mode: "vega-lite",
+    renderer: "svg",
+    tooltip: { disableDefaultStyle: true },
+  };
+  const drawn = Object.entries(JSON.parse(source.textContent)).map(([name, spec]) =>
+    vegaEmbed(document.getElementById(name), spec, options).catch((error) => {
+      document.getElementById(name).textContent = "This chart could not be drawn: " + error.message;
+      console.error(name, error);
+    }),
+  );
+  return Promise.all(drawn);
+}
+
+/* Tables: a heading's button sorts by its column; empty cells stay last. */
+function compareCells(one, other) {
+  const numbers = [Number(one), Number(other)];
+  return numbers.some(Number.isNaN) ? one.localeCompare(other) : numbers[0] - numbers[1];
+}
+
+function sortBy(table, column) {
+  const headings = [...table.tHead.rows[0].cells];
+  const descending = headings[column].getAttribute("aria-sort") === "ascending";
+  headings.forEach((heading) => heading.removeAttribute("aria-sort"));
+  headings[column].setAttribute("aria-sort", descending ? "descending" : "ascending");
+  const key = (row) => row.cells[column].dataset.key;
+  const rows = [...table.tBodies[0].rows].sort((a, b) => {
+    if (key(a) === "" || key(b) === "") return (key(a) === "") - (key(b) === "");
+    return compareCells(key(a), key(b)) * (descending ? -1 : 1);
+  });
+  table.tBodies[0].append(...rows);
+}
+
+document.querySelectorAll("table.sortable").forEach((table) => {
+  [...table.tHead.rows[0].cells].forEach((heading, column) => {
+    heading.querySelector("button").addEventListener("click", () => sortBy(table, column));
+  });
+});
+
+drawCharts().then(() => {
+  document.documentElement.dataset.charts = "drawn";
+});

@@ -1,0 +1,126 @@
+"""Loss against step: both frameworks, every variant, and the ten points that the tutorial published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from compare.rendering.charts.frame import Chart, decades, framed, slug, styles, values
+from compare.rendering.groups import Group, devices, groups, pair, suffix
+from compare.rendering.look import Look
+from compare.rendering.thinning import evenly, median_over, running_median, significant
+from compare.results import Results
+from compare.tutorial import PUBLISHED_RUN
+
+WINDOW = 25  # steps under one running median
+HEIGHT = 300
+TUTORIAL = "the tutorial, 2017"
+
+
+def losses(results: Results, look: Look) -> list[Chart]:
+    """Two panels a device, linear and logarithmic: the start shows in one, the end in the other."""
+    charts = []
+    for device in devices(results):
+        trained = [group for group in groups(results, device) if any(run.losses for run in group.runs)]
+        for scale in ("linear", "log") if trained else ():
+            charts.append(loss_chart(trained, device, suffix(results, device), scale, look))
+    return charts
+
+
+def loss_chart(trained: list[Group], device: str, suffix: str, scale: str, look: Look) -> Chart:
+    steps = max(len(run.losses) for group in trained for run in group.runs)
+    points = [
+        {"step": point.step, "loss": significant(point.loss), "series": TUTORIAL}
+        for point in PUBLISHED_RUN
+        if point.step < steps
+    ]
+    x = alt.X("step:Q", axis=alt.Axis(title="step", tickCount=5), scale=alt.Scale(nice=False))
+    y = loss_axis(trained, scale)
+    layers = [
+        *(
+            values(single_steps(group))
+            .mark_line(strokeWidth=0.7, opacity=0.28, color=look.colour(group.framework))
+            .encode(x, y)
+            for group in pair(trained)
+        ),
+        *(
+            values(smoothed([group]))
+            .mark_line(strokeWidth=1, color=look.colour(group.framework))
+            .encode(x, y)
+            for group in trained
+            if group not in pair(trained)
+        ),
+        values(smoothed(pair(trained)))
+        .mark_line(strokeWidth=2)
+        .encode(x, y, *series_styles(pair(trained), look)),
+        values(points)
+        .mark_point(shape="diamond", size=60, filled=True, color=look.ink)
+        .encode(x, y, tooltip=["step:Q", alt.Tooltip("loss:Q", title="the tutorial's loss")]),
+    ]
+    return Chart(
+        f"loss-{scale}-{slug(device)}",
+        f"Training loss, {'logarithmic' if scale == 'log' else 'linear'}{suffix}",
+        loss_message(trained, scale, bool(points)),
+        framed(layers, look, HEIGHT),
+        [(g.title, f"from {first:.2f} to {last:.4f}") for g, first, last in ends(trained)],
+    )
+
+
+def loss_axis(trained: Sequence[Group], scale: str) -> alt.Y:
+    """From zero, or on the logarithmic scale from the smallest loss shown, with a tick a decade."""
+    if scale == "linear":
+        return alt.Y("loss:Q", axis=alt.Axis(title=None, tickCount=5))
+    shown = [loss for group in pair(trained) for loss in group.runs[0].losses if loss > 0]
+    shown += [point.loss for point in PUBLISHED_RUN]
+    low, high = min(shown) / 1.2, max(shown) * 1.2
+    return alt.Y(
+        "loss:Q",
+        axis=alt.Axis(title=None, values=decades([low, high]), format="~g"),
+        scale=alt.Scale(type="log", domain=[low, high], nice=False, clamp=True),
+    )
+
+
+def series_styles(trained: Sequence[Group], look: Look) -> list[Any]:
+    """Colour by framework, dash by variant, one legend for both."""
+    titles = [group.title for group in trained]
+    dashes, _ = styles([(group.title, group.framework) for group in trained])
+    legend = alt.Legend(title=None, orient="top", columns=2, symbolType="stroke")
+    colours = alt.Scale(domain=titles, range=[look.colour(group.framework) for group in trained])
+    return [
+        alt.Color("series:N", scale=colours, legend=legend, sort=titles),
+        alt.StrokeDash("series:N", scale=alt.Scale(domain=titles, range=dashes), legend=legend, sort=titles),
+    ]
+
+
+def smoothed(trained: Sequence[Group]) -> list[dict[str, Any]]:
+    """Each variant's running median over steps of the median over seeds, at 200 steps."""
+    rows = []
+    for group in trained:
+        curve = running_median(median_over([run.losses for run in group.runs]), WINDOW)
+        rows += [
+            {"step": i, "loss": significant(curve[i]), "series": group.title} for i in evenly(len(curve))
+        ]
+    return rows
+
+
+def single_steps(group: Group) -> list[dict[str, Any]]:
+    """Every step of the first seed."""
+    return [{"step": step, "loss": significant(loss, 4)} for step, loss in enumerate(group.runs[0].losses)]
+
+
+def loss_message(trained: Sequence[Group], scale: str, tutorial: bool) -> str:
+    facts = [f"{group.title} from {first:.2f} to {last:.3f}" for group, first, last in ends(pair(trained))]
+    message = f"Loss on a {scale} scale: {'; '.join(facts)}. "
+    rest = [last for group, _, last in ends(trained) if group not in pair(trained)]
+    if rest:
+        message += f"The other {len(rest)} variants (thin) end between {min(rest):.3f} and {max(rest):.3f}. "
+    message += f"Bold: running median over {WINDOW} steps, median of the seeds. Pale: every step of one seed."
+    return message + (" Diamonds: the ten points that the tutorial printed in 2017." if tutorial else "")
+
+
+def ends(trained: Sequence[Group]) -> list[tuple[Group, float, float]]:
+    """Where each group's smoothed curve starts and ends."""
+    curves = [(group, smoothed([group])) for group in trained]
+    return [(group, curve[0]["loss"], curve[-1]["loss"]) for group, curve in curves if curve]

@@ -1,0 +1,127 @@
+"""What every chart shares: its size, its theme, its text alternative, rows with labels above them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from compare.rendering.look import DASHES, SHAPES, Look
+
+LABEL_HEIGHT = 20
+
+
+@dataclass(frozen=True)
+class Chart:
+    """`name` is its id and file name; `message` says in words and numbers what the picture shows.
+
+    `numbers` are all of them, by name, for who cannot see the picture or wants to copy one.
+    """
+
+    name: str
+    title: str
+    message: str
+    picture: alt.LayerChart
+    numbers: Sequence[tuple[str, str]] = ()
+
+    def spec(self) -> dict[str, Any]:
+        spec: dict[str, Any] = self.picture.properties(description=self.message).to_dict()
+        return spec
+
+
+def framed(layers: Sequence[alt.Chart], look: Look, height: int) -> alt.LayerChart:
+    """The layers in the common theme: thin grid, no frame, text in the page's ink."""
+    quiet = {"labelColor": look.muted, "titleColor": look.muted, "titleFontWeight": "normal"}
+    return (
+        alt.layer(*layers)
+        .properties(
+            width=look.width, height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+        )
+        .configure(font=look.font, background=look.ground, padding=4)
+        .configure_view(stroke=None)
+        .configure_axis(
+            **quiet,
+            gridColor=look.grid,
+            domain=False,
+            ticks=False,
+            labelPadding=6,
+            titlePadding=10,
+            labelFontSize=11,
+            titleFontSize=12,
+        )
+        .configure_legend(**quiet, labelFontSize=12, symbolStrokeWidth=2.5, labelLimit=260)
+        .configure_text(color=look.ink, fontSize=12)
+    )
+
+
+def y_pixels(height: int) -> alt.Y:
+    """A vertical place counted in pixels from the top."""
+    return alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[height, 0], nice=False, zero=False))
+
+
+def row_labels(rows: Sequence[dict[str, Any]], height: int, look: Look) -> list[alt.Chart]:
+    """Each row's `title` above its marks at the left, its `value` at the right, a thin line between rows.
+
+    rows: y, title, value.
+    """
+    base = alt.Chart(alt.Data(values=list(rows))).encode(y=y_pixels(height))
+    lines = [{"y": row["y"] - LABEL_HEIGHT / 2} for row in rows[1:]]
+    layers = [values(lines).mark_rule(color=look.grid).encode(y=y_pixels(height))]
+    halo = {"stroke": look.ground, "strokeWidth": 4, "strokeJoin": "round"}
+    for style in (halo, {}):  # the text again over its own halo, so that no line runs through it
+        left = base.mark_text(align="left", baseline="middle", fontWeight=600, **style)
+        right = base.mark_text(align="right", baseline="middle", **style)
+        layers += [
+            left.encode(x=alt.value(0), text="title:N"),
+            right.encode(x=alt.value("width"), text="value:N"),
+        ]
+    return layers
+
+
+def spoken(rows: Sequence[tuple[str, str, float]]) -> str:
+    """Each title with its value where they are few; the smallest and the largest where they are many."""
+    if len(rows) <= 3:
+        return "; ".join(f"{title} {value}" for title, value, _ in rows)
+    low, high = min(rows, key=lambda row: row[2]), max(rows, key=lambda row: row[2])
+    return f"from {low[1]} ({low[0]}) to {high[1]} ({high[0]})"
+
+
+def decades(values: Sequence[float], steps: Sequence[int] = (1,)) -> list[float]:
+    """Ticks for a logarithmic axis: `steps` times each power of ten within the values' range."""
+    low, high = min(values), max(values)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def values(rows: Sequence[dict[str, Any]]) -> alt.Chart:
+    return alt.Chart(alt.Data(values=list(rows)))
+
+
+def framework_colour(look: Look) -> alt.Color:
+    return alt.Color(
+        "framework:N",
+        scale=alt.Scale(domain=["tf", "torch"], range=[look.tf, look.torch]),
+        legend=None,
+    )
+
+
+def styles(labels: Sequence[tuple[str, str]]) -> tuple[list[list[int]], list[str]]:
+    """A dash and a shape for each (title, framework): by its place among its framework's."""
+    seen: dict[str, int] = {}
+    dashes, shapes = [], []
+    for _, framework in labels:
+        place = seen.get(framework, 0)
+        seen[framework] = place + 1
+        # the second framework starts dashed: two curves that coincide are then both seen
+        dashes.append(DASHES[(place + (framework == "torch")) % len(DASHES)])
+        shapes.append(SHAPES[(place + (framework == "torch")) % len(SHAPES)])
+    return dashes, shapes
+
+
+def slug(text: str) -> str:
+    """Text as part of an id or a file name."""
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower()).strip("-") or "device"

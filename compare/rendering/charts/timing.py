@@ -1,0 +1,183 @@
+"""Step time by launch, and the ratio of variants against the band of no difference."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import altair as alt
+
+from compare.rendering import tables
+from compare.rendering.charts.frame import (
+    LABEL_HEIGHT,
+    Chart,
+    framed,
+    framework_colour,
+    row_labels,
+    slug,
+    spoken,
+    values,
+    y_pixels,
+)
+from compare.rendering.groups import Group, devices, groups, suffix
+from compare.rendering.look import Look
+from compare.rendering.thinning import quantiles
+from compare.results import Comparison, Results
+
+SMALLEST_DIFFERENCE = 0.02
+ROW_GAP = 14
+RATIO_ROW = 46
+
+
+def step_times(results: Results, look: Look) -> list[Chart]:
+    """One chart a device: every launch's own distribution, so that the launch effect is seen."""
+    charts = []
+    for device in devices(results):
+        timed = [group for group in groups(results, device) if group.step_seconds is not None]
+        if timed:
+            charts.append(step_time_chart(timed, device, suffix(results, device), look))
+    return charts
+
+
+def step_time_chart(timed: list[Group], device: str, suffix: str, look: Look) -> Chart:
+    launches, rows, height = launch_rows(timed)
+    base = values(launches).encode(y=y_pixels(height), color=framework_colour(look))
+    x = {"axis": alt.Axis(title="milliseconds a step", tickCount=6), "scale": alt.Scale(zero=True)}
+    tips = [alt.Tooltip(f"{name}:Q", title=title, format=".4~g") for name, title in TIPS.items()]
+    layers = [
+        base.mark_rule(strokeWidth=1.5, opacity=0.4).encode(alt.X("low:Q", **x), x2="high:Q"),
+        base.mark_rule(strokeWidth=6, opacity=0.4).encode(x="q1:Q", x2="q3:Q", tooltip=["seed:N", *tips]),
+        base.mark_tick(thickness=2.5, size=9).encode(x="median:Q"),
+        *row_labels(rows, height, look),
+    ]
+    return Chart(
+        f"step-time-{slug(device)}",
+        f"Step time of every launch{suffix}",
+        step_time_message(timed),
+        framed(layers, look, height),
+        [(group.title, step_time_numbers(group)) for group in timed],
+    )
+
+
+TIPS = {"median": "median, ms", "q1": "lower quartile", "q3": "upper quartile", "high": "95 % are below"}
+
+
+def launch_rows(timed: list[Group]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+    """A mark for each launch (milliseconds), a label for each group, and the height of them all in pixels."""
+    launches: list[dict[str, Any]] = []
+    labels: list[dict[str, Any]] = []
+    y = LABEL_HEIGHT // 2
+    thickness = 12 if max(len(group.runs) for group in timed) <= 5 else 9
+    for group in timed:
+        labels.append({"y": y, "title": group.title, "value": tables.seconds_cell(group.runs)})
+        y += LABEL_HEIGHT
+        for run in group.runs:
+            if run.timed_seconds:
+                marks = quantiles([seconds * 1000 for seconds in run.timed_seconds])
+                launches.append({"y": y, "framework": group.framework, "seed": run.seed, **marks})
+                y += thickness
+        y += ROW_GAP
+    return launches, labels, y - ROW_GAP // 2
+
+
+def step_time_message(timed: list[Group]) -> str:
+    facts = spoken(
+        [(group.title, tables.seconds_cell(group.runs), group.step_seconds or 0) for group in timed]
+    )
+    return (
+        f"Median step: {facts}. One line a launch: the tick is its median, the bar its middle half, the thin "
+        "line its 5th to 95th percentile. Warm-up is left out."
+    )
+
+
+def step_time_numbers(group: Group) -> str:
+    medians = [tables.median_seconds(run) * 1000 for run in group.runs if run.timed_seconds]
+    spread = f", launches from {min(medians):.1f} to {max(medians):.1f} ms" if len(medians) > 1 else ""
+    return tables.seconds_cell(group.runs) + spread
+
+
+def ratios(results: Results, look: Look) -> list[Chart]:
+    """Every step-time comparison with an interval, beside the band within which nobody wins."""
+    shown = [
+        comparison
+        for comparison in results.comparisons
+        if comparison.metric == "step_seconds" and has_interval(comparison)
+    ]
+    if not shown:
+        return []
+    several = len(devices(results)) > 1
+    baselines = {comparison.baseline for comparison in shown}
+    common = tables.title(baselines.pop()) if len(baselines) == 1 else None
+    height = RATIO_ROW * len(shown)
+    points = [ratio_point(number, c, several, common is not None) for number, c in enumerate(shown)]
+    base = values(points).encode(y=y_pixels(height), color=framework_colour(look))
+    layers = [
+        *band(ratio_axis(points, common), look),
+        base.mark_rule(strokeWidth=2.5).encode(ratio_axis(points, common), x2="high:Q"),
+        base.mark_point(filled=True, size=70, opacity=1).encode(x="estimate:Q", tooltip=RATIO_TIPS),
+        *row_labels([{**point, "y": point["y"] - 18} for point in points], height, look),
+    ]
+    facts = spoken([(point["title"], point["value"], point["estimate"]) for point in points])
+    message = (
+        f"Step time divided by that of {common or 'the baseline'}, with its 95 % interval: {facts}. "
+        "Whoever touches the grey band, ±2 %, is neither faster nor slower by a difference that matters."
+    )
+    numbers = [(point["title"], point["value"]) for point in points]
+    picture = framed(layers, look, height)
+    return [Chart("ratio", f"Step time against {common or 'the baseline'}", message, picture, numbers)]
+
+
+RATIO_TIPS = [alt.Tooltip("title:N", title="pair"), alt.Tooltip("value:N", title="ratio")]
+
+
+def has_interval(comparison: Comparison) -> bool:
+    return None not in (comparison.estimate, comparison.low, comparison.high)
+
+
+def ratio_point(number: int, comparison: Comparison, several: bool, common: bool) -> dict[str, Any]:
+    title = tables.title(comparison.other) + ("" if common else f" ÷ {tables.title(comparison.baseline)}")
+    return {
+        "y": number * RATIO_ROW + 28,
+        "framework": comparison.other.partition(":")[0],
+        "title": title + (f", {comparison.device}" if several else ""),
+        "value": tables.ratio_cell(comparison),
+        "estimate": comparison.estimate,
+        "low": comparison.low,
+        "high": comparison.high,
+    }
+
+
+def ratio_axis(points: list[dict[str, Any]], common: str | None) -> alt.X:
+    low = min(0.9, *(point["low"] for point in points)) * 0.97
+    high = max(1.1, *(point["high"] for point in points)) * 1.03
+    return alt.X(
+        "low:Q",
+        scale=alt.Scale(type="log", domain=[low, high], nice=False),
+        axis=alt.Axis(
+            title="← faster · ratio · slower →",
+            format="~g",
+            values=ratio_ticks(low, high),
+        ),
+    )
+
+
+def ratio_ticks(low: float, high: float) -> list[float]:
+    """From 1 outwards, no two closer than a ninth of the axis: round tenths, then halves and wholes."""
+    candidates = (
+        [n / 10 for n in range(1, 20)] + [n / 2 for n in range(4, 10)] + [float(n) for n in range(5, 100)]
+    )
+    room = math.log(high / low) / 9
+    kept = [1.0]
+    for tick in sorted(candidates, key=lambda tick: abs(math.log(tick))):
+        if low <= tick <= high and all(abs(math.log(tick / other)) >= room for other in kept):
+            kept.append(tick)
+    return sorted(kept)
+
+
+def band(axis: alt.X, look: Look) -> list[alt.Chart]:
+    edges = [{"low": 1 / (1 + SMALLEST_DIFFERENCE), "high": 1 + SMALLEST_DIFFERENCE}]
+    one = alt.Chart(alt.Data(values=[{"low": 1}]))
+    return [
+        alt.Chart(alt.Data(values=edges)).mark_rect(color=look.band).encode(axis, x2="high:Q"),
+        one.mark_rule(color=look.muted, strokeWidth=1).encode(x="low:Q"),
+    ]

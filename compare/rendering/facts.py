@@ -1,0 +1,87 @@
+"""How it was measured and where, as rows of name and value: one source for Markdown and for the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compare.results import Results
+from compare.variants import FRAMEWORK_NAMES
+
+Facts = list[tuple[str, str]]
+
+
+def headline(results: Results) -> str:
+    """`3 seeds × 1,000 steps × batch 128 · cpu, 2 threads · float32`, as far as the config tells."""
+    config = results.config
+    devices = " and ".join(str(config.get("device", "?")).split(","))
+    return " · ".join(
+        [
+            f"{count(config.get('seeds'), 'seed')} × {count(config.get('steps'), 'step')} "
+            f"× batch {config.get('batch_size', '?')}",
+            f"{devices}, {count(config.get('threads'), 'thread')}",
+            str(config.get("dtype", "?")),
+        ]
+    )
+
+
+def count(number: Any, noun: str) -> str:
+    if not isinstance(number, int):
+        return f"? {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def method(results: Results) -> Facts:
+    """The options that decide what the figures mean."""
+    config = results.config
+    data = config.get("data", {})
+    warmup = sorted({run.warmup_steps for run in results.runs if run.step_seconds})
+    rows: list[tuple[str, Any]] = [
+        ("seeds, steps", f"{config.get('seeds')} × {config.get('steps')}"),
+        ("batch size", config.get("batch_size")),
+        ("dtype", config.get("dtype")),
+        ("threads", config.get("threads")),
+        ("allocator", config.get("allocator")),
+        ("TF32", on_off(config.get("tf32"))),
+        ("deterministic operations", on_off(config.get("deterministic"))),
+        ("dropout", on_off(config.get("dropout"))),
+        ("warm-up steps, left out", ", ".join(map(str, warmup)) or None),
+        ("data", f"{data.get('source')} ({str(data.get('sha256'))[:12]})" if data else None),
+        ("parity", results.parity.get("summary") if results.parity else "not checked in this run"),
+    ]
+    return told(rows)
+
+
+def environment(results: Results) -> Facts:
+    """The machine, the system and every version that the workers reported."""
+    found = results.environment
+    memory = found.get("memory_bytes")
+    rows: list[tuple[str, Any]] = [
+        ("processor", found.get("cpu")),
+        ("CPUs usable, total", f"{found.get('cpus_usable')}, {found.get('cpus_total')}"),
+        ("memory", f"{memory / 2**30:.1f} GiB" if isinstance(memory, int) else None),
+        ("device", ", ".join(dict.fromkeys(run.device_name for run in results.runs if run.device_name))),
+        ("system", " ".join(str(found[key]) for key in ("system", "kernel", "libc") if found.get(key))),
+        ("Python", found.get("python")),
+        ("code", found.get("code_version")),
+        ("load before the run", found.get("load_average_1min")),
+    ]
+    return told(rows) + [("versions of " + name, text) for name, text in versions(results).items()]
+
+
+def versions(results: Results) -> dict[str, str]:
+    """Each framework's libraries; launches that differ are all named."""
+    named: dict[str, list[str]] = {}
+    for run in results.runs:
+        text = ", ".join(f"{name} {number}" for name, number in run.versions.items() if number)
+        texts = named.setdefault(FRAMEWORK_NAMES.get(run.framework, run.framework), [])
+        if text and text not in texts:
+            texts.append(text)
+    return {name: "; ".join(texts) for name, texts in named.items() if texts}
+
+
+def on_off(value: Any) -> str | None:
+    return None if value is None else ("on" if value else "off")
+
+
+def told(rows: list[tuple[str, Any]]) -> Facts:
+    return [(name, str(value)) for name, value in rows if value not in (None, "")]

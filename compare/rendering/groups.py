@@ -1,0 +1,53 @@
+"""Launches by what they share: a label on a device. The rows of every chart and table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compare.rendering import tables
+from compare.results import Results, Run
+
+
+@dataclass(frozen=True)
+class Group:
+    """The good launches of one label on one device. `title` names the device where there are several."""
+
+    label: str
+    device: str
+    framework: str
+    title: str
+    runs: Sequence[Run]
+
+    @property
+    def step_seconds(self) -> float | None:
+        return tables.typical_seconds(self.runs)
+
+
+def devices(results: Results) -> list[str]:
+    return list(dict.fromkeys(run.device for run in results.runs))
+
+
+def groups(results: Results, device: str | None = None) -> list[Group]:
+    """Every label and device with at least one good launch, in the run's order."""
+    several = len(devices(results)) > 1 and device is None
+    found = []
+    for label, place in tables.labels(results.runs):
+        runs = tables.runs_of(results.runs, label, place)
+        if runs and device in (None, place):
+            title = tables.title(label) + (f", {place}" if several else "")
+            found.append(Group(label, place, runs[0].framework, title, runs))
+    return found
+
+
+def pair(found: Sequence[Group]) -> list[Group]:
+    """The first of each framework."""
+    firsts: dict[str, Group] = {}
+    for group in found:
+        firsts.setdefault(group.framework, group)
+    return list(firsts.values())
+
+
+def suffix(results: Results, device: str) -> str:
+    """What a chart's title adds to name its device: nothing where there is only one."""
+    return f", {device}" if len(devices(results)) > 1 else ""

@@ -1,0 +1,106 @@
+"""Each concept in both frameworks' real lines, cut from the source by name when rendered; never imported."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from compare.rendering.concepts import CONCEPTS, Concept
+
+ROOT = Path(__file__).resolve().parents[2]  # where lenet_spec.py and both implementations lie
+
+
+class SourceMissing(LookupError):
+    """A concept names a definition that is no longer where it says."""
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Definitions out of one file. `where` is `file: names`; `code` their lines, as they stand."""
+
+    where: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    concept: Concept
+    tensorflow: Excerpt
+    pytorch: Excerpt
+
+
+def pairs() -> list[Pair]:
+    """Raises SourceMissing where a concept names what is gone."""
+    return [Pair(concept, excerpt(concept.tensorflow), excerpt(concept.pytorch)) for concept in CONCEPTS]
+
+
+def excerpt(addresses: Sequence[str]) -> Excerpt:
+    """addresses: `tf_impl/train.py:Trainer.loss`; the parts of one excerpt may come from several files."""
+    code = "\n\n".join(definition(*address.split(":")) for address in addresses)
+    by_file: dict[str, list[str]] = {}
+    for address in addresses:
+        file, name = address.split(":")
+        by_file.setdefault(file, []).append(name)
+    where = "; ".join(f"{file}: {', '.join(names)}" for file, names in by_file.items())
+    return Excerpt(where, code)
+
+
+def definition(file: str, name: str) -> str:
+    """The lines of a function, class or assignment by its qualified name, without their indentation."""
+    lines, named = parsed(file)
+    if name not in named:
+        raise SourceMissing(
+            f"{file} has no {name}, which compare/rendering/concepts.py shows. Name what took its place."
+        )
+    first, last = named[name]
+    return textwrap.dedent("\n".join(lines[first - 1 : last]))
+
+
+@cache
+def parsed(file: str) -> tuple[list[str], dict[str, tuple[int, int]]]:
+    """A file's lines, and the first and last line of each definition by qualified name."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return text.splitlines(), dict(definitions(ast.parse(text).body))
+
+
+def definitions(body: Sequence[ast.stmt], prefix: str = "") -> Iterator[tuple[str, tuple[int, int]]]:
+    for node in body:
+        end = node.end_lineno or node.lineno
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            yield prefix + node.name, (first, end)
+            yield from definitions(node.body, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield prefix + target.id, (node.lineno, end)
+
+
+def rendered() -> list[dict[str, Any]]:
+    """For the page: each concept with both excerpts as highlighted HTML."""
+    return [
+        {
+            "concept": pair.concept,
+            "sides": [
+                ("tf", "TensorFlow", pair.tensorflow.where, highlighted(pair.tensorflow.code)),
+                ("torch", "PyTorch", pair.pytorch.where, highlighted(pair.pytorch.code)),
+            ],
+        }
+        for pair in pairs()
+    ]
+
+
+@cache
+def highlighted(code: str) -> Any:
+    """Python as HTML with Pygments' short classes, which the page's style sheet colours; escaped."""
+    from markupsafe import Markup
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    return Markup(highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)))

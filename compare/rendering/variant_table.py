@@ -1,0 +1,97 @@
+"""The page's table: a row for each variant and device, each cell with its text and what it sorts by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from compare.rendering import tables
+from compare.rendering.groups import devices
+from compare.results import Comparison, Results, Run
+from compare.variants import BY_NAME
+
+COLUMNS = (
+    "variant",
+    "step time",
+    "÷ baseline",
+    "verdict",
+    "images/s",
+    "test accuracy",
+    "first step",
+    "peak memory",
+    "launches",
+)
+TEXT_COLUMNS = ("variant", "verdict")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`key` is what the column sorts by: a number, or text; None sorts last."""
+
+    text: str
+    key: float | str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    framework: str
+    cells: Sequence[Cell]
+
+
+def rows(results: Results) -> list[Row]:
+    several = len(devices(results)) > 1
+    first: dict[str, str] = {}
+    made = []
+    for label, device in tables.labels(results.runs):
+        first.setdefault(device, label)
+        runs = [run for run in results.runs if (run.label, run.device) == (label, device)]
+        title = tables.title(label) + (f", {device}" if several else "")
+        comparison = tables.comparison_of(results, "step_seconds", label, device)
+        batch = results.config.get("batch_size")
+        cells = row_cells(runs, comparison, first[device] == label, batch)
+        changes = BY_NAME[label].changes if label in BY_NAME else ""
+        made.append(Row(runs[0].framework, [Cell(title, title, changes), *cells]))
+    return made
+
+
+def row_cells(
+    runs: Sequence[Run], comparison: Comparison | None, baseline: bool, batch: object
+) -> list[Cell]:
+    good = [run for run in runs if run.status == "ok"]
+    seconds = [tables.median_seconds(run) for run in good if run.timed_seconds]
+    step = median(seconds) if seconds else None
+    accuracies = [run.test_accuracy for run in good if run.test_accuracy is not None]
+    rate = batch / step if step and isinstance(batch, int) else None
+    return [
+        Cell(tables.seconds_cell(good), step),
+        ratio(comparison, baseline and bool(seconds)),
+        verdict(runs, comparison, baseline),
+        Cell("" if rate is None else f"{rate:,.0f}", rate),
+        Cell(tables.accuracy_cell(good), fmean(accuracies) if accuracies else None),
+        middle([run.first_step_seconds for run in good], "{:.2f} s", 1),
+        middle([run.peak_rss_bytes for run in good], "{:,.0f} MiB", 2**20),
+        Cell(f"{len(good)} of {len(runs)}", len(good)),
+    ]
+
+
+def ratio(comparison: Comparison | None, baseline: bool) -> Cell:
+    if comparison is not None:
+        return Cell(tables.ratio_cell(comparison), comparison.estimate)
+    return Cell("1", 1.0) if baseline else Cell("")
+
+
+def verdict(runs: Sequence[Run], comparison: Comparison | None, baseline: bool) -> Cell:
+    """What was found, or why nothing was."""
+    bad = [run for run in runs if run.status != "ok"]
+    if len(bad) == len(runs):
+        return Cell(bad[0].status, bad[0].status, bad[0].reason or "")
+    text = comparison.verdict if comparison is not None else ("baseline" if baseline else "")
+    note = f"{len(bad)} {bad[0].status}: {bad[0].reason}" if bad else ""
+    return Cell(text, text, note)
+
+
+def middle(values: Sequence[float | None], form: str, unit: float) -> Cell:
+    known = [value / unit for value in values if value is not None]
+    return Cell(form.format(median(known)), median(known)) if known else Cell("")

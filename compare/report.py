@@ -1,0 +1,136 @@
+"""`python -m compare.report`: a run's report again from its results, or two runs side by side."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from compare.command_line import parse, run_entry_point
+from compare.errors import UserError
+
+if TYPE_CHECKING:
+    from compare.rendering.charts.frame import Chart
+    from compare.rendering.page import Link
+    from compare.results import Results
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """Write report.html, report.md and charts/*.svg from results.json: of one run, or of two side by side."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """one directory that compare.run wrote, or two"""
+    out: Path | None = None
+    """where the report goes; default for one run: its own directory"""
+
+
+def main(argv: Sequence[str]) -> int:
+    config = parse(ReportConfig, argv, program="compare.report")
+    print(report(config))
+    return 0
+
+
+def report(config: ReportConfig) -> Path:
+    """Reads, renders, and returns the page's path. Raises UserError where a directory will not do."""
+    from compare.results import read_results
+
+    if len(config.runs) not in (1, 2):
+        raise UserError(
+            f"{len(config.runs)} directories were given. Name one run, or two to set side by side."
+        )
+    results = [read_results(directory) for directory in config.runs]
+    directories = [run if run.is_dir() else run.parent for run in config.runs]
+    if len(results) == 1:
+        directory = created(config.out or directories[0])
+        render(results[0], directory, files_from=directories[0])
+        return directory / "report.html"
+    if config.out is None:
+        raise UserError("Two runs were given. Name a directory for the report of both: --out DIR.")
+    directory = created(config.out)
+    render_two(results, directories, directory)
+    return directory / "report.html"
+
+
+def created(directory: Path) -> Path:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if not os.access(directory, os.W_OK):
+            raise PermissionError(13, os.strerror(13))
+    except OSError as error:
+        raise UserError(
+            f"--out: {directory}: {error.strerror}. Name a directory that can be written."
+        ) from error
+    return directory
+
+
+def render(results: Results, directory: Path, *, files_from: Path | None = None) -> None:
+    """Writes report.html, report.md and charts/*.svg into `directory`, with links to the files of the run."""
+    from compare.rendering import markdown, page
+
+    pictures = write_charts(results, directory)
+    write(directory / "report.md", markdown.report(results, pictures))
+    write(directory / "report.html", page.page(results, run_files(files_from or directory, directory)))
+
+
+def render_two(results: Sequence[Results], directories: Sequence[Path], out: Path) -> None:
+    """Both runs in one report; `directories` are named in it and linked to."""
+    from compare.rendering import markdown, page, side_by_side
+
+    both = side_by_side.merged(results)
+    pictures = write_charts(both, out)
+    write(out / "report.md", markdown.report(both, pictures))
+    files: list[Link] = []
+    for directory in directories:
+        files += run_files(directory, out)
+    places = [
+        (name, place.resolve().name) for name, place in zip(side_by_side.NAMES, directories, strict=True)
+    ]
+    extra = {
+        "beside": side_by_side.step_rows(results),
+        "conditions": side_by_side.conditions(results),
+        "places": places,
+    }
+    write(out / "report.html", page.page(both, files, extra, template="two_runs.html.jinja"))
+
+
+def run_files(directory: Path, start: Path) -> list[Link]:
+    """Links from a page in `start` to the files of the run in `directory`."""
+    from compare.rendering.page import links
+
+    try:
+        way = os.path.relpath(directory.resolve(), start.resolve())
+    except ValueError:  # another drive on Windows
+        return []
+    return links(directory, "" if way == "." else Path(way).as_posix() + "/")
+
+
+def write_charts(results: Results, directory: Path) -> Sequence[Chart]:
+    """charts/*.svg anew: a chart that is no longer drawn is not left lying there."""
+    from compare.rendering import look
+    from compare.rendering.charts import charts
+    from compare.rendering.page import svg
+
+    drawn = charts(results, look.PRINT)
+    folder = directory / "charts"
+    shutil.rmtree(folder, ignore_errors=True)
+    if drawn:
+        folder.mkdir()
+    for chart in drawn:
+        write(folder / f"{chart.name}.svg", svg(chart))
+    return drawn
+
+
+def write(path: Path, text: str) -> None:
+    from compare.results import write_atomically
+
+    write_atomically(path, text.encode("utf-8"))
+
+
+if __name__ == "__main__":
+    run_entry_point(main)

@@ -1,0 +1,183 @@
+"""Made-up results in the shape of real ones, as large as a report gets."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+
+from compare.results import Comparison, Results, Run, SweepPoint
+from lenet_spec import LeNetSpec
+
+# label: (median milliseconds, import seconds, first step seconds, MiB)
+VARIANTS = {
+    "tf:eager": (31.0, 3.1, 0.35, 910),
+    "tf:keras": (38.5, 3.1, 1.2, 940),
+    "tf:tuned": (26.8, 3.1, 0.30, 900),
+    "tf:graph": (14.2, 3.1, 0.9, 930),
+    "tf:xla": (30.1, 3.1, 2.6, 1010),
+    "torch:eager": (24.6, 1.4, 0.08, 620),
+    "torch:tuned": (16.1, 1.4, 0.09, 640),
+    "torch:compiled": (29.4, 1.4, 21.5, 980),
+    "torch:cudagraph": (24.9, 1.4, 0.4, 700),
+    "torch:channels_last": (19.8, 1.4, 0.1, 650),
+}
+BASELINE = "tf:eager"
+
+
+def results(
+    labels: tuple[str, ...] = ("tf:eager", "torch:eager"),
+    *,
+    seeds: int = 3,
+    steps: int = 1000,
+    devices: tuple[str, ...] = ("cpu",),
+    explained: bool = False,
+) -> Results:
+    """A complete set; `explained` adds phases, peaks, a batch sweep and a noise floor."""
+    spec = LeNetSpec()
+    runs = [
+        run(label, device, seed, steps, explained)
+        for seed in range(seeds)
+        for device in devices
+        for label in labels
+    ]
+    made = Results(config=config(spec, labels, devices, seeds, steps), environment=ENVIRONMENT, runs=runs)
+    made.parity = {"passed": True, "summary": "8 of 8 rungs · float64 losses agree to 2e-15 over 20 steps"}
+    made.comparisons = [
+        comparison
+        for device in devices
+        for other in labels[1:]
+        for comparison in compared(other, device, seeds)
+    ]
+    if explained:
+        made.batch_sweep = sweep(labels, devices)
+        made.parity["noise_floor"] = {"tf against itself, one bit moved": noise(steps)}
+    return made
+
+
+ENVIRONMENT = {
+    "cpu": "AMD EPYC",
+    "cpus_usable": 2,
+    "cpus_total": 2,
+    "memory_bytes": 25276510208,
+    "system": "Linux",
+    "kernel": "6.1",
+    "libc": "glibc 2.36",
+    "machine": "x86_64",
+    "python": "3.11.7",
+    "packages": {"numpy": "2.4.6"},
+    "code_version": "0.1.0 (1606bcee55c6)",
+    "load_average_1min": 0.4,
+    "cpu_governor": None,
+}
+
+
+def config(
+    spec: LeNetSpec, labels: tuple[str, ...], devices: tuple[str, ...], seeds: int, steps: int
+) -> dict[str, object]:
+    return {
+        "device": ",".join(devices),
+        "variants": ",".join(labels),
+        "steps": steps,
+        "batch_size": 128,
+        "seeds": seeds,
+        "first_seed": 0,
+        "dtype": "float32",
+        "dropout": False,
+        "preset": "standard",
+        "allocator": "stable",
+        "threads": 2,
+        "tf32": False,
+        "deterministic": False,
+        "timeout": 600.0,
+        "data": {"source": "MNIST", "sha256": "94" * 32, "train_images": 55000, "test_images": 10000},
+        "spec": dataclasses.asdict(spec),
+    }
+
+
+def run(label: str, device: str, seed: int, steps: int, explained: bool) -> Run:
+    milliseconds, import_seconds, first_step, mib = VARIANTS[label]
+    chance = random.Random(f"{label} {device} {seed}")
+    milliseconds *= (0.06 if device == "cuda" else 1) * chance.gauss(1, 0.03)
+    framework, _, variant = label.partition(":")
+    losses = curve(seed, steps, chance)
+    made = Run(
+        framework="tf" if framework == "tf" else "torch",
+        variant=variant,
+        device=device,
+        dtype="float32",
+        seed=seed,
+        label=label,
+        status="ok",
+        reason=None,
+        losses=losses,
+        train_accuracies=[max(0.0, 1 - loss / 3) for loss in losses],
+        step_seconds=[
+            milliseconds / 1000 * (1 + abs(chance.gauss(0, 0.08)) + (chance.random() < 0.01))
+            for _ in range(steps)
+        ],
+        warmup_steps=min(20, steps // 5),
+        test_accuracy=0.9903 + chance.gauss(0, 0.0008),
+        test_loss=0.03,
+        parameter_count=1_111_946,
+        import_seconds=import_seconds * chance.gauss(1, 0.05),
+        build_seconds=0.2,
+        first_step_seconds=first_step,
+        peak_rss_bytes=int(mib * 2**20),
+        peak_device_bytes=int(mib * 2**19) if device == "cuda" else None,
+        threads={"intra_op": 2, "inter_op": 2},
+        versions={"tensorflow": "2.21.0"} if framework == "tf" else {"torch": "2.14.0"},
+        device_name="NVIDIA H100" if device == "cuda" else None,
+    )
+    if explained:
+        explain(made, milliseconds / 1000)
+    return made
+
+
+def explain(made: Run, seconds: float) -> None:
+    shares = {"to_device": 0.03, "forward": 0.34, "backward": 0.52, "optimizer": 0.19}
+    made.phase_seconds = {name: [seconds * share] * 20 for name, share in shares.items()}
+    made.unsynchronized_step_seconds = seconds * 0.97
+    made.matmul_peak_flops = 4.2e11 if made.framework == "tf" else 3.6e11
+
+
+def curve(seed: int, steps: int, chance: random.Random) -> list[float]:
+    """What a loss does: 2.3 at the start, noise about 0.03 at the end; seeds matter, variants hardly."""
+    common = random.Random(seed)
+    losses = []
+    for step in range(steps):
+        level = 2.28 * math.exp(-step / 18) + 0.5 * math.exp(-step / 120) + 0.03
+        wobble = math.exp(common.gauss(0, 0.35 * min(1, step / 40)))
+        losses.append(level * wobble * (1 + chance.gauss(0, 1e-4) * min(1, step / 50)))
+    return losses
+
+
+def compared(other: str, device: str, seeds: int) -> list[Comparison]:
+    ratio = VARIANTS[other][0] / VARIANTS[BASELINE][0]
+    low, high = ratio * 0.965, ratio * 1.035
+    same = low < 1.02 and high > 0.98
+    word = "no difference" if same else f"{abs(1 - ratio):.0%} {'faster' if ratio < 1 else 'slower'}"
+    names = {"tf": "TensorFlow", "torch": "PyTorch"}
+    title = f"{names[other.partition(':')[0]]} {other.partition(':')[2]}"
+    return [
+        Comparison("step_seconds", device, BASELINE, other, seeds, ratio, low, high, word,
+                   f"{title} against TensorFlow eager on {device}: {word} a step, "
+                   f"{ratio:.2f}× [{low:.2f}, {high:.2f}] of its time."),
+        Comparison("test_accuracy", device, BASELINE, other, seeds, 0.0002, -0.0006, 0.001, "no difference",
+                   f"{title} and TensorFlow eager on {device} learn equally well: "
+                   "+0.02 points [−0.06, +0.10] of test accuracy."),
+    ]  # fmt: skip
+
+
+def sweep(labels: tuple[str, ...], devices: tuple[str, ...]) -> list[SweepPoint]:
+    return [
+        SweepPoint(label, device, size, (3 + VARIANTS[label][0] * size / 128) / 1000)
+        for device in devices
+        for label in labels
+        for size in (1, 8, 32, 128, 512)
+    ]
+
+
+def noise(steps: int) -> list[float]:
+    chance = random.Random(7)
+    return [1e-7 * (1 + step) ** 1.2 * math.exp(chance.gauss(0, 0.5)) for step in range(steps)]
