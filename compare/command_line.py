@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -38,6 +39,9 @@ def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | No
 
 def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
     """Runs `main(argv)` and exits with its status; a user's mistake is one or two lines, not a traceback."""
+    # This process's own NumPy, not the workers': OpenBLAS threads that wait spin, and beside a busy worker
+    # they made the oracle twenty times slower. Before NumPy is imported, or it is not heeded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, raise_terminated)
     try:

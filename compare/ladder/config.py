@@ -1,0 +1,159 @@
+"""What `compare.parity` is asked to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from compare.config import Entrant, RunConfig, check, entrants, usable_cpus
+from compare.errors import UserError
+from compare.ladder.plan import Plan, Port
+from compare.traps.catalogue import BY_NAME as TRAPS
+from lenet_spec import LeNetSpec
+
+DROPOUT_STATES: dict[str, tuple[bool, ...]] = {"off": (False,), "on": (True,), "both": (False, True)}
+
+
+@dataclass(frozen=True)
+class ParityConfig:
+    """Prove that implementations compute the same function, or name the first tensor where one goes wrong.
+
+    Writes parity.json and the divergence chart under --out. Exit 0: every rung holds; 1: one does not.
+    """
+
+    steps: int = 20
+    """training steps of the last rung"""
+    dtype: Literal["float64", "float32"] = "float64"
+    """float64 proves; float32 is judged with tolerances as wide as its rounding noise"""
+    device: str = "cpu"
+    """cpu, cuda, or both: cpu,cuda"""
+    variants: str = "tf:eager,torch:eager"
+    """framework:variant, separated by commas; the first is held against each other one; all: every one"""
+    seed: int = 0
+    """of the initial weights, the batches and the dropout masks"""
+    batch_size: int = 128
+    """images in a step"""
+    dropout: Literal["off", "on", "both"] = "both"
+    """climb with dropout inactive, active, or first the one and then the other"""
+    oracle_steps: int = 3
+    """steps of the last rung that the NumPy oracle trains too"""
+    noise_floor: bool = False
+    """measure how far float32 parts by itself: weights moved by one ulp, another thread count"""
+    torch_module: str | None = None
+    """a file or module with your own port, in place of torch's variants: it offers the class Trainer"""
+    tensorflow_module: str | None = None
+    """the same for TensorFlow"""
+    trap: str | None = None
+    """put one known porting mistake on the ladder, by name"""
+    traps: bool = False
+    """put all of them on the ladder, and train each for 300 steps to see whether its accuracy shows it"""
+    out: Path | None = None
+    """where results go, a new or empty directory; default: runs/parity-<time>"""
+    data_dir: Path | None = None
+    """IDX files of MNIST's shape, gzip or not; default: the embedded MNIST"""
+    threads: int = dataclasses.field(default_factory=usable_cpus)
+    """of both frameworks' pools"""
+    tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    """the interpreter that has TensorFlow"""
+    torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    """the interpreter that has PyTorch"""
+    timeout: float = 600.0
+    """seconds that a worker may take for one command"""
+
+    def run_config(self) -> RunConfig:
+        """The options that `compare.run` has too, for its checks and its list of entrants."""
+        return RunConfig(
+            device=self.device,
+            variants=self.variants,
+            steps=self.steps,
+            batch_size=self.batch_size,
+            first_seed=self.seed,
+            dtype=self.dtype,
+            threads=str(self.threads),
+            data_dir=self.data_dir,
+            tf_python=self.tf_python,
+            torch_python=self.torch_python,
+            timeout=self.timeout,
+        )
+
+    def pythons(self) -> dict[str, Path]:
+        return {"tf": self.tf_python, "torch": self.torch_python}
+
+
+def checked(config: ParityConfig) -> ParityConfig:
+    """Raises UserError for the first rule that an option breaks."""
+    for flag, value in (("--seed", config.seed), ("--oracle-steps", config.oracle_steps)):
+        if value < 0:
+            raise UserError(f"{flag} is {value}; it must be at least 0.")
+    check(config.run_config())
+    if config.trap is not None and config.trap not in TRAPS:
+        raise UserError(f"--trap: {config.trap!r} is not a trap. Use one of: {', '.join(TRAPS)}.")
+    if config.trap is not None and config.traps:
+        raise UserError("--trap and --traps exclude each other: name one trap, or try all.")
+    for flag, module in modules(config):
+        if module.endswith(".py") and not Path(module).is_file():
+            raise UserError(f"{flag}: {module} is not a file. Name a Python file, or an installed module.")
+    return config
+
+
+def modules(config: ParityConfig) -> list[tuple[str, str]]:
+    """The options that name a reader's own port, where given."""
+    named = (("--tensorflow-module", config.tensorflow_module), ("--torch-module", config.torch_module))
+    return [(flag, module) for flag, module in named if module is not None]
+
+
+def ports(config: ParityConfig) -> list[Port]:
+    """Who climbs, in order: the variants on their devices, a reader's module in place of its framework's."""
+    own = {"tf": config.tensorflow_module, "torch": config.torch_module}
+    found: dict[str, Port] = {}
+    for port in entrant_ports(entrants(config.run_config())):
+        module = own[port.framework]
+        if module is not None:
+            name = f"{port.framework}:{Path(module).stem if module.endswith('.py') else module}"
+            place = str(Path(module).resolve()) if module.endswith(".py") else module
+            port = Port(on_device(name, port.device), port.framework, place, "Trainer", port.device)
+        found.setdefault(port.label, port)
+    return list(found.values())
+
+
+def entrant_ports(chosen: Sequence[Entrant]) -> list[Port]:
+    """Each variant on each device once, however often it is entered."""
+    found: dict[str, Port] = {}
+    for entrant in chosen:
+        variant = entrant.variant
+        label = on_device(variant.name, entrant.device)
+        found.setdefault(
+            label, Port(label, variant.framework, variant.module, variant.trainer, entrant.device)
+        )
+    return list(found.values())
+
+
+def on_device(name: str, device: str) -> str:
+    return name if device == "cpu" else f"{name} on {device}"
+
+
+def plans(config: ParityConfig, train_count: int, say: Callable[[str], None]) -> list[Plan]:
+    """One for each state of dropout."""
+    return [
+        Plan(
+            spec=spec_with(config.batch_size, dropout),
+            dtype=config.dtype,
+            seed=config.seed,
+            steps=config.steps,
+            oracle_steps=min(config.oracle_steps, config.steps),
+            threads=config.threads,
+            timeout=config.timeout,
+            train_count=train_count,
+            data_dir=config.data_dir,
+            say=say,
+        )
+        for dropout in DROPOUT_STATES[config.dropout]
+    ]
+
+
+def spec_with(batch_size: int, dropout: bool) -> LeNetSpec:
+    return RunConfig(batch_size=batch_size, dropout=dropout).spec()

@@ -1,0 +1,74 @@
+"""The ladder before a run: nothing is timed unless the variants compute the same function."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from compare.config import Entrant, RunConfig
+from compare.data.batches import TrainingImages
+from compare.ladder.config import entrant_ports
+from compare.ladder.ladder import Ladder
+from compare.ladder.plan import Plan
+from compare.ladder.verdicts import summary
+
+STEPS = 20
+ORACLE_STEPS = 3
+LARGEST_BATCH = 128  # a larger one proves no more and costs more
+
+
+def gate(
+    config: RunConfig,
+    entrants: Sequence[Entrant],
+    dataset: TrainingImages,
+    directory: Path,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Climbs in float64 with the run's spec and first seed; logs go to `directory`/parity.
+
+    The first entrant is held against each other one, and all against the oracle; a framework that is not
+    there is left out, so that the other's results stand. Returns plain values for `results.json`: `passed`,
+    `summary` (one line), `rungs` (of the failing climb, or the first), `climbs`, `left_out`, conditions.
+    """
+    logs = directory / "parity"
+    logs.mkdir(parents=True, exist_ok=True)
+    plan = gate_plan(config, len(dataset.train_labels), say)
+    ladder = Ladder([plan], dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
+    climbs = ladder.climb(entrant_ports(entrants))
+    shown = next((climb for climb in climbs if not climb.passed), climbs[0] if climbs else None)
+    found: dict[str, Any] = msgspec.to_builtins(
+        {
+            "passed": bool(climbs) and all(climb.passed for climb in climbs),
+            "summary": summary(climbs, ladder.left_out),
+            "rungs": shown.rungs if shown else [],
+            "climbs": climbs,
+            "left_out": ladder.left_out,
+            "dtype": plan.dtype,
+            "steps": plan.steps,
+            "oracle_steps": plan.oracle_steps,
+        }
+    )
+    return found
+
+
+def gate_plan(config: RunConfig, train_count: int, say: Callable[[str], None]) -> Plan:
+    spec = config.spec()
+    size = min(config.batch_size, LARGEST_BATCH)
+    return Plan(
+        spec=dataclasses.replace(spec, training=dataclasses.replace(spec.training, batch_size=size)),
+        dtype="float64",
+        seed=config.first_seed,
+        steps=STEPS,
+        oracle_steps=ORACLE_STEPS,
+        threads=config.thread_count,
+        timeout=config.timeout,
+        train_count=train_count,
+        data_dir=config.data_dir,
+        deterministic=config.deterministic,
+        say=say,
+    )

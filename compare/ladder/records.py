@@ -1,0 +1,128 @@
+"""`parity.json`: what the ladder found. Strict JSON; a figure that is not finite is null."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from compare.errors import UserError
+
+SCHEMA_VERSION = 1
+FILE_NAME = "parity.json"
+
+Verdict = Literal["pass", "fail", "not judged"]
+
+
+class Difference(msgspec.Struct):
+    """Two sides' tensors compared; the figures are those of the tensor with the largest relative error."""
+
+    left: str  # a label such as `torch:eager`
+    right: str  # another label, `oracle`, or `spec`
+    tensor: str
+    max_abs: float | None  # None where there is no number: a name, a shape, a digest, NaN
+    relative: float | None  # max_abs over the tensor's largest magnitude
+    tolerance: float  # of `relative`
+    passed: bool
+    first_failing: str | None = None  # the first tensor, in order of computation, that fails
+    detail: str | None = None  # what differs, where numbers do not say it
+
+
+class Rung(msgspec.Struct):
+    """One rung's verdict. `wrong`: the labels that differ from the oracle or the spec."""
+
+    number: int
+    name: str
+    verdict: Verdict
+    differences: list[Difference] = []
+    first_failing: str | None = None
+    wrong: list[str] = []
+    reason: str | None = None  # a sentence, on the failing rung
+
+    @property
+    def largest(self) -> Difference | None:
+        """The difference to show: a failing one first, then the one nearest to its tolerance."""
+        return max(self.differences, key=severity, default=None)
+
+
+def severity(difference: Difference) -> tuple[bool, float]:
+    if difference.relative is None:
+        return not difference.passed, float("inf") if not difference.passed else 0.0
+    return not difference.passed, difference.relative / (difference.tolerance or 1.0)
+
+
+class Climb(msgspec.Struct):
+    """One climb: a side, or a pair of sides, at one dtype, with dropout inactive or active."""
+
+    labels: list[str]
+    dtype: str
+    dropout: bool
+    steps: int
+    judged_steps: int
+    oracle_steps: int
+    rungs: list[Rung]
+    losses: dict[str, list[float | None]] = {}  # by label, one a step
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return all(rung.verdict == "pass" for rung in self.rungs)
+
+    @property
+    def failing(self) -> Rung | None:
+        return next((rung for rung in self.rungs if rung.verdict == "fail"), None)
+
+
+class SelfDivergence(msgspec.Struct):
+    """One framework against itself in float32, a single thing changed."""
+
+    label: str
+    change: str  # in words
+    loss_differences: list[float | None]  # absolute, one a step
+    bitwise_equal: bool
+
+
+class NoiseFloor(msgspec.Struct):
+    """How far two frameworks part in float32, beside how far one parts from itself."""
+
+    labels: list[str]
+    dtype: str
+    dropout: bool
+    losses: dict[str, list[float | None]]
+    pair_differences: list[float | None]  # absolute, one a step
+    selves: list[SelfDivergence]
+    ratio: float | None  # of root mean squares: the pair over the largest self-divergence
+    limit: float
+    passed: bool
+    sentence: str
+
+
+class Parity(msgspec.Struct):
+    schema_version: int = SCHEMA_VERSION
+    config: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
+    versions: dict[str, dict[str, Any]] = {}  # by label
+    climbs: list[Climb] = []
+    noise_floor: NoiseFloor | None = None
+    left_out: dict[str, str] = {}  # by label, why it could not start
+    passed: bool = False
+    summary: str = ""
+
+
+def read(path: Path) -> Parity:
+    """A parity.json. Raises UserError where it is not one, or of another schema version."""
+    try:
+        parity = msgspec.json.decode(path.read_bytes(), type=Parity)
+    except OSError as error:
+        raise UserError(
+            f"{path}: {error.strerror or error}\nName a file that compare.parity wrote."
+        ) from error
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path} is not a parity file: {error}\nClimb the ladder again.") from error
+    if parity.schema_version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema_version {parity.schema_version}; this version reads {SCHEMA_VERSION}.\n"
+            "Use the version of lenet-compare that wrote it."
+        )
+    return parity

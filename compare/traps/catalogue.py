@@ -1,0 +1,134 @@
+"""Every known porting mistake that the ladder must catch. Standard library only: a parent reads it.
+
+The mistakes themselves are subclasses of the real trainers in `torch_mistakes`, `tf_mistakes` and
+`data_mistakes`, which only ever load in a worker; the implementations hold no switch for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Trap:
+    """`rung` must catch it. `dropout`: whether it shows only, or only shows, with dropout active."""
+
+    name: str
+    rung: int
+    mistake: str
+    module: str
+    trainer: str
+    framework: str = "torch"
+    dropout: bool = False
+
+
+TORCH = "compare.traps.torch_mistakes"
+TF = "compare.traps.tf_mistakes"
+DATA = "compare.traps.torch_data_mistakes"
+
+TRAPS: tuple[Trap, ...] = (
+    Trap(
+        "same-padding",
+        1,
+        "convolutions padded to keep the size, as the tutorial's unused flat_size = 3136 suggests",
+        TORCH,
+        "SamePadding",
+    ),
+    Trap("pixels-unscaled", 2, "pixels left at 0 to 255", DATA, "PixelsUnscaled"),
+    Trap(
+        "pixels-normalised",
+        2,
+        "pixels normalised by MNIST's mean and deviation, as torchvision's examples do",
+        DATA,
+        "PixelsNormalised",
+    ),
+    Trap(
+        "batch-out-of-order",
+        2,
+        "two batches change places, as with two loader workers",
+        DATA,
+        "BatchOutOfOrder",
+    ),
+    Trap(
+        "validation-not-removed",
+        2,
+        "the first 5,000 images train too, as torchvision's MNIST offers them",
+        DATA,
+        "ValidationNotRemoved",
+    ),
+    Trap(
+        "partial-batch-dropped",
+        2,
+        "the rest of an epoch dropped (drop_last=True) where next_batch goes on into the next",
+        DATA,
+        "PartialBatchDropped",
+    ),
+    Trap("torch-default-kernels", 3, "kernels left at torch's own initialiser", TORCH, "TorchDefaultKernels"),
+    Trap(
+        "torch-default-biases", 3, "biases left at torch's random ones, not zero", TORCH, "TorchDefaultBiases"
+    ),
+    Trap(
+        "kernel-height-width-swapped",
+        4,
+        "convolution kernels turned by a plain transpose, which swaps height and width",
+        TORCH,
+        "KernelHeightWidthSwapped",
+    ),
+    Trap(
+        "plain-dense-transpose",
+        4,
+        "the first dense kernel transposed, its rows left in NHWC order",
+        TORCH,
+        "PlainDenseTranspose",
+    ),
+    Trap("average-pooling", 4, "average in place of max pooling", TORCH, "AveragePooling"),
+    Trap(
+        "dropout-left-on",
+        4,
+        "the declared dropout switched on, which the tutorial never does",
+        TORCH,
+        "DropoutLeftOn",
+    ),
+    Trap(
+        "rate-as-keep-probability",
+        4,
+        "the dropout rate taken as the fraction kept",
+        TORCH,
+        "RateAsKeepProbability",
+        dropout=True,
+    ),
+    Trap("softmax-twice", 5, "softmax in the model and again in the loss", TORCH, "SoftmaxTwice"),
+    Trap("summed-loss", 5, "the loss summed over the batch, not averaged", TORCH, "SummedLoss"),
+    Trap("l2-in-loss", 5, "an L2 penalty of 1e-4 on the kernels added to the loss", TORCH, "L2InLoss"),
+    Trap(
+        "epsilon-not-converted",
+        7,
+        "torch's Adam with TensorFlow's epsilon, unconverted",
+        TORCH,
+        "EpsilonNotConverted",
+    ),
+    Trap(
+        "keras-default-epsilon",
+        7,
+        "Keras' Adam with its default epsilon of 1e-7",
+        TF,
+        "KerasDefaultEpsilon",
+        framework="tf",
+    ),
+    Trap(
+        "decoupled-decay",
+        7,
+        "AdamW with torch's default weight decay of 0.01, decoupled from the loss",
+        TORCH,
+        "DecoupledDecay",
+    ),
+    Trap(
+        "gradient-not-cleared",
+        8,
+        "zero_grad() forgotten: gradients add up over steps",
+        TORCH,
+        "GradientNotCleared",
+    ),
+)
+
+BY_NAME: dict[str, Trap] = {trap.name: trap for trap in TRAPS}

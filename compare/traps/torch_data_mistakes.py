@@ -1,0 +1,69 @@
+"""Porting mistakes in the input pipeline. Loads in a torch worker only: the model is the right one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from compare.data import batches as shared
+from compare.data import mnist
+from compare.data.batches import Batch
+from compare.data.random import generator
+from lenet_spec import Data, LeNetSpec
+from torch_impl.train import Trainer
+
+MEAN, DEVIATION = 0.1307, 0.3081  # of MNIST's training pixels, as torchvision's examples give them
+SWAPPED = 2  # this batch and the next change places
+
+
+class PixelsUnscaled(Trainer):
+    @staticmethod
+    def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
+        for batch in shared.batches(dataset, spec, seed=seed, dtype=dtype):
+            raw = np.rint(batch.images / spec.input.pixel_scale)
+            yield batch._replace(images=raw.astype(dtype))
+
+
+class PixelsNormalised(Trainer):
+    @staticmethod
+    def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
+        for batch in shared.batches(dataset, spec, seed=seed, dtype=dtype):
+            yield batch._replace(images=((batch.images - MEAN) / DEVIATION).astype(dtype))
+
+
+class BatchOutOfOrder(Trainer):
+    @staticmethod
+    def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
+        stream = shared.batches(dataset, spec, seed=seed, dtype=dtype)
+        yield from islice(stream, SWAPPED)
+        first, second = next(stream), next(stream)
+        yield second
+        yield first
+        yield from stream
+
+
+class ValidationNotRemoved(Trainer):
+    """All 60,000 training images of the embedded MNIST."""
+
+    @staticmethod
+    def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
+        whole = mnist.load(None, dataclasses.replace(spec, data=Data(validation_size=0)))
+        return shared.batches(whole, spec, seed=seed, dtype=dtype)
+
+
+class PartialBatchDropped(Trainer):
+    @staticmethod
+    def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
+        size, count = spec.training.batch_size, len(dataset.train_labels)
+        order = generator(seed, "order")
+        masks = shared.batches(dataset, spec, seed=seed, dtype=dtype)
+        while True:
+            pending = order.permutation(count)
+            for start in range(0, count - size + 1, size):
+                index = pending[start : start + size]
+                images = mnist.scale(dataset.train_images[index], spec).astype(dtype, copy=False)
+                labels = dataset.train_labels[index].astype(np.int64)
+                yield Batch(images, labels, next(masks).dropout_mask if spec.dropout.active else None)

@@ -1,0 +1,209 @@
+"""Porting mistakes in the model, the loss or the optimizer. Loads in a torch worker only.
+
+Each is what a porter would write, as an override of the right trainer. `parameters()` undoes the same turn as
+loading did, as a porter's own code would, so that a wrong turn does not show in a round trip.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from compare.weights import initial_weights
+from lenet_spec import Adam as AdamSpec
+from lenet_spec import LeNetSpec
+from torch_impl import layout
+from torch_impl.model import LeNet, parameters
+from torch_impl.train import Adam, Trainer
+
+
+class SamePadding(Trainer):
+    """The network that the tutorial's unused flat_size asks for: 7 · 7 · 64 = 3136 units into dense1."""
+
+    def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
+        padded = dataclasses.replace(
+            spec,
+            conv1=dataclasses.replace(spec.conv1, padding="same"),
+            conv2=dataclasses.replace(spec.conv2, padding="same"),
+        )
+        own = initial_weights(padded, seed=0)
+        fitting = {
+            name: weights[name] if weights[name].shape == own[name].shape else own[name] for name in own
+        }
+        super().__init__(padded, fitting, **where)
+
+
+class TorchDefaultKernels(Trainer):
+    """Biases are loaded, kernels keep what nn.Conv2d and nn.Linear drew."""
+
+    def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
+        super().__init__(spec, without(spec, weights, "kernel"), **where)
+
+
+class TorchDefaultBiases(Trainer):
+    """Kernels are loaded, biases keep what nn.Conv2d and nn.Linear drew."""
+
+    def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
+        super().__init__(spec, without(spec, weights, "bias"), **where)
+
+
+def without(spec: LeNetSpec, weights: Mapping[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
+    """The weights, but those of one kind as torch draws them, seeded."""
+    torch.manual_seed(0)
+    drawn = parameters(LeNet(spec, torch.float32))
+    return {
+        name: layout.to_canonical(name, drawn[name].detach().numpy(), spec) if name.endswith(kind) else array
+        for name, array in weights.items()
+    }
+
+
+class Turned(Trainer):
+    """A trainer whose author turns some kernels wrongly, and back by the same turn."""
+
+    def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
+        self.spec = spec
+        super().__init__(spec, {name: self.turn(name, array) for name, array in weights.items()}, **where)
+
+    def turn(self, name: str, array: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def turn_back(self, name: str, array: np.ndarray) -> np.ndarray:
+        return self.turn(name, array)
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        return {name: self.turn_back(name, array) for name, array in super().parameters().items()}
+
+    def gradients(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        found = super().gradients(images, labels, dropout_mask)
+        return {name: self.turn_back(name, array) for name, array in found.items()}
+
+
+class KernelHeightWidthSwapped(Turned):
+    """`kernel.T` is [out, in, width, height]: the shape fits, since the window is square."""
+
+    def turn(self, name: str, array: np.ndarray) -> np.ndarray:
+        return array.swapaxes(0, 1) if array.ndim == 4 else array
+
+
+class PlainDenseTranspose(Turned):
+    """`kernel.T` for dense1: the shape fits, but torch's flattened units come channel first."""
+
+    def turn(self, name: str, array: np.ndarray) -> np.ndarray:
+        return layout.to_canonical(name, array.T, self.spec) if name == "dense1/kernel" else array
+
+    def turn_back(self, name: str, array: np.ndarray) -> np.ndarray:
+        return layout.from_canonical(name, array, self.spec).T if name == "dense1/kernel" else array
+
+
+class AveragePooling(Trainer):
+    def build_model(self) -> LeNet:
+        model = super().build_model()
+        model.pool1 = nn.AvgPool2d(self.spec.pool1.size, self.spec.pool1.stride)
+        model.pool2 = nn.AvgPool2d(self.spec.pool2.size, self.spec.pool2.stride)
+        return model
+
+
+class DroppingLeNet(LeNet):
+    """In training mode it drops units by masks of its own, as nn.Dropout does."""
+
+    def activations(
+        self, images: torch.Tensor, dropout_mask: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        if self.training:
+            kept = 1 - self.spec.dropout.rate
+            shape = (len(images), self.spec.dense1.units)
+            dropout_mask = torch.bernoulli(torch.full(shape, kept, dtype=images.dtype, device=images.device))
+        return super().activations(images, dropout_mask)
+
+
+class DropoutLeftOn(Trainer):
+    """`model.train()` and `model.eval()` in the usual places; only the spec says that nothing is dropped."""
+
+    def build_model(self) -> LeNet:
+        torch.manual_seed(0)
+        model: LeNet = DroppingLeNet(self.spec, self.dtype).to(self.device)
+        return model
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        self.model.eval()
+        found = super().logits(images)
+        self.model.train()
+        return found
+
+
+class RateAsKeepProbability(Trainer):
+    """TensorFlow 1's `keep_prob` read as today's `rate`: what is kept is scaled by 1 / 0.75, not 1 / 0.25."""
+
+    def build_model(self) -> LeNet:
+        inverted = dataclasses.replace(self.spec.dropout, rate=1 - self.spec.dropout.rate)
+        model: LeNet = LeNet(dataclasses.replace(self.spec, dropout=inverted), self.dtype).to(self.device)
+        return model
+
+
+class SoftmaxTwice(Trainer):
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return super().loss(torch.softmax(logits, dim=1), labels)
+
+
+class SummedLoss(Trainer):
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(logits, labels, reduction="sum")
+
+
+class L2InLoss(Trainer):
+    """What `kernel_regularizer=l2(1e-4)` means in Keras; the spec has no decay at all."""
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        kernels = [array for name, array in self.variables.items() if name.endswith("/kernel")]
+        penalty = torch.stack([kernel.square().sum() for kernel in kernels]).sum()
+        return super().loss(logits, labels) + 1e-4 * penalty
+
+
+class EpsilonNotConverted(Trainer):
+    """The same number in torch.optim.Adam, where it stands inside the bias correction."""
+
+    def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
+        super().__init__(spec, weights, **where)
+        adam = spec.adam
+        self.optimizer = torch.optim.Adam(
+            self.variables.values(),
+            lr=adam.learning_rate,
+            betas=(adam.beta1, adam.beta2),
+            eps=adam.epsilon_hat,
+            fused=True,
+        )
+
+
+class DecoupledDecay(Trainer):
+    """What torch.optim.AdamW does unless told not to: every step shrinks every parameter by lr · 0.01."""
+
+    def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
+        super().__init__(spec, weights, **where)
+        self.optimizer = DecayingAdam(self.variables.values(), spec.adam)
+
+
+class DecayingAdam(Adam):
+    def __init__(self, variables: Any, spec: AdamSpec) -> None:
+        super().__init__(variables, spec)
+        for group in self.param_groups:
+            group["weight_decay"] = 0.01
+            group["decoupled_weight_decay"] = True
+
+
+class GradientNotCleared(Trainer):
+    def train_step(
+        self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = self.model(images, dropout_mask=dropout_mask)
+        loss = self.loss(logits, labels)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach(), logits.detach()
