@@ -23,18 +23,18 @@ class RungKind:
     number: int
     name: str
     evidence: str
-    what: str  # "the <what> of <tensor>", as a sentence names it
+    what: str  # as a sentence names it: "differs in the <what>"
 
 
 RUNGS = (
-    RungKind(1, "parameter names, shapes, count", "shapes", "parameters"),
+    RungKind(1, "names, shapes, count", "shapes", "parameters"),
     RungKind(2, "batches", "batches", "batches"),
     RungKind(3, "initial weights", "initial_weights", "initial weights"),
     RungKind(4, "activations", "activations", "activations"),
     RungKind(5, "loss", "loss", "loss"),
-    RungKind(6, "gradients", "gradients", "gradient"),
-    RungKind(7, "parameters after 1 step", "one_step", "parameters after one step"),
-    RungKind(8, "losses and parameters after N steps", "training", "training"),
+    RungKind(6, "gradients", "gradients", "gradients"),
+    RungKind(7, "one Adam step", "one_step", "parameters after one Adam step"),
+    RungKind(8, "N steps", "training", "losses or parameters over the steps"),
 )
 
 

@@ -1,0 +1,102 @@
+"""`compare.parity` from options to a verdict on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from compare import machine
+from compare.data import mnist
+from compare.errors import UserError
+from compare.experiment import new_directory
+from compare.ladder import noise_floor
+from compare.ladder.config import ParityConfig, checked, modules, plans, ports
+from compare.ladder.ladder import Ladder
+from compare.ladder.plan import Plan, Port
+from compare.ladder.records import FILE_NAME, NoiseFloor, Parity
+from compare.ladder.side import NotOnTheLadder
+from compare.ladder.verdicts import summary
+from compare.processes.launcher import WorkerFailed, WorkerRefused
+from compare.results import collapse_number_lists, write_atomically
+
+
+def prepare(config: ParityConfig) -> tuple[mnist.Dataset, Path]:
+    """The data and the directory. Raises UserError where these, or the options, will not do."""
+    checked(config)
+    dataset = mnist.load(config.data_dir, config.run_config().spec())
+    out = config.out or Path("runs") / time.strftime("parity-%Y-%m-%dT%H-%M-%S")
+    return dataset, new_directory(out)
+
+
+def prove(
+    config: ParityConfig, dataset: mnist.Dataset, directory: Path, say: Callable[[str], None]
+) -> Parity:
+    """Climbs, measures the noise floor where asked to, and writes parity.json and the chart.
+
+    Raises UserError where a port cannot be put on the ladder at all.
+    """
+    steps = plans(config, len(dataset.train_labels), say)
+    climbers = ports(config)
+    ladder = Ladder(steps, dataset, config.pythons(), directory)
+    climbs = ladder.climb(climbers)
+    if ladder.left_out and (config.variants != "all" or modules(config) or not climbs):
+        raise UserError(left_out_error(ladder.left_out))
+    floor = measured_floor(config, steps[0], climbers, directory) if config.noise_floor else None
+    parity = Parity(
+        config=config_record(config, dataset),
+        environment=machine.describe(),
+        versions=ladder.versions,
+        climbs=climbs,
+        noise_floor=floor,
+        left_out=ladder.left_out,
+        passed=all(climb.passed for climb in climbs) and (floor is None or floor.passed),
+        summary=summary(climbs, ladder.left_out),
+    )
+    write(parity, directory)
+    return parity
+
+
+def left_out_error(left_out: dict[str, str]) -> str:
+    reasons = "\n".join(
+        reason if reason.startswith(label) else f"{label}: {reason}" for label, reason in left_out.items()
+    )
+    return f"not everything can be put on the ladder:\n{reasons}"
+
+
+def measured_floor(
+    config: ParityConfig, plan: Plan, climbers: list[Port], directory: Path
+) -> NoiseFloor | None:
+    if len(climbers) < 2:
+        raise UserError("--noise-floor needs two --variants to compare; this run has one.")
+    try:
+        return noise_floor.measure(plan, climbers, config.pythons(), directory)
+    except (NotOnTheLadder, WorkerRefused, WorkerFailed) as failure:
+        raise UserError(f"--noise-floor cannot be measured: {failure}") from failure
+
+
+def config_record(config: ParityConfig, dataset: mnist.Dataset) -> dict[str, Any]:
+    """The options as they were used, without paths of this machine."""
+    record: dict[str, Any] = msgspec.to_builtins(dataclasses.asdict(config), enc_hook=str)
+    for path in ("out", "data_dir", "tf_python", "torch_python"):
+        del record[path]
+    for _, module in modules(config):
+        for option in ("torch_module", "tensorflow_module"):
+            if record[option] == module and module.endswith(".py"):
+                record[option] = Path(module).name
+    record["data"] = {"source": dataset.source, "sha256": dataset.sha256}
+    return record
+
+
+def write(parity: Parity, directory: Path) -> None:
+    from compare.rendering import (
+        divergence,
+    )  # Altair takes half a second, which a failing climb need not wait
+
+    encoded = msgspec.json.format(msgspec.json.encode(parity), indent=1)
+    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
+    divergence.write(parity, directory)

@@ -1,0 +1,44 @@
+"""`python -m compare.parity`: prove that two implementations compute the same, or say where they part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from compare.command_line import parse, run_entry_point
+
+if TYPE_CHECKING:
+    from compare.ladder.config import ParityConfig
+
+
+def main(argv: Sequence[str]) -> int:
+    from compare.ladder.config import ParityConfig
+
+    return run(parse(ParityConfig, argv, program="compare.parity"))
+
+
+def run(config: ParityConfig) -> int:
+    """0: every rung holds, and every trap is caught where it must be; 1: not so. Prints as it goes."""
+    from rich.console import Console
+
+    from compare.ladder.proof import prepare, prove
+    from compare.rendering import parity_terminal, trap_terminal
+
+    console = Console(highlight=False)
+    dataset, directory = prepare(config)
+    with console.status("starting the workers") as status:
+        if config.trap or config.traps:
+            from compare.traps.trial import try_traps
+
+            trials = try_traps(config, dataset, directory, status.update)
+            shown, passed = trap_terminal.report(trials, console.width), trials.passed
+        else:
+            parity = prove(config, dataset, directory, status.update)
+            shown, passed = parity_terminal.report(parity, console.width), parity.passed
+    console.print(shown)
+    console.print(f"written   {directory}", markup=False, soft_wrap=True)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    run_entry_point(main)

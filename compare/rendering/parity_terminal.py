@@ -1,0 +1,133 @@
+"""What `compare.parity` prints. Pure functions from records to rich renderables."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from compare.ladder.records import Climb, Difference, NoiseFloor, Parity, Rung, severity
+
+WIDE = 100  # columns from which the absolute error and the two sides are shown too
+STYLES = {"pass": "green", "fail": "bold red", "not judged": "dim"}
+
+
+def report(parity: Parity, width: int) -> RenderableType:
+    """A table a climb, the noise floor, and the verdict in one line."""
+    parts: list[RenderableType] = [Text(conditions(parity))]
+    for climb in parity.climbs:
+        parts += [Text(), Text(heading(climb), style="bold"), climb_table(climb, width)]
+        if climb.failing is not None:
+            parts += [Text(), Text(f"{climb.failing.reason}.", style="red")]
+    if parity.noise_floor is not None:
+        parts += [Text(), *floor_lines(parity.noise_floor)]
+    style = STYLES["pass" if parity.passed else "fail"]
+    return Group(*parts, Text(), Text.assemble("parity    ", (parity.summary, style)))
+
+
+def conditions(parity: Parity) -> str:
+    config = parity.config
+    threads = "1 thread" if config["threads"] == 1 else f"{config['threads']} threads"
+    parts = [
+        f"LeNet parity on {config['data']['source']}",
+        f"{config['device']}, {threads}",
+        f"batch {config['batch_size']}",
+        f"seed {config['seed']}",
+    ]
+    return " · ".join(parts)
+
+
+def heading(climb: Climb) -> str:
+    dropout = "active" if climb.dropout else "inactive"
+    return f"{' and '.join(climb.labels)} · {climb.dtype} · dropout {dropout}"
+
+
+def climb_table(climb: Climb, width: int) -> Table:
+    """A row a rung, two for the last one: its losses and its parameters."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    wide = width >= WIDE
+    names = ["rung", "largest error in", *(["absolute"] if wide else []), "relative", "allowed"]
+    names += [*(["between"] if wide else []), "verdict"]
+    for name in names:
+        right = name in ("absolute", "relative", "allowed")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "between")
+    for rung in climb.rungs:
+        for row in rung_rows(rung, climb):
+            cells = [cell for name, cell in row.items() if name in names]
+            table.add_row(
+                *(Text(cell, style=style_of(name, rung)) for name, cell in zip(names, cells, strict=True))
+            )
+    return table
+
+
+def style_of(column: str, rung: Rung) -> str:
+    return STYLES[rung.verdict] if column == "verdict" or rung.verdict == "not judged" else ""
+
+
+def rung_rows(rung: Rung, climb: Climb) -> list[dict[str, str]]:
+    if not rung.differences:
+        return [row(f"{rung.number} {name_of(rung, climb)}", None, rung.verdict)]
+    rows = []
+    for place, difference in enumerate(worst_of_each_kind(rung)):
+        title = f"{rung.number} {name_of(rung, climb)}" if place == 0 else ""
+        rows.append(row(title, difference, "pass" if difference.passed else "fail"))
+    return rows
+
+
+def name_of(rung: Rung, climb: Climb) -> str:
+    """The last rung by its number of steps."""
+    if rung.number != 8:
+        return rung.name
+    return "1 step" if climb.judged_steps == 1 else f"{climb.judged_steps:,} steps"
+
+
+def worst_of_each_kind(rung: Rung) -> list[Difference]:
+    """The worst difference; on the last rung, of the losses and of the parameters."""
+    kinds: dict[bool, list[Difference]] = {}
+    for difference in rung.differences:
+        kinds.setdefault(rung.number == 8 and difference.tensor == "losses", []).append(difference)
+    return [max(found, key=severity) for _, found in sorted(kinds.items(), reverse=True)]
+
+
+def row(title: str, difference: Difference | None, verdict: str) -> dict[str, str]:
+    shown = difference or Difference("", "", "", None, None, 0.0, passed=False)
+    numbers = shown.relative is not None
+    tensor = (shown.first_failing or shown.tensor) if not numbers else shown.tensor
+    return {
+        "rung": title,
+        "largest error in": tensor,
+        "absolute": number(shown.max_abs),
+        "relative": number(shown.relative),
+        "allowed": ("0" if shown.tolerance == 0 else f"{shown.tolerance:.0e}") if numbers else "",
+        "between": " and ".join(filter(None, (shown.left, shown.right))),
+        "verdict": verdict,
+    }
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "0" if value == 0 else f"{value:.1e}"
+
+
+def floor_lines(floor: NoiseFloor) -> list[RenderableType]:
+    """The float32 losses at a few steps: the pair, then each framework from itself."""
+    steps = len(floor.pair_differences)
+    shown = sorted({step for step in (1, 10, 100, 1000) if step <= steps} | {steps})
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("largest loss difference by step")
+    for step in shown:
+        table.add_column(f"{step:,}", justify="right")
+    rows = [(f"{floor.labels[0]} and {floor.labels[1]}", floor.pair_differences)]
+    rows += [(f"{one.label} and itself, {one.change}", one.loss_differences) for one in floor.selves]
+    for name, differences in rows:
+        table.add_row(
+            name, *(number(max((d or 0.0 for d in differences[:step]), default=0.0)) for step in shown)
+        )
+    style = STYLES["pass" if floor.passed else "fail"]
+    return [
+        Text("float32 against its noise floor", style="bold"),
+        table,
+        Text(),
+        Text(floor.sentence, style=style),
+    ]

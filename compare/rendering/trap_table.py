@@ -1,0 +1,59 @@
+"""The traps as rows of text, for the terminal and the docs alike. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from compare.ladder.rungs import RUNGS
+from compare.traps.records import RightRun, Trial, Trials
+
+GAP_STEPS = (1, 10, 100, 300)  # counted from 1, as a reader does
+
+
+def rung_name(number: int | None) -> str:
+    if number is None:
+        return "none"
+    return f"{number} {RUNGS[number - 1].name}"
+
+
+def gap_cells(losses_apart: Sequence[float]) -> list[str]:
+    return [gap(losses_apart, step) for step in GAP_STEPS]
+
+
+def gap(losses_apart: Sequence[float], step: int) -> str:
+    if step > len(losses_apart):
+        return ""
+    value = losses_apart[step - 1]
+    return "0" if value == 0 else f"{value:.1e}"
+
+
+def accuracy_cell(trial: Trial) -> str:
+    return "" if trial.test_accuracy is None else f"{trial.test_accuracy:.2%}"
+
+
+def missed_cell(trial: Trial) -> str:
+    """Whether a look at the accuracy alone would have told that something is wrong."""
+    if trial.accuracy_misses_it is None:
+        return ""
+    return "misses it" if trial.accuracy_misses_it else "shows it"
+
+
+def missed_sentence(trials: Trials) -> str:
+    """How many of the traps an accuracy after so many steps would have let pass, and by which rule."""
+    tested = [trial for trial in trials.trials if trial.accuracy_misses_it is not None]
+    missed = sum(bool(trial.accuracy_misses_it) for trial in tested)
+    caught = sum(trial.caught for trial in trials.trials)
+    return (
+        f"The ladder caught {caught} of {len(trials.trials)} at the declared rung. The test accuracy after "
+        f"{trials.training_steps} steps would have missed {missed} of {len(tested)}: it was no lower than the "
+        "right implementation's mean less two standard deviations over seeds."
+    )
+
+
+def right_sentence(right: RightRun) -> str:
+    accuracies = ", ".join(f"{value:.2%}" for value in right.test_accuracies)
+    dropout = "active" if right.dropout else "inactive"
+    return (
+        f"Right {right.framework} implementation, dropout {dropout}: {accuracies}; "
+        f"unsuspected from {right.lowest_unsuspected:.2%}."
+    )

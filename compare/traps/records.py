@@ -1,0 +1,84 @@
+"""`traps.json`: what the ladder, and a look at the accuracy, made of every trap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from compare.errors import UserError
+from compare.ladder.records import Rung
+
+SCHEMA_VERSION = 1
+FILE_NAME = "traps.json"
+
+
+class Trial(msgspec.Struct):
+    """One trap on the ladder in float64, then trained as a user would, in float32.
+
+    Gaps and accuracies are None where the trap could not be trained, or was not asked to be.
+    """
+
+    name: str
+    mistake: str
+    framework: str
+    dropout: bool
+    declared_rung: int
+    caught_rung: int | None  # None: it slipped through
+    first_failing: str | None
+    reason: str | None
+    rungs: list[Rung]
+    losses: list[float] = []  # float32, one a step
+    loss_gaps: list[float] = []  # |loss - the right run's|, one a step
+    test_accuracy: float | None = None
+    accuracy_misses_it: bool | None = None  # within the spread of the right implementation's seeds
+
+    @property
+    def caught(self) -> bool:
+        return self.caught_rung == self.declared_rung
+
+
+class RightRun(msgspec.Struct):
+    """The right implementation, trained on several seeds: what a look at the accuracy has to go by.
+
+    `lowest_unsuspected`: mean minus two standard deviations over seeds. A trap that reaches it looks right.
+    """
+
+    framework: str
+    dropout: bool
+    losses: list[float]  # of the traps' seed
+    test_accuracies: list[float]  # one a seed, the traps' seed first
+    lowest_unsuspected: float
+
+
+class Trials(msgspec.Struct):
+    schema_version: int = SCHEMA_VERSION
+    config: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
+    ladder_steps: int = 0
+    training_steps: int = 0
+    right_runs: list[RightRun] = []
+    trials: list[Trial] = []
+
+    @property
+    def passed(self) -> bool:
+        return all(trial.caught for trial in self.trials)
+
+
+def read(path: Path) -> Trials:
+    """A traps.json. Raises UserError where it is not one, or of another schema version."""
+    try:
+        trials = msgspec.json.decode(path.read_bytes(), type=Trials)
+    except OSError as error:
+        raise UserError(
+            f"{path}: {error.strerror or error}\nName a file of compare.parity --traps."
+        ) from error
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path} is not a traps file: {error}\nTry the traps again.") from error
+    if trials.schema_version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema_version {trials.schema_version}; this version reads {SCHEMA_VERSION}.\n"
+            "Use the version of lenet-compare that wrote it."
+        )
+    return trials

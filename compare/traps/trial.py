@@ -1,0 +1,150 @@
+"""Puts traps on the ladder, one after another on one worker a framework, beside the right implementation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import safetensors.numpy
+
+from compare import machine
+from compare.data.mnist import Dataset
+from compare.errors import UserError
+from compare.ladder.climb import climb
+from compare.ladder.config import ParityConfig, spec_with
+from compare.ladder.plan import Plan, Port
+from compare.ladder.reference import Reference
+from compare.ladder.rungs import RUNGS, RungKind
+from compare.ladder.side import NotOnTheLadder, Side, launch
+from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
+from compare.results import collapse_number_lists, write_atomically
+from compare.traps import training
+from compare.traps.catalogue import BY_NAME, TRAPS, Trap
+from compare.traps.records import FILE_NAME, RightRun, Trial, Trials
+from compare.variants import BY_NAME as VARIANTS
+
+
+@dataclasses.dataclass
+class Setting:
+    """What every trial shares."""
+
+    config: ParityConfig
+    dataset: Dataset
+    directory: Path
+    say: Callable[[str], None]
+    references: dict[bool, Reference] = dataclasses.field(default_factory=dict)
+    rights: dict[tuple[str, bool], RightRun] = dataclasses.field(default_factory=dict)
+
+    def plan(self, dtype: str, steps: int, dropout: bool) -> Plan:
+        return Plan(
+            spec=spec_with(self.config.batch_size, dropout),
+            dtype=dtype,
+            seed=self.config.seed,
+            steps=steps,
+            oracle_steps=min(self.config.oracle_steps, steps),
+            threads=self.config.threads,
+            timeout=self.config.timeout,
+            train_count=len(self.dataset.train_labels),
+            data_dir=self.config.data_dir,
+        )
+
+    def reference(self, dropout: bool) -> Reference:
+        """The oracle climbs once for each state of dropout, and is asked again for every trap."""
+        if dropout not in self.references:
+            plan = self.plan("float64", self.config.steps, dropout)
+            self.references[dropout] = Reference(plan, self.dataset)
+        return self.references[dropout]
+
+
+def try_traps(config: ParityConfig, dataset: Dataset, directory: Path, say: Callable[[str], None]) -> Trials:
+    """One trap or all: each on the ladder in float64, then trained in float32; writes traps.json.
+
+    Raises UserError where a framework cannot be set up.
+    """
+    setting = Setting(config, dataset, directory, say)
+    chosen = [BY_NAME[config.trap]] if config.trap else list(TRAPS)
+    found: dict[str, Trial] = {}
+    try:
+        for framework in dict.fromkeys(trap.framework for trap in chosen):
+            own = [trap for trap in chosen if trap.framework == framework]
+            with launch_for(framework, setting) as worker:
+                for number, trap in enumerate(own, 1):
+                    say(f"{trap.name}, {framework} trap {number} of {len(own)}")
+                    found[trap.name] = try_trap(trap, worker, setting)
+    except (NotOnTheLadder, WorkerRefused, WorkerFailed) as failure:
+        raise UserError(f"the traps cannot be tried: {failure}") from failure
+    trials = Trials(
+        config={"seed": config.seed, "batch_size": config.batch_size, "threads": config.threads},
+        environment=machine.describe(),
+        ladder_steps=config.steps,
+        training_steps=training.STEPS,
+        right_runs=list(setting.rights.values()),
+        trials=[found[trap.name] for trap in chosen],
+    )
+    encoded = msgspec.json.format(msgspec.json.encode(trials), indent=1)
+    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
+    return trials
+
+
+def launch_for(framework: str, setting: Setting) -> Worker:
+    plan = setting.plan("float64", setting.config.steps, dropout=False)
+    python = setting.config.pythons()[framework]
+    return launch(right_port(framework), plan, python, setting.directory, name=f"{framework} traps")
+
+
+def right_port(framework: str) -> Port:
+    variant = VARIANTS[f"{framework}:eager"]
+    return Port(variant.name, framework, variant.module, variant.trainer, "cpu")
+
+
+def trap_port(trap: Trap) -> Port:
+    return Port(trap.name, trap.framework, trap.module, trap.trainer, "cpu")
+
+
+def try_trap(trap: Trap, worker: Worker, setting: Setting) -> Trial:
+    trial = put_on_ladder(trap, worker, setting)
+    port, dropout = trap_port(trap), trap.dropout
+    plan = setting.plan("float32", training.STEPS, dropout)
+    right = right_run(trap.framework, dropout, worker, setting)
+    trained = training.train(port, plan, worker, setting.directory, setting.dataset)
+    trial.losses = trained.losses
+    trial.loss_gaps = training.gaps(trained.losses, right.losses)
+    trial.test_accuracy = trained.test_accuracy
+    trial.accuracy_misses_it = trained.test_accuracy >= right.lowest_unsuspected
+    return trial
+
+
+def right_run(framework: str, dropout: bool, worker: Worker, setting: Setting) -> RightRun:
+    """Trained once for each framework and state of dropout that a trap needs."""
+    key = (framework, dropout)
+    if key not in setting.rights:
+        setting.say(f"the right {framework} implementation, {training.SEEDS} seeds")
+        plan = setting.plan("float32", training.STEPS, dropout)
+        setting.rights[key] = training.train_right(
+            right_port(framework), plan, worker, setting.directory, setting.dataset
+        )
+    return setting.rights[key]
+
+
+def put_on_ladder(trap: Trap, worker: Worker, setting: Setting, kinds: Sequence[RungKind] = RUNGS) -> Trial:
+    """The trap against the oracle alone: what it is right or wrong by."""
+    reference = setting.reference(trap.dropout)
+    weights_path = setting.directory / "ladder-initial-weights.safetensors"
+    if not weights_path.exists():
+        write_atomically(weights_path, safetensors.numpy.save(reference.weights))
+    side = Side(trap_port(trap), reference.plan, worker, weights_path)
+    climbed = climb([side], reference, reference.plan, kinds=kinds)
+    failing = climbed.failing
+    return Trial(
+        name=trap.name,
+        mistake=trap.mistake,
+        framework=trap.framework,
+        dropout=trap.dropout,
+        declared_rung=trap.rung,
+        caught_rung=failing.number if failing else None,
+        first_failing=failing.first_failing if failing else None,
+        reason=failing.reason if failing else None,
+        rungs=climbed.rungs,
+    )
