@@ -26,7 +26,7 @@ from compare.results import write_atomically
 from compare.weights import initial_weights
 
 LIMIT = 2.0  # of the ratio: self-divergences of one kind differ among themselves by that much
-ULP, AGAIN = "initial weights moved by 1 ulp", "run again"
+ULP, AGAIN = "weights moved by 1 ulp", "run again"
 
 
 def measure(plan: Plan, ports: Sequence[Port], pythons: Mapping[str, Path], directory: Path) -> NoiseFloor:
@@ -52,7 +52,8 @@ def measure(plan: Plan, ports: Sequence[Port], pythons: Mapping[str, Path], dire
             there = dataclasses.replace(plan, threads=threads)
             for label, losses in train_all(there, ports[:2], pythons, weight_paths, directory).items():
                 runs.setdefault(label, []).extend(losses)
-    changes = [AGAIN, ULP, f"{other_threads} threads for {plan.threads}"]
+    threads = "1 thread" if other_threads == 1 else f"{other_threads} threads"
+    changes = [AGAIN, ULP, f"{threads}, not {plan.threads}"]
     return judged(plan, runs, changes)
 
 
@@ -105,13 +106,13 @@ def moved_by_one_ulp(weights: Mapping[str, np.ndarray], seed: int) -> dict[str, 
 
 def judged(plan: Plan, runs: Mapping[str, Sequence[Sequence[float]]], changes: Sequence[str]) -> NoiseFloor:
     """runs: by label, the losses as it is, then one list for each change."""
-    first, second = (np.array(losses[0]) for losses in runs.values())
+    first, second = (losses[0] for losses in runs.values())
     pair = divergence(first, second)
     selves = [
-        SelfDivergence(label, change, finite_or_none(apart), bool(np.all(apart == 0)))
+        SelfDivergence(label, change, finite_or_none(apart), not any(apart))
         for label, losses in runs.items()
         for change, changed in zip(changes, losses[1:], strict=False)
-        for apart in [divergence(np.array(losses[0]), np.array(changed))]
+        for apart in [divergence(losses[0], changed)]
     ]
     floors = {index: rms(one.loss_differences) for index, one in enumerate(selves)}
     highest = max(floors, key=lambda index: floors[index])
@@ -131,10 +132,9 @@ def judged(plan: Plan, runs: Mapping[str, Sequence[Sequence[float]]], changes: S
     )
 
 
-def divergence(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def divergence(left: Sequence[float], right: Sequence[float]) -> list[float]:
     """|difference| of losses, one a step, over the steps that both have."""
-    steps = min(len(left), len(right))
-    return np.abs(left[:steps] - right[:steps])
+    return [abs(a - b) for a, b in zip(left, right, strict=False)]
 
 
 def rms(differences: Sequence[float | None]) -> float:

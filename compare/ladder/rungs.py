@@ -105,7 +105,8 @@ def compare_groups(
                 in_common(lefts[group], rights[group]) if group == "losses" else (lefts[group], rights[group])
             )
             limit = looser(left_own, right_own, group)
-            differences.append(compare_arrays(left, pair[0], right, pair[1], limit))
+            if limit is not None:
+                differences.append(compare_arrays(left, pair[0], right, pair[1], limit))
     return differences
 
 
@@ -125,7 +126,8 @@ def verdict(kind: RungKind, differences: Sequence[Difference]) -> Rung:
         return Rung(kind.number, kind.name, "pass", list(differences))
     wrong = list(dict.fromkeys(d.left for d in failing if d.right in (ORACLE, "spec")))
     blamed = next((d for d in failing if d.right in (ORACLE, "spec")), failing[0])
-    right = [d.left for d in differences if d.right in (ORACLE, "spec") and d.passed and d.left not in wrong]
+    compared = dict.fromkeys(d.left for d in differences if d.right in (ORACLE, "spec"))
+    right = [label for label in compared if label not in wrong]
     return Rung(
         kind.number,
         kind.name,
@@ -149,7 +151,8 @@ def sentence(kind: RungKind, blamed: Difference, wrong: list[str], right: list[s
     said += blamed.detail or largest
     if not wrong:
         return f"{said}; as far as the oracle went, it agrees with both"
-    return f"{said}; {' and '.join(right)} agrees with it" if right else said
+    agree = "agrees" if len(right) == 1 else "agree"
+    return f"{said}; {' and '.join(right)} {agree} with it" if right else said
 
 
 def figure(relative: float | None) -> str:

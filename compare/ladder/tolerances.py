@@ -27,29 +27,39 @@ class Tolerances:
     gradients: Tolerance
     one_step: Tolerance
     losses: Tolerance
-    parameters: Tolerance
+    parameters: Tolerance | None  # None: not judged
     judged_steps: int | None
 
 
 EXACT = Tolerance(0.0, 0.0, "copied, not computed")
 
+# The oracle adds in another order than the frameworks, and so do TensorFlow's and torch's kernels: each sum
+# is off by a few units of 1e-16, relative to its largest terms. The margins leave room for other machines.
 FLOAT64 = Tolerances(
-    activations=Tolerance(1e-13, 0, "a sum of 1,024 products rounds at a few units of 1e-16"),
-    loss=Tolerance(1e-13, 0, "a mean of 128 logarithms"),
-    gradients=Tolerance(1e-12, 0, "sums over 128 images and up to 576 positions"),
-    one_step=Tolerance(1e-12, 0, "0"),
-    losses=Tolerance(1e-13, 0, "0"),
-    parameters=Tolerance(1e-9, 0, "0"),
+    activations=Tolerance(1e-13, 2.5e-15, "sums of up to 1,024 products, in another order"),
+    loss=Tolerance(1e-14, 2e-16, "a mean of 128 logarithms: the rounding of activations averages out"),
+    gradients=Tolerance(1e-13, 7.4e-15, "sums over 128 images and up to 576 positions, in another order"),
+    one_step=Tolerance(
+        1e-11,
+        1.9e-13,
+        "Adam divides by |gradient| + 3e-7: where a gradient is near zero its error of 1e-17 is divided too",
+    ),
+    losses=Tolerance(1e-13, 2.4e-15, "relative to the first loss of about 2.3"),
+    parameters=Tolerance(1e-9, 2e-13, "the errors of one step add up, and grow where a gradient nears zero"),
     judged_steps=None,
 )
 
 FLOAT32 = Tolerances(
-    activations=Tolerance(1e-5, 0, "0"),
-    loss=Tolerance(1e-5, 0, "0"),
-    gradients=Tolerance(1e-4, 0, "0"),
-    one_step=Tolerance(1e-2, 0, "0"),
-    losses=Tolerance(1e-2, 0, "0"),
-    parameters=Tolerance(1e-1, 0, "0"),
+    activations=Tolerance(1e-5, 1.0e-6, "sums of up to 1,024 products at 6e-8 a rounding"),
+    loss=Tolerance(1e-6, 1.0e-7, "two units in the last place"),
+    gradients=Tolerance(5e-5, 3.7e-6, "sums of up to 73,728 terms of either sign"),
+    one_step=Tolerance(
+        5e-4,
+        4.3e-5,
+        "gradients are off by about 1e-9; Adam divides by |gradient| + 3e-7, which makes steps off by 3e-3",
+    ),
+    losses=Tolerance(5e-3, 1.3e-3, "the epsilon of the division shrinks to 1e-8, and the noise is amplified"),
+    parameters=None,  # units whose gradient is noise move by whole steps: 0.35 was measured after 20
     judged_steps=20,
 )
 
@@ -60,13 +70,15 @@ BY_VARIANT: dict[tuple[str, str], dict[str, Any]] = {}
 
 
 def tolerances(dtype: str, variant: str) -> Tolerances:
-    """variant: `framework:variant`; one that is not listed keeps the dtype's own."""
-    own: dict[str, Any] = BY_VARIANT.get((variant, dtype), {})
+    """variant: `framework:variant`, or with its device; one that is not listed keeps the dtype's own."""
+    own: dict[str, Any] = BY_VARIANT.get((variant.partition(" on ")[0], dtype), {})
     return replace(BY_DTYPE[dtype], **own)
 
 
-def looser(left: Tolerances, right: Tolerances, group: str) -> float:
-    """Of two sides compared with each other, the larger tolerance."""
+def looser(left: Tolerances, right: Tolerances, group: str) -> float | None:
+    """Of two sides compared with each other, the larger tolerance; None where one is not to be judged."""
     if group == "initial_weights":
         return EXACT.value
-    return float(max(getattr(left, group).value, getattr(right, group).value))
+    own: list[Tolerance | None] = [getattr(left, group), getattr(right, group)]
+    values = [one.value for one in own if one is not None]
+    return max(values) if len(values) == 2 else None

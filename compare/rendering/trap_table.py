@@ -45,8 +45,8 @@ def missed_sentence(trials: Trials) -> str:
     caught = sum(trial.caught for trial in trials.trials)
     return (
         f"The ladder caught {caught} of {len(trials.trials)} at the declared rung. The test accuracy after "
-        f"{trials.training_steps} steps would have missed {missed} of {len(tested)}: it was no lower than the "
-        "right implementation's mean less two standard deviations over seeds."
+        f"{trials.training_steps} steps would have missed {missed} of {len(tested)}: no lower than the right "
+        "implementation's mean less two standard deviations over seeds."
     )
 
 

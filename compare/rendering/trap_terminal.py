@@ -29,7 +29,7 @@ def report(trials: Trials, width: int) -> RenderableType:
             trial.name, caught, trial.first_failing or "", *gaps,
             trap_table.accuracy_cell(trial), trap_table.missed_cell(trial),
         )  # fmt: skip
-    lines = [Text(), table, Text()]
+    lines: list[RenderableType] = [Text(), table, Text()]
     if len(trials.trials) == 1:
         trial = trials.trials[0]
         lines += [Text(f"{trial.mistake}."), Text(f"{trial.reason}.", style="red"), Text()]
