@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from compare.rendering.numbers import format_bytes
 from compare.results import Results
 from compare.variants import FRAMEWORK_NAMES
 
@@ -25,9 +26,9 @@ def headline(results: Results) -> str:
 
 
 def count(number: Any, noun: str) -> str:
-    if not isinstance(number, int):
-        return f"? {noun}s"
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """`1 seed`, `1,000 steps`; text, as in a report of two runs, stays as it is."""
+    text = f"{number:,}" if isinstance(number, int) else str(number or "?")
+    return f"{text} {noun}" + ("" if number == 1 else "s")
 
 
 def method(results: Results) -> Facts:
@@ -58,7 +59,7 @@ def environment(results: Results) -> Facts:
     rows: list[tuple[str, Any]] = [
         ("processor", found.get("cpu")),
         ("CPUs usable, total", f"{found.get('cpus_usable')}, {found.get('cpus_total')}"),
-        ("memory", f"{memory / 2**30:.1f} GiB" if isinstance(memory, int) else None),
+        ("memory", format_bytes(memory) if isinstance(memory, int) else None),
         ("device", ", ".join(dict.fromkeys(run.device_name for run in results.runs if run.device_name))),
         ("system", " ".join(str(found[key]) for key in ("system", "kernel", "libc") if found.get(key))),
         ("Python", found.get("python")),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compare.rendering import tables
 from compare.results import Results, Run
@@ -28,6 +29,22 @@ def devices(results: Results) -> list[str]:
     return list(dict.fromkeys(run.device for run in results.runs))
 
 
+def panels(results: Results) -> list[tuple[str, list[Group]]]:
+    """The groups by the chart that they share: a device, in a report of two runs that of both."""
+    shared: dict[str, list[Group]] = {}
+    for device in devices(results):
+        shared.setdefault(panel(device), []).extend(groups(results, device))
+    for name, found in shared.items():
+        if len({group.device for group in found}) > 1:
+            shared[name] = [replace(group, title=f"{group.title}, {group.device}") for group in found]
+    return list(shared.items())
+
+
+def panel(device: str) -> str:
+    """`cpu (A)` and `cpu (B)`, as `side_by_side` calls them, share a panel."""
+    return re.sub(r" \([AB]\)$", "", device)
+
+
 def groups(results: Results, device: str | None = None) -> list[Group]:
     """Every label and device with at least one good launch, in the run's order."""
     several = len(devices(results)) > 1 and device is None
@@ -49,5 +66,6 @@ def pair(found: Sequence[Group]) -> list[Group]:
 
 
 def suffix(results: Results, device: str) -> str:
-    """What a chart's title adds to name its device: nothing where there is only one."""
-    return f", {device}" if len(devices(results)) > 1 else ""
+    """What a chart's title adds to name its device or panel: nothing where there is only one."""
+    names = {panel(name) for name in devices(results)} if panel(device) == device else set(devices(results))
+    return f", {device}" if len(names) > 1 else ""

@@ -35,7 +35,8 @@ def failures(results: Results) -> list[str]:
 
 def said(results: Results) -> list[str]:
     """The same sentences as at the top of the page."""
-    lines = [comparison.sentence for comparison in verdicts.headlines(results)] + verdicts.fastest(results)
+    lines = [sentence for sentence, _, _ in verdicts.said(results, verdicts.headlines(results))]
+    lines += verdicts.fastest(results)
     if results.parity is not None and results.parity.get("passed"):
         lines.append(f"Parity holds: {results.parity.get('summary')}.")
     return [bullets(lines)] if lines else []

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from compare.rendering import facts, source_pairs, variant_table, verdicts
+from compare.rendering import facts, ladder_table, source_pairs, variant_table, verdicts
 from compare.rendering.charts import charts
 from compare.rendering.charts.frame import Chart
 from compare.rendering.look import PAGE
 from compare.results import Results
-from compare.tutorial import PUBLISHED_RUN
 
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "LeNet on MNIST: TensorFlow and PyTorch, side by side"
-WIDE = ("step-time", "ratio", "batch-size")  # charts that take the page's full width
+WIDE = ("step-time", "ratio", "batch-size", "threads")  # charts that take the page's full width
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,12 @@ def page(
         "title": TITLE,
         "headline": facts.headline(results),
         "failures": verdicts.failures(results),
-        "verdicts": [(c, *verdicts.number(c)) for c in verdicts.headlines(results)],
-        "other_verdicts": [(c, *verdicts.number(c)) for c in verdicts.others(results)],
+        "verdicts": verdicts.said(results, verdicts.headlines(results)),
+        "other_verdicts": verdicts.said(results, verdicts.others(results)),
         "fastest": verdicts.fastest(results),
         "parity": results.parity,
+        "rungs": ladder_table.rows(results.parity),
+        "rung_header": ladder_table.HEADER,
         "columns": variant_table.COLUMNS,
         "text_columns": variant_table.TEXT_COLUMNS,
         "rows": variant_table.rows(results),
@@ -65,7 +66,6 @@ def page(
         "environment": facts.environment(results),
         "warnings": results.warnings,
         "files": files,
-        "tutorial": PUBLISHED_RUN,
     }
     rendered: str = environment().get_template(template).render(values | (extra or {}))
     return rendered

@@ -19,7 +19,7 @@ def merged(results: Sequence[Results], names: Sequence[str] = NAMES) -> Results:
     both.parity = merged_parity([one.parity for one in results], names)
     for one, name in zip(results, names, strict=True):
         both.runs += [named(run, name) for run in one.runs]
-        both.comparisons += [spoken_for(comparison, name) for comparison in one.comparisons]
+        both.comparisons += [of_run(comparison, name) for comparison in one.comparisons]
         both.warnings += [f"{name}: {warning}" for warning in one.warnings]
         both.batch_sweep += [
             msgspec.structs.replace(point, device=f"{point.device} ({name})") for point in one.batch_sweep
@@ -31,10 +31,8 @@ def named(run: Run, name: str) -> Run:
     return msgspec.structs.replace(run, device=f"{run.device} ({name})")
 
 
-def spoken_for(comparison: Comparison, name: str) -> Comparison:
-    return msgspec.structs.replace(
-        comparison, device=f"{comparison.device} ({name})", sentence=f"{name}: {comparison.sentence}"
-    )
+def of_run(comparison: Comparison, name: str) -> Comparison:
+    return msgspec.structs.replace(comparison, device=f"{comparison.device} ({name})")
 
 
 def merged_values(configs: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
@@ -76,7 +74,7 @@ def step_rows(results: Sequence[Results]) -> list[list[str]]:
         if not all(sides):
             continue
         seconds = [tables.typical_seconds(side) for side in sides]
-        ratio = f"{seconds[1] / seconds[0]:.2f}×" if seconds[0] and seconds[1] else ""
+        ratio = f"{seconds[1] / seconds[0]:.3g}×" if seconds[0] and seconds[1] else ""
         cells = [tables.seconds_cell(side) for side in sides]
         rows.append(
             [

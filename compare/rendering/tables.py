@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median, stdev
 
+from compare.rendering.numbers import format_percent, format_ratio, format_seconds
 from compare.results import Comparison, Results, Run
+from compare.statistics.intervals import Interval
 from compare.tutorial import PUBLISHED_RUN
 from compare.variants import FRAMEWORK_NAMES
 
@@ -53,7 +55,7 @@ def curve_table(results: Results, log_interval: int) -> tuple[list[str], list[li
         for run in shown:
             row += curve_cells(run, step)
         point = tutorial.get(step)
-        row += [f"{point.loss:.4f}", f"{point.batch_accuracy:.1%}"] if point else ["", ""]
+        row += [f"{point.loss:.4f}", format_percent(point.batch_accuracy)] if point else ["", ""]
         rows.append(row)
     return header, rows if shown else []
 
@@ -61,7 +63,7 @@ def curve_table(results: Results, log_interval: int) -> tuple[list[str], list[li
 def curve_cells(run: Run, step: int) -> list[str]:
     if step >= len(run.losses):
         return ["", ""]
-    return [f"{run.losses[step]:.4f}", f"{run.train_accuracies[step]:.1%}"]
+    return [f"{run.losses[step]:.4f}", format_percent(run.train_accuracies[step])]
 
 
 def first_of_each_framework(runs: Sequence[Run]) -> list[Run]:
@@ -93,7 +95,7 @@ def typical_seconds(runs: Sequence[Run]) -> float | None:
 
 def seconds_cell(runs: Sequence[Run]) -> str:
     seconds = typical_seconds(runs)
-    return "" if seconds is None else f"{seconds * 1000:.1f} ms"
+    return "" if seconds is None else format_seconds(seconds)
 
 
 def comparison_of(results: Results, metric: str, other: str, device: str) -> Comparison | None:
@@ -124,8 +126,8 @@ def verdict_table(results: Results) -> tuple[list[str], list[list[str]]]:
 
 
 def ratio_cell(comparison: Comparison) -> str:
-    if comparison.estimate is None:
-        return ""
-    if comparison.low is None or comparison.high is None:
-        return f"{comparison.estimate:.2f}×"
-    return f"{comparison.estimate:.2f}× [{comparison.low:.2f}, {comparison.high:.2f}]"
+    return format_ratio(interval(comparison))
+
+
+def interval(comparison: Comparison) -> Interval:
+    return Interval(comparison.estimate, comparison.low, comparison.high, comparison.launches)

@@ -11,10 +11,23 @@ CURVE_POINTS = 200
 
 
 def running_median(values: Sequence[float], window: int) -> list[float]:
-    """The median of the `window` values around each; at the ends, of those that exist."""
-    half = window // 2
+    """The median of the `window` values around each; towards the ends, of as many on both sides as there are.
+
+    So the first and the last value stand for themselves: a window that reached inwards only would bend the
+    curve's start to where it goes next.
+    """
+    half, count = window // 2, len(values)
     array = np.asarray(values, np.float64)
-    return [float(np.median(array[max(0, i - half) : i + half + 1])) for i in range(len(array))]
+    medians = array.copy()
+    if count > 2 * half:
+        windows = np.lib.stride_tricks.sliding_window_view(array, 2 * half + 1)
+        medians[half : count - half] = np.median(windows, axis=1)
+    for i in range(count):
+        reach = min(i, count - 1 - i)
+        if reach < half:
+            medians[i] = np.median(array[i - reach : i + reach + 1])
+    smooth: list[float] = medians.tolist()
+    return smooth
 
 
 def evenly(count: int, points: int = CURVE_POINTS) -> list[int]:
@@ -41,4 +54,10 @@ def quantiles(values: Sequence[float]) -> dict[str, float]:
 def median_over(curves: Sequence[Sequence[float]]) -> list[float]:
     """The median at each step over curves that may differ in length: a step counts those that reach it."""
     length = max((len(curve) for curve in curves), default=0)
-    return [float(np.median([curve[i] for curve in curves if i < len(curve)])) for i in range(length)]
+    if length == 0:
+        return []
+    padded = np.full((len(curves), length), np.nan)
+    for row, curve in zip(padded, curves, strict=True):
+        row[: len(curve)] = curve
+    medians: list[float] = np.nanmedian(padded, axis=0).tolist()
+    return medians

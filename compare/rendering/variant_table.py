@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from compare.rendering import tables
 from compare.rendering.groups import devices
+from compare.rendering.numbers import format_bytes, format_seconds
 from compare.results import Comparison, Results, Run
 from compare.variants import BY_NAME
 
@@ -70,8 +71,8 @@ def row_cells(
         verdict(runs, comparison, baseline),
         Cell("" if rate is None else f"{rate:,.0f}", rate),
         Cell(tables.accuracy_cell(good), fmean(accuracies) if accuracies else None),
-        middle([run.first_step_seconds for run in good], "{:.2f} s", 1),
-        middle([run.peak_rss_bytes for run in good], "{:,.0f} MiB", 2**20),
+        middle([run.first_step_seconds for run in good], format_seconds),
+        middle([run.peak_rss_bytes for run in good], format_bytes),
         Cell(f"{len(good)} of {len(runs)}", len(good)),
     ]
 
@@ -86,12 +87,18 @@ def verdict(runs: Sequence[Run], comparison: Comparison | None, baseline: bool) 
     """What was found, or why nothing was."""
     bad = [run for run in runs if run.status != "ok"]
     if len(bad) == len(runs):
-        return Cell(bad[0].status, bad[0].status, bad[0].reason or "")
+        return Cell(bad[0].status, bad[0].status, shortened(bad[0].reason))
     text = comparison.verdict if comparison is not None else ("baseline" if baseline else "")
-    note = f"{len(bad)} {bad[0].status}: {bad[0].reason}" if bad else ""
+    note = f"{len(bad)} {bad[0].status}: {shortened(bad[0].reason)}" if bad else ""
     return Cell(text, text, note)
 
 
-def middle(values: Sequence[float | None], form: str, unit: float) -> Cell:
-    known = [value / unit for value in values if value is not None]
-    return Cell(form.format(median(known)), median(known)) if known else Cell("")
+def shortened(reason: str | None, length: int = 90) -> str:
+    """The start of a reason, which the page's first lines give in full."""
+    text = " ".join((reason or "").split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def middle(values: Sequence[float | None], text: Callable[[float], str]) -> Cell:
+    known = [value for value in values if value is not None]
+    return Cell(text(median(known)), median(known)) if known else Cell("")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from compare.rendering import tables
 from compare.rendering.groups import Group, devices, groups, pair
+from compare.rendering.numbers import format_difference, format_ratio
 from compare.results import Comparison, Results
 
 
@@ -55,19 +56,21 @@ def framework(label: str) -> str:
 
 
 def number(comparison: Comparison) -> tuple[str, str]:
-    """The estimate as text, and its interval; either may be empty."""
-    if comparison.estimate is None:
-        return "", ""
-    factor, form = (1.0, "{:.2f}") if comparison.metric == "step_seconds" else (100.0, "{:+.2f}")
-    unit = "×" if comparison.metric == "step_seconds" else " pp"
-    interval = ""
-    if comparison.low is not None and comparison.high is not None:
-        interval = f"[{form.format(comparison.low * factor)}, {form.format(comparison.high * factor)}]"
-    return minus(form.format(comparison.estimate * factor) + unit), minus(interval)
+    """The estimate, and what comes with it, unit and interval; either may be empty."""
+    form = format_ratio if comparison.metric == "step_seconds" else format_difference
+    estimate, _, rest = form(tables.interval(comparison)).partition(" ")
+    return estimate, rest
 
 
-def minus(text: str) -> str:
-    return text.replace("-", "−")
+def sentence(comparison: Comparison, several_devices: bool) -> str:
+    """The comparison's sentence, with its device where there are several."""
+    return f"{comparison.device}: {comparison.sentence}" if several_devices else comparison.sentence
+
+
+def said(results: Results, comparisons: Sequence[Comparison]) -> list[tuple[str, str, str]]:
+    """Each comparison's sentence, estimate and interval."""
+    several = len(devices(results)) > 1
+    return [(sentence(comparison, several), *number(comparison)) for comparison in comparisons]
 
 
 def fastest(results: Results) -> list[str]:

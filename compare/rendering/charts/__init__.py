@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from compare.rendering.charts import accuracy, curves, explanation, scaling, timing
+from compare.rendering.charts import accuracy, curves, divergence, explanation, scaling, timing
 from compare.rendering.charts.frame import Chart
 from compare.rendering.look import Look
 from compare.results import Results
@@ -14,8 +14,9 @@ KINDS = (
     timing.step_times,
     curves.losses,
     accuracy.test_accuracy,
-    accuracy.divergence,
+    divergence.divergence,
     scaling.batch_sweep,
+    scaling.thread_scaling,
     explanation.phases,
     explanation.share_of_peak,
     explanation.cold_start,

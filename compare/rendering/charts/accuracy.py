@@ -1,8 +1,8 @@
-"""Test accuracy of every seed, and how far apart the two loss curves are."""
+"""Test accuracy of every seed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
@@ -11,18 +11,15 @@ import altair as alt
 from compare.rendering import tables
 from compare.rendering.charts.frame import (
     Chart,
-    decades,
     framed,
     framework_colour,
     row_labels,
-    slug,
     spoken,
     values,
     y_pixels,
 )
-from compare.rendering.groups import Group, devices, groups, pair, suffix
-from compare.rendering.look import DASHES, Look
-from compare.rendering.thinning import evenly, median_over, significant
+from compare.rendering.groups import Group, groups
+from compare.rendering.look import Look
 from compare.results import Results
 
 ROW = 44
@@ -75,86 +72,3 @@ def accuracy_rows(tested: Sequence[Group]) -> tuple[Rows, Rows, Rows]:
             {"y": number * ROW + 10, "title": group.title, "value": tables.accuracy_cell(group.runs)}
         )
     return seeds, means, labels
-
-
-def divergence(results: Results, look: Look) -> list[Chart]:
-    """|loss difference| of the two frameworks a step, beside the noise floor where parity measured one."""
-    charts = []
-    for device in devices(results):
-        curves = {}
-        first = pair(groups(results, device))
-        gap = loss_gap(*first) if len(first) == 2 else []
-        if any(gap):
-            curves["between the frameworks"] = gap
-            curves |= noise_floor(results.parity)
-            charts.append(divergence_chart(curves, device, suffix(results, device), look))
-    return charts
-
-
-def first_gap(value: float) -> str:
-    return f"{value:.1e}" if value else "none"
-
-
-def loss_gap(one: Group, other: Group) -> list[float]:
-    """The absolute difference of the losses a step, the median over the seeds that both have."""
-    others = {run.seed: run.losses for run in other.runs}
-    gaps = [
-        [abs(a - b) for a, b in zip(run.losses, others[run.seed], strict=False)]
-        for run in one.runs
-        if run.seed in others
-    ]
-    return median_over(gaps)
-
-
-def noise_floor(parity: Mapping[str, Any] | None) -> dict[str, list[float]]:
-    """The divergences that the parity gate recorded, by name; empty where it recorded none."""
-    recorded = (parity or {}).get("noise_floor") or {}
-    if isinstance(recorded, list):
-        recorded = {"one framework against itself": recorded}
-    if not isinstance(recorded, Mapping):
-        return {}
-    return {
-        str(name): [float(value) for value in curve]
-        for name, curve in recorded.items()
-        if isinstance(curve, list) and curve and all(isinstance(value, int | float) for value in curve)
-    }
-
-
-def divergence_chart(curves: dict[str, list[float]], device: str, suffix: str, look: Look) -> Chart:
-    names = list(curves)
-    points: Rows = [
-        {"step": i, "gap": significant(curve[i], 4), "series": name}
-        for name, curve in curves.items()
-        for i in evenly(len(curve))
-        if curve[i] > 0  # equal losses have no place on a logarithmic axis
-    ]
-    shown = [point["gap"] for point in points]
-    ticks = decades([min(shown) / 2, max(shown) * 2])
-    ticks = ticks[:: 1 + len(ticks) // 8]
-    legend = alt.Legend(title=None, orient="top", columns=1, symbolType="stroke") if len(names) > 1 else None
-    colours = alt.Scale(domain=names, range=[look.ink] + [look.muted] * (len(names) - 1))
-    dashes = alt.Scale(domain=names, range=[DASHES[i % len(DASHES)] for i in range(len(names))])
-    line = (
-        values(points)
-        .mark_line(strokeWidth=1.6)
-        .encode(
-            alt.X("step:Q", axis=alt.Axis(tickCount=5), scale=alt.Scale(nice=False)),
-            alt.Y(
-                "gap:Q",
-                scale=alt.Scale(type="log", domain=[min(shown) / 2, max(shown) * 2], nice=False),
-                axis=alt.Axis(title=None, format=".0e", values=ticks),
-            ),
-            alt.Color("series:N", scale=colours, legend=legend, sort=names),
-            alt.StrokeDash("series:N", scale=dashes, legend=legend, sort=names),
-        )
-    )
-    facts = "; ".join(
-        f"{name}, {first_gap(curve[0])} at the first step, at most {max(curve):.1e}"
-        for name, curve in curves.items()
-    )
-    return Chart(
-        f"divergence-{slug(device)}",
-        f"How far the losses part{suffix}",
-        f"Absolute difference of the losses, logarithmic: {facts}.",
-        framed([line], look, 260),
-    )

@@ -20,6 +20,7 @@ from compare.rendering.charts.frame import (
 )
 from compare.rendering.groups import Group, groups
 from compare.rendering.look import Look
+from compare.rendering.numbers import format_bytes, format_percent, format_seconds
 from compare.results import Results, Run
 from lenet_spec import LeNetSpec
 
@@ -47,7 +48,7 @@ def phases(results: Results, look: Look) -> list[Chart]:
         "Where a step's time goes",
         of,
         axis="milliseconds, synchronized after each phase",
-        text=lambda value: f"{value:.1f} ms",
+        text=lambda value: format_seconds(value / 1000),
         note="Measured apart: synchronizing after each phase makes the sum longer than a step.",
     )
 
@@ -72,7 +73,7 @@ def cold_start(results: Results, look: Look) -> list[Chart]:
         "Cold start",
         of,
         axis="seconds",
-        text=lambda value: f"{value:.1f} s",
+        text=format_seconds,
         note="Compilation, where there is any, is part of the first step.",
     )
 
@@ -89,7 +90,14 @@ def memory(results: Results, look: Look) -> list[Chart]:
             return medians(group, {"peak": lambda run: scaled(getattr(run, field), 2**20)})
 
         charts += bars(
-            results, look, name, title, of, axis="MiB", text=lambda value: f"{value:,.0f} MiB", note=""
+            results,
+            look,
+            name,
+            title,
+            of,
+            axis="MiB",
+            text=lambda value: format_bytes(value * 2**20),
+            note="",
         )
     return charts
 
@@ -111,7 +119,7 @@ def share_of_peak(results: Results, look: Look) -> list[Chart]:
         "Share of the matrix-product peak",
         of,
         axis="of the peak that the same worker measured",
-        text=lambda value: f"{value * 100:.0f} %",
+        text=lambda value: format_percent(value, 0),
         note="What is missing went to memory traffic, small operations and the framework itself.",
     )
 
@@ -153,10 +161,11 @@ def bars(
     height = ROW * len(shown)
     rows, labels = bar_rows(shown, text)
     percent = name == "share-of-peak"
+    whole = max(1, *(row["end"] for row in rows))
     x = alt.X(
         "start:Q",
         axis=alt.Axis(title=axis, tickCount=5, format="%" if percent else alt.Undefined),
-        scale=alt.Scale(domain=[0, 1]) if percent else alt.Scale(zero=True),
+        scale=alt.Scale(domain=[0, whole]) if percent else alt.Scale(zero=True),
     )
     base = values(rows).encode(y=y_pixels(height))
     tips = [alt.Tooltip("part:N"), alt.Tooltip("amount:N")]
@@ -195,7 +204,7 @@ def shades(rows: Sequence[dict[str, Any]], look: Look) -> alt.Opacity:
     )
     return alt.Opacity(
         "part:N",
-        scale=alt.Scale(domain=names, range=list(SHADES[: len(names)])),
+        scale=alt.Scale(type="ordinal", domain=names, range=list(SHADES[: len(names)])),
         sort=names,
         legend=legend if len(names) > 1 else None,
     )

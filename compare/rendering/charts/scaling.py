@@ -1,134 +1,176 @@
-"""How the step time grows with the batch, both axes logarithmic."""
+"""How the step time grows with the batch and shrinks with the threads; both axes logarithmic."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from statistics import median
 
 import altair as alt
 
 from compare.rendering import tables
 from compare.rendering.charts.frame import Chart, decades, framed, slug, spoken, styles, values
-from compare.rendering.groups import suffix
+from compare.rendering.groups import devices, groups, panel, suffix
 from compare.rendering.look import Look
-from compare.results import Results, SweepPoint
+from compare.rendering.numbers import format_seconds
+from compare.results import Results
 
 HEIGHT = 320
 LABEL_SPACING = 14  # pixels between labels at the lines' ends
 
 
+@dataclass(frozen=True)
+class Point:
+    """One place on a line: `size` is a batch or a number of threads."""
+
+    label: str
+    device: str
+    size: int
+    seconds: float
+
+
 def batch_sweep(results: Results, look: Look) -> list[Chart]:
+    said = "A flat line is a cost that the batch does not change, a straight climb one that grows with it."
+    return lines(results, look, batch_points(results), "batch size", "images in a batch", said)
+
+
+def thread_scaling(results: Results, look: Look) -> list[Chart]:
+    said = "A line that falls by half where the threads double uses them all."
+    return lines(results, look, thread_points(results), "threads", "threads", said)
+
+
+def batch_points(results: Results) -> list[Point]:
+    """From `batch_sweep`; where that is empty, from what the launches recorded."""
+    if results.batch_sweep:
+        return [Point(p.label, p.device, p.batch_size, p.step_seconds) for p in results.batch_sweep]
+    return [
+        Point(group.label, group.device, int(size), median(found))
+        for group in groups(results)
+        for size in sorted({size for run in group.runs for size in run.batch_size_seconds}, key=int)
+        if (found := [median(t) for run in group.runs if (t := run.batch_size_seconds.get(size))])
+    ]
+
+
+def thread_points(results: Results) -> list[Point]:
+    """The run's own thread count, and those of its short launches at others."""
+    if not results.thread_runs:
+        return []
+    found: dict[tuple[str, str, int], list[float]] = {}
+    for run in [*results.runs, *results.thread_runs]:
+        count = run.threads.get("intra_op")
+        if run.status == "ok" and count and run.timed_seconds:
+            found.setdefault((run.label, run.device, count), []).append(tables.median_seconds(run))
+    return [
+        Point(*key, median(seconds)) for key, seconds in sorted(found.items(), key=lambda item: item[0][2])
+    ]
+
+
+def lines(
+    results: Results, look: Look, points: Sequence[Point], what: str, axis: str, said: str
+) -> list[Chart]:
+    """One chart a device with at least two sizes."""
     charts = []
-    for device in dict.fromkeys(point.device for point in results.batch_sweep):
-        points = [p for p in results.batch_sweep if p.device == device and p.step_seconds > 0]
-        if len({point.batch_size for point in points}) > 1:
-            charts.append(sweep_chart(points, device, suffix(results, device), look))
+    for device in dict.fromkeys(panel(device) for device in devices(results)):
+        shown = [point for point in points if panel(point.device) == device and point.seconds > 0]
+        if len({point.size for point in shown}) > 1:
+            name, title = f"{slug(what)}-{slug(device)}", f"Step time against {what}{suffix(results, device)}"
+            message = f"{line_message(shown, what)} Both axes are logarithmic. {said}"
+            picture = framed(line_layers(shown, axis, look), look, HEIGHT)
+            charts.append(Chart(name, title, message, picture, line_numbers(shown)))
     return charts
 
 
-def sweep_chart(points: Sequence[SweepPoint], device: str, suffix: str, look: Look) -> Chart:
-    labels = list(dict.fromkeys(point.label for point in points))
-    titles = [tables.title(label) for label in labels]
-    frameworks = [label.partition(":")[0] for label in labels]
-    dashes, shapes = styles(list(zip(titles, frameworks, strict=True)))
-    sizes = sorted({point.batch_size for point in points})
-    rows = [
-        {
-            "series": tables.title(point.label),
-            "batch": point.batch_size,
-            "ms": point.step_seconds * 1000,
-        }
-        for point in points
-    ]
+def line_layers(points: Sequence[Point], axis: str, look: Look) -> list[alt.Chart]:
+    names = series_names(points)
+    titles, frameworks = list(names), list(names.values())
+    dashes, shapes = styles(list(names.items()))
+    rows = [{"series": s, "size": p.size, "ms": p.seconds * 1000} for s, p in named(points)]
+    sizes = sorted({point.size for point in points})
+    ticks = decades(limits(points), (1, 2, 5))
     x = alt.X(
-        "batch:Q",
+        "size:Q",
         scale=alt.Scale(type="log", base=2, nice=False),
-        axis=alt.Axis(title="images in a batch", values=sizes, format="~d"),
+        axis=alt.Axis(title=axis, values=sizes, format="~d"),
     )
     y = alt.Y(
         "ms:Q",
-        scale=alt.Scale(type="log", domain=limits(rows), nice=False),
-        axis=alt.Axis(title="milliseconds a step", format="~g", values=decades(limits(rows), (1, 2, 5))),
+        scale=alt.Scale(type="log", domain=limits(points), nice=False),
+        axis=alt.Axis(title="milliseconds a step", format="~g", values=ticks),
     )
-    colours = alt.Color(
-        "series:N",
-        scale=alt.Scale(domain=titles, range=[look.colour(framework) for framework in frameworks]),
-        legend=None,
-    )
-    base = values(rows).encode(x, y, colours)
-    layers = [
-        base.mark_line(strokeWidth=2).encode(
-            strokeDash=alt.StrokeDash("series:N", scale=alt.Scale(domain=titles, range=dashes), legend=None)
-        ),
+    ranges = {"color": [look.colour(name) for name in frameworks], "strokeDash": dashes, "shape": shapes}
+    kinds = {"color": alt.Color, "strokeDash": alt.StrokeDash, "shape": alt.Shape}
+    by = {
+        name: kinds[name]("series:N", scale=alt.Scale(domain=titles, range=marks), legend=None)
+        for name, marks in ranges.items()
+    }
+    base = values(rows).encode(x, y, color=by["color"])
+    labels = values(end_labels(points)).mark_text(align="left", dx=8, fontSize=11)
+    return [
+        base.mark_line(strokeWidth=2).encode(strokeDash=by["strokeDash"]),
         base.mark_point(filled=True, size=55, opacity=1).encode(
-            shape=alt.Shape("series:N", scale=alt.Scale(domain=titles, range=shapes), legend=None),
-            tooltip=["series:N", "batch:Q", alt.Tooltip("ms:Q", format=".4~g")],
+            shape=by["shape"], tooltip=["series:N", "size:Q", alt.Tooltip("ms:Q", format=".4~g")]
         ),
-        values(end_labels(rows))
-        .mark_text(align="left", dx=8, fontSize=11)
-        .encode(x, y, colours, text="series:N"),
+        labels.encode(x, y, color=by["color"], text="series:N"),
     ]
-    return Chart(
-        f"batch-size-{slug(device)}",
-        f"Step time against batch size{suffix}",
-        sweep_message(rows),
-        framed(layers, look, HEIGHT),
-        sweep_numbers(rows),
-    )
 
 
-def limits(rows: Sequence[dict[str, Any]]) -> list[float]:
-    low, high = min(row["ms"] for row in rows), max(row["ms"] for row in rows)
-    return [low / 1.3, high * 1.3]
+def named(points: Sequence[Point]) -> list[tuple[str, Point]]:
+    """Each point with its line's name, which names the device where a chart shows two."""
+    several = len({point.device for point in points}) > 1
+    return [(tables.title(p.label) + (f", {p.device}" if several else ""), p) for p in points]
 
 
-def end_labels(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each line's last point, moved up or down until no label covers another."""
-    last = {}
-    for row in sorted(rows, key=lambda row: float(row["batch"])):
-        last[row["series"]] = dict(row)
-    bottom, top = (math.log(limit) for limit in limits(rows))
+def series_names(points: Sequence[Point]) -> dict[str, str]:
+    """Each line's name and framework."""
+    return {name: point.label.partition(":")[0] for name, point in named(points)}
+
+
+def limits(points: Sequence[Point]) -> list[float]:
+    """Of the vertical axis, in milliseconds."""
+    times = [point.seconds * 1000 for point in points]
+    return [min(times) / 1.3, max(times) * 1.3]
+
+
+def end_labels(points: Sequence[Point]) -> list[dict[str, object]]:
+    """Each line's name at its last point, moved up or down until no name covers another."""
+    last = dict(sorted(named(points), key=lambda pair: pair[1].size))
+    bottom, top = (math.log(limit) for limit in limits(points))
     unit = (top - bottom) / HEIGHT
-    ordered = sorted(last.values(), key=lambda row: float(row["ms"]))
-    places = spread([math.log(row["ms"]) / unit for row in ordered], LABEL_SPACING)
-    for row, place in zip(ordered, places, strict=True):
-        row["ms"] = math.exp(place * unit)
-    return ordered
+    ordered = sorted(last.items(), key=lambda item: item[1].seconds)
+    places = spread([math.log(point.seconds * 1000) / unit for _, point in ordered], LABEL_SPACING)
+    return [
+        {"series": name, "size": point.size, "ms": math.exp(place * unit)}
+        for (name, point), place in zip(ordered, places, strict=True)
+    ]
 
 
 def spread(places: Sequence[float], spacing: float) -> list[float]:
     """Ascending places at least `spacing` apart, each cluster kept around its own middle."""
-    clusters: list[list[float]] = []  # of [middle, count]
+    clusters: list[tuple[float, int]] = []  # middle, count
     for place in places:
-        clusters.append([place, 1])
+        clusters.append((place, 1))
         while len(clusters) > 1 and overlap(clusters[-2], clusters[-1], spacing):
             middle, count = clusters.pop()
             before, number = clusters[-1]
-            clusters[-1] = [(before * number + middle * count) / (number + count), number + count]
-    return [middle + (i - (count - 1) / 2) * spacing for middle, count in clusters for i in range(int(count))]
+            clusters[-1] = ((before * number + middle * count) / (number + count), number + count)
+    return [middle + (i - (count - 1) / 2) * spacing for middle, count in clusters for i in range(count)]
 
 
-def overlap(one: Sequence[float], other: Sequence[float], spacing: float) -> bool:
+def overlap(one: tuple[float, int], other: tuple[float, int], spacing: float) -> bool:
     return other[0] - one[0] < spacing * (one[1] + other[1]) / 2
 
 
-def sweep_message(rows: Sequence[dict[str, Any]]) -> str:
+def line_message(points: Sequence[Point], what: str) -> str:
     facts = []
-    for size in (min(row["batch"] for row in rows), max(row["batch"] for row in rows)):
-        found = [(row["series"], f"{row['ms']:.1f} ms", row["ms"]) for row in rows if row["batch"] == size]
-        facts.append(f"at batch {size} {spoken(found)}")
-    return (
-        f"Median step {', '.join(facts)}. Both axes are logarithmic: a flat line is a cost that the "
-        "batch does not change, a straight climb one that grows with it."
-    )
+    for size in (min(point.size for point in points), max(point.size for point in points)):
+        found = [(name, format_seconds(p.seconds), p.seconds) for name, p in named(points) if p.size == size]
+        facts.append(f"at {what} {size} {spoken(found)}")
+    return f"Median step {', '.join(facts)}."
 
 
-def sweep_numbers(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [
-        (
-            series,
-            ", ".join(f"{row['ms']:.1f} ms at {row['batch']}" for row in rows if row["series"] == series),
-        )
-        for series in dict.fromkeys(row["series"] for row in rows)
-    ]
+def line_numbers(points: Sequence[Point]) -> list[tuple[str, str]]:
+    texts: dict[str, list[str]] = {}
+    for name, point in named(points):
+        texts.setdefault(name, []).append(f"{format_seconds(point.seconds)} at {point.size}")
+    return [(name, ", ".join(found)) for name, found in texts.items()]

@@ -19,12 +19,13 @@ from compare.rendering.charts.frame import (
     values,
     y_pixels,
 )
-from compare.rendering.groups import Group, devices, groups, suffix
+from compare.rendering.groups import Group, devices, panels, suffix
 from compare.rendering.look import Look
+from compare.rendering.numbers import format_percent, format_seconds
 from compare.rendering.thinning import quantiles
 from compare.results import Comparison, Results
+from compare.statistics.verdicts import SMALLEST_DIFFERENCE
 
-SMALLEST_DIFFERENCE = 0.02
 ROW_GAP = 14
 RATIO_ROW = 46
 
@@ -32,8 +33,8 @@ RATIO_ROW = 46
 def step_times(results: Results, look: Look) -> list[Chart]:
     """One chart a device: every launch's own distribution, so that the launch effect is seen."""
     charts = []
-    for device in devices(results):
-        timed = [group for group in groups(results, device) if group.step_seconds is not None]
+    for device, found in panels(results):
+        timed = [group for group in found if group.step_seconds is not None]
         if timed:
             charts.append(step_time_chart(timed, device, suffix(results, device), look))
     return charts
@@ -91,9 +92,9 @@ def step_time_message(timed: list[Group]) -> str:
 
 
 def step_time_numbers(group: Group) -> str:
-    medians = [tables.median_seconds(run) * 1000 for run in group.runs if run.timed_seconds]
-    spread = f", launches from {min(medians):.1f} to {max(medians):.1f} ms" if len(medians) > 1 else ""
-    return tables.seconds_cell(group.runs) + spread
+    medians = [tables.median_seconds(run) for run in group.runs if run.timed_seconds]
+    low, high = format_seconds(min(medians)), format_seconds(max(medians))
+    return tables.seconds_cell(group.runs) + (f", launches from {low} to {high}" if low != high else "")
 
 
 def ratios(results: Results, look: Look) -> list[Chart]:
@@ -120,7 +121,7 @@ def ratios(results: Results, look: Look) -> list[Chart]:
     facts = spoken([(point["title"], point["value"], point["estimate"]) for point in points])
     message = (
         f"Step time divided by that of {common or 'the baseline'}, with its 95 % interval: {facts}. "
-        "Whoever touches the grey band, ±2 %, is neither faster nor slower by a difference that matters."
+        f"The grey band, ±{format_percent(SMALLEST_DIFFERENCE, 0)}, is the smallest difference that matters."
     )
     numbers = [(point["title"], point["value"]) for point in points]
     picture = framed(layers, look, height)

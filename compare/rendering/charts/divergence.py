@@ -1,0 +1,129 @@
+"""How far the two frameworks' losses part: in the run, in float64, and beside each framework's own noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from compare.rendering import tables
+from compare.rendering.charts.frame import Chart, decades, framed, slug, values
+from compare.rendering.groups import Group, devices, groups, pair, suffix
+from compare.rendering.look import DASHES, Look
+from compare.rendering.thinning import evenly, median_over, significant
+from compare.results import Results
+
+HEIGHT = 280
+Curves = dict[str, Sequence[float | None]]
+
+
+def divergence(results: Results, look: Look) -> list[Chart]:
+    """The absolute loss difference at each step, logarithmic; one chart a device."""
+    charts = []
+    for device in devices(results):
+        first = pair(groups(results, device))
+        gap = loss_gap(*first) if len(first) == 2 else []
+        if any(gap):
+            dtype = first[0].runs[0].dtype
+            curves: Curves = {f"both frameworks, this run, {dtype}": gap}
+            curves |= float64_gap(results.parity) | noise_floor(results.parity)
+            charts.append(chart(curves, device, suffix(results, device), look))
+    return charts
+
+
+def loss_gap(one: Group, other: Group) -> list[float]:
+    """The absolute difference of the losses at each step, the median over the seeds that both have."""
+    others = {run.seed: run.losses for run in other.runs}
+    return median_over(
+        [gap_of(run.losses, others[run.seed]) for run in one.runs if others.get(run.seed) and run.losses]
+    )
+
+
+def gap_of(one: Sequence[float | None], other: Sequence[float | None]) -> list[float]:
+    """At each step that both have; a loss that is not a number counts as no difference shown."""
+    pairs = zip(one, other, strict=False)
+    return [0.0 if a is None or b is None else abs(a - b) for a, b in pairs]
+
+
+def noise_floor(parity: Mapping[str, Any] | None) -> Curves:
+    """Each framework against itself with one small thing changed, where the ladder measured it."""
+    recorded = (parity or {}).get("noise_floor") or {}
+    curves: Curves = {}
+    for itself in recorded.get("selves", []):
+        name = f"{tables.title(str(itself.get('label')))} itself, {itself.get('change')}"
+        curves[name] = itself.get("loss_differences") or []
+    return {name: curve for name, curve in curves.items() if any(curve)}
+
+
+def float64_gap(parity: Mapping[str, Any] | None) -> Curves:
+    """The frameworks in the ladder's float64 climb without dropout: what is left without rounding's part."""
+    for climb in (parity or {}).get("climbs") or []:
+        if climb.get("dtype") == "float64" and not climb.get("dropout"):
+            sides = dict(
+                reversed([(label.partition(":")[0], losses) for label, losses in climb_losses(climb)])
+            )
+            if {"tf", "torch"} <= set(sides):
+                gap = gap_of(sides["tf"], sides["torch"])
+                return {"both frameworks, parity gate, float64": gap} if any(gap) else {}
+    return {}
+
+
+def climb_losses(climb: Mapping[str, Any]) -> list[tuple[str, list[float | None]]]:
+    return list((climb.get("losses") or {}).items())
+
+
+def chart(curves: Curves, device: str, suffix: str, look: Look) -> Chart:
+    names = list(curves)
+    points: list[dict[str, Any]] = [
+        {"step": i, "gap": significant(value, 4), "series": name}
+        for name, curve in curves.items()
+        for i in evenly(len(curve))
+        if (value := curve[i])  # equal losses have no place on a logarithmic axis
+    ]
+    legend = alt.Legend(title=None, orient="top", columns=1, symbolType="stroke", labelLimit=340)
+    colours = alt.Scale(domain=names, range=[look.muted if "itself" in name else look.ink for name in names])
+    dashes = alt.Scale(domain=names, range=[DASHES[i % len(DASHES)] for i in range(len(names))])
+    shared = {"legend": legend if len(names) > 1 else None, "sort": names}
+    line = values(points).mark_line(strokeWidth=1.7)
+    line = line.encode(
+        alt.X("step:Q", axis=alt.Axis(tickCount=5), scale=alt.Scale(nice=False)),
+        gap_axis([point["gap"] for point in points]),
+        alt.Color("series:N", scale=colours, **shared),
+        alt.StrokeDash("series:N", scale=dashes, **shared),
+    )
+    return Chart(
+        f"divergence-{slug(device)}",
+        f"How far the losses part{suffix}",
+        message(curves),
+        framed([line], look, HEIGHT),
+        numbers(curves),
+    )
+
+
+def gap_axis(gaps: Sequence[float]) -> alt.Y:
+    low, high = min(gaps) / 2, max(gaps) * 2
+    ticks = decades([low, high])
+    every = 1 + len(ticks) // 8
+    return alt.Y(
+        "gap:Q",
+        scale=alt.Scale(type="log", domain=[low, high], nice=False),
+        axis=alt.Axis(title=None, format=".0e", values=ticks[::every]),
+    )
+
+
+def largest(curve: Sequence[float | None]) -> float:
+    return max(value for value in curve if value is not None)
+
+
+def message(curves: Curves) -> str:
+    facts = "; ".join(f"{name}: at most {largest(curve):.1e}" for name, curve in list(curves.items())[:3])
+    text = f"Absolute difference of the losses, logarithmic. {facts[0].upper()}{facts[1:]}."
+    return text + " Steps with equal losses have no mark." if 0 in next(iter(curves.values())) else text
+
+
+def numbers(curves: Curves) -> list[tuple[str, str]]:
+    return [
+        (name, f"at most {largest(curve):.2e}, at the last step {curve[-1] or 0:.2e}")
+        for name, curve in curves.items()
+    ]

@@ -1,0 +1,195 @@
+"""The page in a real browser: it draws, asks nobody for anything, and fits a phone and a wide screen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compare.rendering import page
+from tests.rendering import synthetic
+from tests.rendering.test_page import hostile
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+DRAWN_WITHIN_SECONDS = 30
+
+pytestmark = pytest.mark.skipif(
+    BROWSER is None or DRIVER is None, reason="no Chromium with its driver: apt-get install chromium-driver"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="selenium is not installed: pip install selenium"
+    )
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run"):
+        options.add_argument(f"--{switch}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A report with every kind of chart, on disk."""
+    results = synthetic.results(
+        ("tf:eager", "tf:graph", "torch:eager", "torch:tuned"),
+        seeds=2,
+        steps=200,
+        devices=("cpu", "cuda"),
+        explained=True,
+    )
+    results.warnings = ["a warning that says what to do next " * 8]
+    return written(page.page(results, [page.Link("results.json", "results.json")]), tmp_path_factory)
+
+
+def written(text: str, factory: pytest.TempPathFactory) -> str:
+    path: Path = factory.mktemp("page") / "report.html"
+    path.write_text(text, encoding="utf-8")
+    return path.as_uri()
+
+
+def opened(browser: Any, address: str, *, width: int = 1440, scheme: str = "light") -> None:
+    """Opens a page at a width, in a colour scheme, and waits until its charts are drawn."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media(scheme))
+    browser.get(address)
+    WebDriverWait(browser, DRAWN_WITHIN_SECONDS, poll_frequency=0.05).until(
+        lambda driver: driver.execute_script("return document.documentElement.dataset.charts === 'drawn'")
+    )
+
+
+def media(scheme: str) -> dict[str, Any]:
+    return {"media": "screen", "features": [{"name": "prefers-color-scheme", "value": scheme}]}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_every_chart_is_drawn_and_fits(browser: Any, address: str, width: int, scheme: str) -> None:
+    """Each chart has marks within the page's width; nothing scrolls sideways; the console stays silent."""
+    browser.get_log("browser")
+    opened(browser, address, width=width, scheme=scheme)
+    charts = browser.execute_script(MARKS)
+    assert len(charts) == 17
+    assert all(marks > 0 for _, marks, _ in charts), charts
+    assert all(right <= width for _, _, right in charts), charts
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.get_log("browser") == []
+
+
+MARKS = """
+const kinds = ["line path", "rule line", "rect path", "symbol path"];
+return [...document.querySelectorAll(".chart")].map((chart) => [
+  chart.id,
+  chart.querySelectorAll(kinds.map((kind) => "svg .mark-" + kind)).length,
+  chart.querySelector("svg").getBoundingClientRect().right,
+]);
+"""
+
+
+def test_no_request_leaves_the_page(browser: Any, address: str) -> None:
+    """Of all that the browser loads, only the file itself and what the file holds."""
+    browser.get_log("performance")
+    opened(browser, address)
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    requested = {
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+    assert requested == {address, "data:,"} or requested == {address}
+
+
+def test_charts_follow_the_colour_scheme_at_once(browser: Any, address: str) -> None:
+    """A change of scheme recolours what is drawn, without drawing it again."""
+    opened(browser, address)
+    colour = "return getComputedStyle(document.querySelector('#ratio svg .mark-symbol path')).fill"
+    light = browser.execute_script(colour)
+    browser.execute_script("window.same = document.querySelector('#ratio svg')")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media("dark"))
+    assert browser.execute_script(colour) != light
+    assert browser.execute_script("return window.same === document.querySelector('#ratio svg')")
+
+
+def test_text_stands_out_from_its_ground(browser: Any, address: str) -> None:
+    """4.5:1 for text, 3:1 for the frameworks' colours, on both grounds (WCAG 2.1, 1.4.3 and 1.4.11)."""
+    for scheme in ("light", "dark"):
+        opened(browser, address, scheme=scheme)
+        colours = browser.execute_script(VARIABLES)
+        ground = colours.pop("--ground")
+        graphic = {"--tf", "--torch"}
+        for name, colour in colours.items():
+            assert contrast(colour, ground) >= (3 if name in graphic else 4.5), (scheme, name)
+
+
+VARIABLES = """
+const style = getComputedStyle(document.documentElement);
+const names = "ground ink muted tf torch tf-text torch-text bad link keyword string comment number name";
+const value = (name) => ["--" + name, style.getPropertyValue("--" + name).trim()];
+return Object.fromEntries(names.split(" ").map(value));
+"""
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two #rrggbb or #rgb colours."""
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour.removeprefix("#")
+    digits = "".join(digit * 2 for digit in digits) if len(digits) == 3 else digits
+    channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_table_sorts_by_keyboard(browser: Any, address: str) -> None:
+    """Enter on a heading sorts up, once more down; a screen reader hears which."""
+    from selenium.webdriver.common.keys import Keys
+
+    opened(browser, address)
+    button = browser.find_elements("css selector", "table.sortable thead button")[1]
+    seen = []
+    for _ in range(2):
+        button.send_keys(Keys.ENTER)
+        times = browser.execute_script(STEP_TIMES)
+        seen.append((browser.execute_script(SORTED), times == sorted(times), times == sorted(times)[::-1]))
+    assert seen == [("ascending", True, False), ("descending", False, True)]
+
+
+STEP_TIMES = """
+const rows = [...document.querySelectorAll("table.sortable tbody tr")];
+return rows.map((row) => Number(row.cells[1].dataset.key));
+"""
+SORTED = "return document.querySelectorAll('table.sortable th')[1].getAttribute('aria-sort')"
+
+
+def test_hostile_text_runs_nothing(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No alert, no element, no console message from HTML in results: it is there to read."""
+    browser.get_log("browser")
+    opened(browser, written(page.page(hostile()), tmp_path_factory))
+    assert browser.execute_script("return document.images.length") == 0
+    assert "<img src=x onerror=alert(1)>" in browser.find_element("css selector", ".failures").text
+    assert browser.get_log("browser") == []
+
+
+def test_printed_the_charts_stay(browser: Any, address: str) -> None:
+    """On paper the page is light, whatever the screen is, and its charts are there."""
+    opened(browser, address, scheme="dark")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {**media("dark"), "media": "print"})
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    assert browser.execute_script(ground) == "rgb(255, 255, 255)"
+    assert all(marks > 0 for _, marks, _ in browser.execute_script(MARKS))

@@ -1,0 +1,198 @@
+"""Every chart is valid, says what it shows, and is left out where there is nothing to show."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+from statistics import median
+
+import pytest
+
+from compare.rendering.charts import charts, divergence, scaling, timing
+from compare.rendering.charts.frame import Chart, decades, slug, spoken
+from compare.rendering.look import PAGE, PRINT
+from compare.rendering.page import svg
+from compare.results import Results, Run
+from tests.rendering import synthetic
+
+FAMILY = ("tf:eager", "tf:graph", "torch:eager", "torch:tuned")
+
+
+@pytest.fixture(scope="module")
+def explained() -> Results:
+    return synthetic.results(FAMILY, seeds=2, devices=("cpu", "cuda"), steps=60, explained=True)
+
+
+@pytest.fixture(scope="module")
+def drawn(explained: Results) -> list[Chart]:
+    return charts(explained, PAGE)
+
+
+def test_every_kind_of_chart_is_drawn(drawn: list[Chart]) -> None:
+    """Complete results give each chart once, per device where the devices' scales differ."""
+    names = [chart.name for chart in drawn]
+    assert names == [
+        "ratio",
+        *("step-time-cpu", "step-time-cuda"),
+        *("loss-linear-cpu", "loss-log-cpu", "loss-linear-cuda", "loss-log-cuda"),
+        "test-accuracy",
+        *("divergence-cpu", "divergence-cuda"),
+        *("batch-size-cpu", "batch-size-cuda"),
+        *("phases", "share-of-peak", "cold-start", "memory", "device-memory"),
+    ]
+
+
+def test_every_chart_is_valid_vega_lite(drawn: list[Chart]) -> None:
+    """Altair's schema accepts each, though a report skips that check for speed."""
+    for chart in drawn:
+        chart.picture.to_dict(validate=True)
+
+
+def test_every_chart_has_a_text_alternative_with_numbers(drawn: list[Chart]) -> None:
+    for chart in drawn:
+        assert any(character.isdigit() for character in chart.message), chart.name
+        assert chart.spec()["description"] == chart.message
+        assert chart.numbers, chart.name
+
+
+def test_svg_files_use_plain_colours(explained: Results) -> None:
+    """An SVG file is read where no style sheet gives CSS variables a value."""
+    [chart] = timing.ratios(explained, PRINT)
+    text = svg(chart)
+    assert "var(" not in text
+    assert PRINT.torch in text
+
+
+def test_nothing_to_show_gives_no_chart() -> None:
+    assert charts(Results(), PAGE) == []
+    assert charts(Results(runs=[failed_run()]), PAGE) == []
+
+
+def test_only_what_was_measured_is_drawn() -> None:
+    """Without comparisons, phases, peaks and a sweep, those charts are absent."""
+    results = synthetic.results(("tf:eager",), steps=60)
+    names = {chart.name for chart in charts(results, PAGE)}
+    assert names == {
+        "step-time-cpu",
+        "loss-linear-cpu",
+        "loss-log-cpu",
+        "test-accuracy",
+        "cold-start",
+        "memory",
+    }
+
+
+def test_each_launch_has_its_own_mark() -> None:
+    """The launch effect is seen: ten launches of two variants are twenty marks, none on another."""
+    results = synthetic.results(seeds=10, steps=60)
+    [(_, groups)] = timing.panels(results)
+    launches, labels, _ = timing.launch_rows(groups)
+    assert len({mark["y"] for mark in launches}) == 20
+    run = results.runs[0]
+    assert launches[0]["median"] == pytest.approx(median(run.timed_seconds) * 1000, rel=1e-4)
+    assert [label["title"] for label in labels] == ["TensorFlow eager", "PyTorch eager"]
+
+
+def test_a_ratio_without_an_interval_is_not_drawn() -> None:
+    results = synthetic.results(steps=60)
+    for comparison in results.comparisons:
+        comparison.low = comparison.high = None
+    assert timing.ratios(results, PAGE) == []
+
+
+def test_ratio_ticks_keep_their_distance() -> None:
+    ticks = timing.ratio_ticks(0.3, 1.4)
+    assert 1.0 in ticks
+    assert all(later / earlier > 1.1 for earlier, later in pairwise(ticks))
+
+
+def test_divergence_pairs_equal_seeds() -> None:
+    """The gap is between launches that saw the same batches; a seed that one side lacks is left out."""
+    results = synthetic.results(seeds=2, steps=3)
+    for run in results.runs:
+        run.losses = [float(run.seed)] * 3 if run.framework == "tf" else [run.seed + 0.5] * 3
+    del results.runs[-1]
+    one, other = (timing.panels(results)[0][1][i] for i in (0, 1))
+    assert divergence.loss_gap(one, other) == [0.5, 0.5, 0.5]
+
+
+def test_divergence_reads_what_the_ladder_recorded(explained: Results) -> None:
+    assert list(divergence.noise_floor(explained.parity)) == [
+        "TensorFlow eager itself, one bit of one weight moved"
+    ]
+    [gap] = divergence.float64_gap(explained.parity).values()
+    assert 0 < max(value for value in gap if value is not None) < 1e-13
+    assert divergence.noise_floor({"passed": True}) == {}
+    assert divergence.float64_gap(None) == {}
+
+
+def test_labels_at_line_ends_do_not_cover_each_other() -> None:
+    places = scaling.spread([10, 11, 12, 40, 90, 91], 14)
+    assert all(b - a >= 14 - 1e-9 for a, b in pairwise(places))
+    assert places[3] == 40  # what is alone stays where it is
+    assert sum(places[:3]) / 3 == pytest.approx(11)
+
+
+def test_a_batch_sweep_is_read_from_the_launches_too() -> None:
+    results = synthetic.results(steps=60)
+    for run in results.runs:
+        run.batch_size_seconds = {"8": [0.004, 0.005, 0.006], "128": [0.03]}
+    points = scaling.batch_points(results)
+    assert [(p.label, p.size, p.seconds) for p in points[:2]] == [
+        ("tf:eager", 8, 0.005),
+        ("tf:eager", 128, 0.03),
+    ]
+
+
+def test_threads_are_drawn_where_more_than_one_count_ran() -> None:
+    results = synthetic.results(steps=60)
+    results.thread_runs = [synthetic.run(label, "cpu", 0, 60, False) for label in ("tf:eager", "torch:eager")]
+    for run in results.thread_runs:
+        run.threads = {"intra_op": 1}
+    assert [chart.name for chart in scaling.thread_scaling(results, PAGE)] == ["threads-cpu"]
+
+
+def test_chart_names_are_safe_and_different() -> None:
+    """A device name from a results file becomes part of an id and of a file name."""
+    results = synthetic.results(steps=60, devices=("cpu",))
+    names = {"../<b>": "tf:eager", "--- b-": "torch:eager"}
+    for run in results.runs:
+        run.device = next(device for device, label in names.items() if label == run.label)
+    found = [chart.name for chart in charts(results, PAGE)]
+    assert len(set(found)) == len(found)
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in found)
+
+
+def test_specs_are_strict_json(drawn: list[Chart]) -> None:
+    for chart in drawn:
+        json.dumps(chart.spec(), allow_nan=False)
+
+
+def test_ticks_of_a_logarithmic_axis() -> None:
+    assert decades([0.02, 30]) == [0.1, 1.0, 10.0]
+    assert decades([2.4, 60], (1, 2, 5)) == [5.0, 10.0, 20.0, 50.0]
+
+
+def test_many_values_are_told_by_their_extremes() -> None:
+    rows = [(name, f"{size} ms", float(size)) for name, size in zip("abcd", (4, 9, 2, 5), strict=True)]
+    assert spoken(rows[:2]) == "a 4 ms; b 9 ms"
+    assert spoken(rows) == "from 2 ms (c) to 9 ms (b)"
+
+
+def test_slug_keeps_letters_and_digits() -> None:
+    assert slug("NVIDIA H100 (A)") == "nvidia-h100--a"
+    assert slug("…") == "device"
+
+
+def failed_run() -> Run:
+    return Run(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
+
+
+def test_a_loss_that_is_no_number_breaks_nothing() -> None:
+    """Diverged launches are not drawn; results hold no infinities, and a chart adds none."""
+    results = synthetic.results(steps=60)
+    results.runs[0].status = "diverged"
+    results.runs[0].losses = [2.3, math.inf]
+    for chart in charts(results, PAGE):
+        json.dumps(chart.spec(), allow_nan=False)

@@ -1,0 +1,172 @@
+"""report.html and report.md: complete, self-contained, and safe with any text in the results."""
+
+from __future__ import annotations
+
+import html
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from compare.rendering import markdown, page, side_by_side
+from compare.rendering.charts import charts
+from compare.rendering.look import PRINT
+from compare.results import Results
+from tests.rendering import synthetic
+
+HOSTILE = "</script><img src=x onerror=alert(1)> **bold** [a](b) `c` | d\n# e & <!-- \u2028"
+
+
+class Tags(HTMLParser):
+    """Every tag and attribute of a page, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def hostile() -> Results:
+    """Results with HTML and Markdown wherever a worker, a user or a machine supplies text."""
+    results = synthetic.results(steps=60, explained=True)
+    results.environment |= {"cpu": HOSTILE, "kernel": HOSTILE}
+    results.config |= {"allocator": HOSTILE, "data": {"source": HOSTILE, "sha256": HOSTILE}}
+    results.warnings = [HOSTILE]
+    results.parity = {"passed": False, "summary": HOSTILE, "rungs": [{"number": 1, "name": HOSTILE}]}
+    for comparison in results.comparisons:
+        comparison.sentence = comparison.verdict = HOSTILE
+    for run in results.runs:
+        run.device_name, run.versions = HOSTILE, {"torch": HOSTILE}
+        if run.framework == "torch":
+            run.device = HOSTILE
+    results.runs[0].status, results.runs[0].reason = "failed", HOSTILE
+    return results
+
+
+def test_hostile_text_is_shown_as_text_in_the_page() -> None:
+    rendered = page.page(hostile(), [page.Link(HOSTILE, "results.json")])
+    tags = Tags(rendered)
+    assert "img" not in {tag for tag, _ in tags.tags}
+    assert not any(name.startswith("on") for _, attributes in tags.tags for name in attributes)
+    assert sum(tag == "script" for tag, _ in tags.tags) == 3
+    assert html.escape("</script><img src=x onerror=alert(1)>", quote=False) in rendered
+
+
+def test_hostile_text_is_shown_as_text_in_markdown() -> None:
+    results = hostile()
+    written = markdown.report(results, charts(results, PRINT))
+    prose = re.sub(r"\\.", "", written)  # without what a backslash makes text
+    assert "<" not in prose
+    assert "**bold" not in prose
+    assert "](b)" not in prose
+    assert "`" not in prose
+    assert "\n# e" not in written
+    assert all(
+        line.count("|") - line.count("\\|") in (0, 3, 6) or "tutorial" in written
+        for line in prose.split("\n")
+    )
+
+
+def test_markdown_starts_no_list_or_heading_from_a_text() -> None:
+    assert markdown.escape("1. x") == "1\\. x"
+    assert markdown.escape("- x") == "\\- x"
+    assert markdown.escape("−0.06 - 2") == "−0.06 - 2"
+    assert markdown.escape("a\n\n# b") == "a \\# b"
+
+
+def test_nothing_is_fetched() -> None:
+    """No attribute leads out of the page, and the browser is told to allow no request."""
+    tags = Tags(page.page(synthetic.results(steps=60), [page.Link("results.json", "results.json")]))
+    for tag, attributes in tags.tags:
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            value = attributes.get(name) or ""
+            assert not re.match(r"(https?:)?//", value), (tag, value)
+    [policy] = [a["content"] for t, a in tags.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe-eval" not in policy
+
+
+def test_the_page_can_be_read_without_seeing_it() -> None:
+    """A language, a skip link, a heading order without gaps, captions, and a text for each chart."""
+    tags = Tags(page.page(synthetic.results(steps=60, explained=True)))
+    assert ("html", {"lang": "en"}) in tags.tags
+    ids = {attributes["id"] for _, attributes in tags.tags if attributes.get("id")}
+    assert {"main", "table", "charts", "code", "method"} <= ids
+    levels = [int(tag[1]) for tag, _ in tags.tags if re.fullmatch("h[1-6]", tag)]
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+    named = [tag for tag, _ in tags.tags if tag in ("table", "caption")]
+    assert named.count("table") == named.count("caption")
+    drawn = [attributes for _, attributes in tags.tags if attributes.get("role") == "img"]
+    assert drawn
+    assert all({a["aria-labelledby"], a["aria-describedby"]} <= ids for a in drawn)
+
+
+def test_ids_are_given_once() -> None:
+    tags = Tags(page.page(synthetic.results(steps=60, devices=("cpu", "cuda"), explained=True)))
+    ids = [attributes["id"] for _, attributes in tags.tags if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_page_and_markdown_say_the_same() -> None:
+    results = synthetic.results(steps=60)
+    rendered, written = html.unescape(page.page(results)), markdown.report(results)
+    for comparison in results.comparisons:
+        assert comparison.sentence in rendered
+        assert markdown.escape(comparison.sentence) in written
+
+
+def test_empty_results_make_a_page() -> None:
+    """A run that was cut off before its first launch still has a report, without charts or their library."""
+    rendered = page.page(Results())
+    assert len(rendered) < 200_000
+    assert "Parity was not checked" in rendered
+    assert markdown.report(Results()).startswith("# LeNet")
+
+
+def test_ten_seeds_of_all_variants_stay_under_five_megabytes() -> None:
+    results = synthetic.results(tuple(synthetic.VARIANTS), seeds=10, explained=True)
+    assert len(page.page(results).encode()) < 5_000_000
+
+
+def test_two_runs_on_one_page() -> None:
+    """Rows say whose they are, conditions that differ are marked, and B ÷ A claims no certainty."""
+    one, two = synthetic.results(steps=60), synthetic.results(seeds=2, steps=60)
+    two.environment = one.environment | {"cpu": "Another CPU"}
+    both = side_by_side.merged([one, two])
+    assert {run.device for run in both.runs} == {"cpu (A)", "cpu (B)"}
+    assert both.config["seeds"] == "3 (A), 2 (B)"
+    assert both.config["batch_size"] == 128
+    differing = {name for name, _, differs in side_by_side.conditions([one, two]) if differs}
+    assert differing == {"seeds, steps", "processor"}
+    rows = side_by_side.step_rows([one, two])
+    assert [row[0] for row in rows] == ["TensorFlow eager, cpu", "PyTorch eager, cpu"]
+    assert all(row[3].endswith("×") for row in rows)
+    assert len(one.runs) == 6  # merging leaves its parts as they were
+    assert one.runs[0].device == "cpu"
+
+
+def test_parity_of_two_runs_holds_where_both_hold() -> None:
+    held, broken = {"passed": True, "summary": "8 of 8"}, {"passed": False, "summary": "rung 7"}
+    assert side_by_side.merged_parity([held, broken], "AB") == {
+        "passed": False,
+        "summary": "A: 8 of 8; B: rung 7",
+    }
+    merged = side_by_side.merged_parity([held, None], "AB")
+    assert merged is not None
+    assert merged["passed"]
+    assert side_by_side.merged_parity([None, None], "AB") is None
+
+
+@pytest.mark.parametrize("text", ["</script>", "<!--", "&amp;"])
+def test_no_text_ends_the_script_that_holds_the_charts(text: str) -> None:
+    encoded = str(page.json_for_script({"title": text}))
+    assert not set("<>&") & set(encoded)

@@ -1,0 +1,113 @@
+"""python -m compare.report: renders again, sets two runs side by side, and explains what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compare import report
+from compare.errors import UserError
+from compare.report import ReportConfig
+from compare.results import write_results
+from tests.rendering import synthetic
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("a run with spaces & signs")
+    write_results(synthetic.results(seeds=2, steps=20), directory)
+    (directory / "curves.csv").touch()
+    (directory / "tf-eager-cpu-seed0.log").touch()
+    return directory
+
+
+def test_a_run_is_rendered_again(run_directory: Path) -> None:
+    """Page, Markdown and charts come from results.json alone, without a framework; a stale chart goes."""
+    (run_directory / "charts").mkdir(exist_ok=True)
+    (run_directory / "charts" / "gone.svg").touch()
+    code = (
+        "import sys; from compare.report import main; main(sys.argv[1:])\n"
+        "assert not {'tensorflow', 'torch', 'tf_impl', 'torch_impl'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(run_directory)], cwd=ROOT, check=True)
+    written = (run_directory / "report.md").read_text()
+    drawn = {f"charts/{path.name}" for path in (run_directory / "charts").iterdir()}
+    assert "charts/gone.svg" not in drawn
+    assert drawn
+    assert all(f"]({name})" in written for name in drawn)
+    page = (run_directory / "report.html").read_text()
+    assert 'href="results.json"' in page
+    assert 'href="tf-eager-cpu-seed0.log"' in page
+
+
+def test_rendering_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    results = synthetic.results(seeds=1, steps=20)
+    first, second = tmp_path / "first", tmp_path / "second"
+    for directory in (first, second):
+        directory.mkdir()
+        report.render(results, directory)
+    names = sorted(path.relative_to(first) for path in first.rglob("*.*"))
+    assert [(first / name).read_bytes() for name in names] == [(second / name).read_bytes() for name in names]
+
+
+def test_a_run_is_rendered_elsewhere(run_directory: Path, tmp_path: Path) -> None:
+    """Links lead from the new place back to the run's files."""
+    report.report(ReportConfig((run_directory,), tmp_path / "new"))
+    page = (tmp_path / "new" / "report.html").read_text()
+    assert f'/{run_directory.name.replace(" ", "%20").replace("&", "%26")}/results.json"' in page
+
+
+def test_two_runs_side_by_side(run_directory: Path, tmp_path: Path) -> None:
+    page = report.report(ReportConfig((run_directory, run_directory), tmp_path / "both")).read_text()
+    assert "A beside B" in page
+    assert page.count("results.json") >= 2
+    assert "(A)" in (tmp_path / "both" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Name one run, or two"),
+        (["a", "b", "c"], "3 directories were given"),
+        (["missing"], "Name a directory that compare.run wrote"),
+    ],
+)
+def test_what_cannot_be_rendered_is_refused(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message):
+        report.main(arguments)
+
+
+def test_two_runs_need_a_place_of_their_own(run_directory: Path) -> None:
+    with pytest.raises(UserError, match="--out"):
+        report.main([str(run_directory), str(run_directory)])
+
+
+def test_a_file_in_the_way_is_named(run_directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"--out: .*file"):
+        report.main([str(run_directory), "--out", str(tmp_path / "file")])
+
+
+def test_help_imports_no_charts() -> None:
+    """--help answers at once: nothing heavy is imported before there is something to draw."""
+    code = (
+        "import sys, compare.report\n"
+        "assert not {'altair', 'jinja2', 'numpy', 'pygments', 'vl_convert'} & set(sys.modules), sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    shown = subprocess.run(
+        [sys.executable, "-m", "compare.report", "--help"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "--out" in shown.stdout

@@ -1,0 +1,55 @@
+"""The code side by side comes from the sources themselves, and the porting guide with it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from compare.rendering import source_pairs
+from compare.rendering.concepts import CONCEPTS
+from compare.rendering.porting_guide import guide
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_porting_guide_is_up_to_date() -> None:
+    """docs/porting.md is what `python -m compare.rendering.porting_guide` prints."""
+    assert (ROOT / "docs" / "porting.md").read_text(encoding="utf-8") == guide()
+
+
+def test_every_excerpt_is_in_its_source() -> None:
+    """Each excerpt parses, and each of its lines stands in the file that it names."""
+    for pair in source_pairs.pairs():
+        for addresses in (pair.concept.tensorflow, pair.concept.pytorch):
+            for address in addresses:
+                file, name = address.split(":")
+                code = source_pairs.definition(file, name)
+                ast.parse(code)
+                source = {line.strip() for line in (ROOT / file).read_text(encoding="utf-8").splitlines()}
+                assert {line.strip() for line in code.splitlines()} <= source
+
+
+def test_each_concept_has_both_sides_a_trap_and_a_rung() -> None:
+    for concept in CONCEPTS:
+        assert concept.tensorflow
+        assert concept.pytorch
+        assert concept.trap
+        assert concept.rung
+
+
+def test_a_name_that_is_gone_says_where_to_mend_it() -> None:
+    with pytest.raises(source_pairs.SourceMissing, match=r"tf_impl/model\.py has no LeNet\.gone"):
+        source_pairs.definition("tf_impl/model.py", "LeNet.gone")
+
+
+def test_decorators_belong_to_a_definition() -> None:
+    code = source_pairs.definition("lenet_spec.py", "LeNetSpec.classes")
+    assert code.startswith("@property\ndef classes(self)")
+
+
+def test_highlighted_code_is_escaped() -> None:
+    html = source_pairs.highlighted('x = "<script>"  # <b>')
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html

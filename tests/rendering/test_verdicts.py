@@ -1,0 +1,84 @@
+"""What a report says first."""
+
+from __future__ import annotations
+
+from compare.rendering import ladder_table, variant_table, verdicts
+from compare.results import Results
+from tests.rendering import synthetic
+
+
+def test_failed_parity_comes_first_then_each_kind_of_failure_once() -> None:
+    results = synthetic.results(seeds=4, steps=60)
+    results.parity = {"passed": False, "summary": "rung 7: conv1/kernel"}
+    for run in results.runs:
+        if run.framework == "torch":
+            run.status, run.reason = "failed", "SIGSEGV"
+    lines = verdicts.failures(results)
+    assert lines[0].startswith("Parity failed: rung 7: conv1/kernel")
+    assert lines[1:] == ["PyTorch eager, cpu, seeds 0–3: failed: SIGSEGV"]
+
+
+def test_seeds_are_listed_shortly() -> None:
+    assert verdicts.seed_list([3]) == "seed 3"
+    assert verdicts.seed_list([2, 0, 1]) == "seeds 0–2"
+    assert verdicts.seed_list([1, 4, 5]) == "seeds 1, 4, 5"
+
+
+def test_the_headline_is_across_the_frameworks() -> None:
+    """Of many comparisons the top shows TensorFlow against PyTorch, once a metric."""
+    results = synthetic.results(("tf:eager", "tf:graph", "torch:eager", "torch:tuned"), steps=60)
+    assert [(c.metric, c.other) for c in verdicts.headlines(results)] == [
+        ("step_seconds", "torch:eager"),
+        ("test_accuracy", "torch:eager"),
+    ]
+    assert len(verdicts.others(results)) == len(results.comparisons) - 2
+
+
+def test_each_framework_at_its_fastest_is_named_where_it_is_not_the_headline() -> None:
+    results = synthetic.results(("tf:eager", "tf:graph", "torch:eager"), steps=60)
+    [sentence] = verdicts.fastest(results)
+    assert "TensorFlow graph" in sentence
+    assert "PyTorch eager" in sentence
+    assert verdicts.fastest(synthetic.results(steps=60)) == []
+
+
+def test_several_devices_are_named_in_each_sentence() -> None:
+    results = synthetic.results(steps=60, devices=("cpu", "cuda"))
+    sentences = [sentence for sentence, _, _ in verdicts.said(results, results.comparisons)]
+    assert sentences[0].startswith("cpu: ")
+    assert sentences[-1].startswith("cuda: ")
+
+
+def test_a_row_keeps_its_place_and_reason_where_every_launch_failed() -> None:
+    results = synthetic.results(steps=60)
+    for run in results.runs:
+        if run.framework == "torch":
+            run.status, run.reason = "unavailable", "torch is not installed"
+    rows = variant_table.rows(results)
+    cells = dict(zip(variant_table.COLUMNS, rows[1].cells, strict=True))
+    assert (cells["verdict"].text, cells["verdict"].note) == ("unavailable", "torch is not installed")
+    assert cells["step time"].text == ""
+    assert cells["launches"].text == "0 of 3"
+
+
+def test_a_long_reason_is_shortened_in_the_table() -> None:
+    assert len(variant_table.shortened("x" * 500)) == 90
+    assert variant_table.shortened(None) == ""
+
+
+def test_a_rung_shows_the_difference_nearest_to_its_tolerance() -> None:
+    near = {"relative": 9e-13, "tolerance": 1e-12, "tensor": "near", "passed": True}
+    large = {"relative": 1e-9, "tolerance": 1e-2, "tensor": "large", "passed": True}
+    rung = {"number": 4, "name": "activations", "verdict": "pass", "differences": [large, near]}
+    assert ladder_table.rows({"rungs": [rung, {}]}) == [
+        ["4 activations", "pass", "9.0e-13", "1.0e-12", "near"],
+        ["", "", "", "", ""],
+    ]
+    assert ladder_table.rows(None) == []
+
+
+def test_empty_results_say_nothing_and_break_nothing() -> None:
+    empty = Results()
+    assert verdicts.failures(empty) == []
+    assert verdicts.headlines(empty) == []
+    assert variant_table.rows(empty) == []
