@@ -1,0 +1,117 @@
+"""Numbers as a reader wants them: pure functions from a value to text. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compare.statistics.intervals import Interval
+
+MINUS = "−"
+
+
+def format_seconds(seconds: float) -> str:
+    """Three significant digits in the unit that suits: `24.8 ms`, `1.40 s`, `248 µs`, `161 s`."""
+    if seconds < 0:
+        return MINUS + format_seconds(-seconds)
+    if seconds == 0:
+        return "0 s"
+    rounded = float(f"{seconds:.3g}")  # before the unit is chosen: 0.9996 s is 1.00 s, not 1000 ms
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if rounded >= size:
+            return f"{_three_digits(seconds / size)} {unit}"
+    return f"{_three_digits(seconds / 1e-9)} ns"
+
+
+def format_duration(seconds: float) -> str:
+    """Minutes and seconds as on a clock, hours where there are any: `2:41`, `1:02:41`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def format_bytes(count: float) -> str:
+    """Three significant digits in binary units: `912 B`, `1.25 GiB`, `910 MiB`."""
+    size = float(count)
+    if round(size) < 1024:
+        return f"{size:.0f} B"
+    units = ("KiB", "MiB", "GiB", "TiB", "PiB")
+    for unit in units:
+        size /= 1024
+        if round(size) < 1024 or unit == units[-1]:
+            break
+    return f"{_three_digits(size)} {unit}"
+
+
+def format_percent(fraction: float, decimals: int = 1, *, signed: bool = False) -> str:
+    """A fraction in percent: `13.3 %`; `+5.0 %` where signed."""
+    return f"{_fixed(fraction * 100, decimals, signed=signed)} %"
+
+
+def format_points(fraction: float, decimals: int = 2) -> str:
+    """A difference of two fractions in percentage points, with its sign: `+0.02 points`."""
+    return f"{_fixed(fraction * 100, decimals, signed=True)} points"
+
+
+def format_ratio(interval: Interval) -> str:
+    """`0.80× [0.77, 0.83]`; without the brackets where there is no interval, empty where there is nothing."""
+    if interval.estimate is None:
+        return ""
+    decimals = ratio_decimals(interval)
+    text = f"{_ratio_number(interval.estimate, decimals)}×"
+    if interval.low is None or interval.high is None:
+        return text
+    low, high = (_ratio_number(bound, decimals) for bound in (interval.low, interval.high))
+    return f"{text} [{low}, {high}]"
+
+
+def format_difference(interval: Interval) -> str:
+    """A difference of fractions in points: `+0.02 points [−0.06, +0.10]`; empty where there is nothing."""
+    if interval.estimate is None:
+        return ""
+    text = format_points(interval.estimate)
+    if interval.low is None or interval.high is None:
+        return text
+    low, high = (_fixed(bound * 100, 2, signed=True) for bound in (interval.low, interval.high))
+    return f"{text} [{low}, {high}]"
+
+
+def ratio_decimals(interval: Interval) -> int:
+    """Decimals that show the interval's half-width in one digit: at least 2, at most 4.
+
+    A half-width of 0.03 gives 2, of 0.003 gives 3. More would print noise, fewer would hide what was
+    measured. An interval of no width says nothing of the digits: 2.
+    """
+    if interval.low is None or interval.high is None:
+        return 2
+    half_width = (interval.high - interval.low) / 2
+    if not 0 < half_width < math.inf:
+        return 2
+    return min(4, max(2, math.ceil(-math.log10(half_width))))
+
+
+def _three_digits(value: float) -> str:
+    """A positive number below 1,000 in three significant digits, whole from 100 on."""
+    for decimals, limit in ((2, 10), (1, 100)):
+        if round(value, decimals) < limit:
+            return f"{value:.{decimals}f}"
+    return f"{value:,.0f}"
+
+
+def _fixed(value: float, decimals: int, *, signed: bool) -> str:
+    """Fixed decimals with a true minus; what rounds to zero has no sign."""
+    text = f"{value:{'+' if signed else ''}.{decimals}f}"
+    if float(text) == 0:
+        return text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def _ratio_number(value: float, decimals: int) -> str:
+    """Fixed decimals near 1; far above, three digits will do; far below, one digit rather than 0."""
+    if math.isinf(value):
+        return "∞"
+    if value >= 10:
+        return _three_digits(value)
+    text = f"{value:.{decimals}f}"
+    return f"{value:.1g}" if float(text) == 0 < value else text

@@ -1,0 +1,100 @@
+"""The words and the sentence of a verdict: pure text."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from compare.rendering.numbers import (
+    format_difference,
+    format_percent,
+    format_points,
+    format_ratio,
+    ratio_decimals,
+)
+from compare.statistics.intervals import Interval
+from compare.statistics.sample_size import MINIMUM_LAUNCHES, MOST_LAUNCHES
+
+Kind = Literal["faster", "slower", "no_difference", "equivalent", "differ", "not_enough"]
+
+
+def ratio_words(kind: Kind, interval: Interval) -> str:
+    """`faster by 20 %`: less time, in as many digits as the interval allows."""
+    if kind == "no_difference":
+        return "no difference"
+    if kind == "not_enough":
+        return "not enough launches to say"
+    return f"{kind} by {_change(interval)}"
+
+
+def ratio_sentence(
+    kind: Kind, interval: Interval, more: int | None, other: str, baseline: str, smallest: float
+) -> str:
+    size = _size(f"step time {format_ratio(interval)}", interval, "launch")
+    if kind == "no_difference":
+        left_open = _left_open(interval, more, smallest)
+        return f"No difference between {other} and {baseline}: {size}{left_open}."
+    if kind == "not_enough":
+        plan = _plan(interval, more, "launch")
+        return f"Not enough launches to say which of {other} and {baseline} is faster: {size}{plan}."
+    return f"{other} is {kind} than {baseline} by {_change(interval)}: {size}."
+
+
+def accuracy_words(kind: Kind, interval: Interval, margin: float) -> str:
+    """`equivalent within 0.2 points`, `differ by 0.45 points`, or not enough."""
+    if kind == "equivalent":
+        return f"equivalent within {margin * 100:g} points"
+    if kind == "differ":
+        return f"differ by {format_points(abs(interval.estimate or 0)).lstrip('+')}"
+    return "not enough seeds to say"
+
+
+def accuracy_sentence(
+    kind: Kind, interval: Interval, more: int | None, other: str, baseline: str, margin: float
+) -> str:
+    size = _size(f"test accuracy {format_difference(interval)}", interval, "seed")
+    if kind == "equivalent":
+        return f"{other} and {baseline} are {accuracy_words(kind, interval, margin)}: {size}."
+    if kind == "differ":
+        return f"{other} and {baseline} {accuracy_words(kind, interval, margin)}: {size}."
+    question = f"{other} and {baseline} are {accuracy_words('equivalent', interval, margin)}"
+    return f"Not enough seeds to say whether {question}: {size}{_plan(interval, more, 'seed')}."
+
+
+def _change(interval: Interval) -> str:
+    return format_percent(abs((interval.estimate or 1) - 1), ratio_decimals(interval) - 2)
+
+
+def _size(text: str, interval: Interval, noun: str) -> str:
+    if interval.estimate is None:
+        return f"no {noun} of both"
+    return f"{text}, {_count(interval.launches, noun)}"
+
+
+def _left_open(interval: Interval, more: int | None, smallest: float) -> str:
+    """What "no difference" leaves open: one too small to matter, one up to the far end, or none."""
+    reach = interval.log_distance + interval.log_half_width
+    matters = f"{smallest * 100:g} %"
+    if reach > math.log1p(smallest):
+        text = f"; up to {format_percent(math.expm1(reach))} is not excluded"
+        return text if more is None else f"{text}, {_about(more, 'launch')} would narrow it to ±{matters}"
+    sure = interval.log_half_width < interval.log_distance
+    return f"; a sure difference, but below the {matters} that matters" if sure else ""
+
+
+def _plan(interval: Interval, more: int | None, noun: str) -> str:
+    """What to do about "not enough". Below the minimum nobody can say how many will settle it."""
+    if more is None:
+        return ""
+    if interval.launches < MINIMUM_LAUNCHES:
+        return f"; take at least {_count(more, f'more {noun}')}"
+    return f"; {_about(more, noun)} would settle it"
+
+
+def _about(more: int, noun: str) -> str:
+    return f"{'about' if more < MOST_LAUNCHES else 'at least'} {_count(more, f'more {noun}')}"
+
+
+def _count(number: int, noun: str) -> str:
+    plural = noun + ("es" if noun.endswith("launch") else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
