@@ -93,7 +93,7 @@ def configure_once(runtime: ModuleType, request: messages.SetUp) -> None:
 
 
 class NotedWeights(Mapping[str, np.ndarray]):
-    """Initial weights that remember what was asked for last: where loading fails, that is the culprit."""
+    """Initial weights, in the spec's order, that note which was asked for last: where loading fails."""
 
     def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
         self.weights = weights
@@ -110,11 +110,15 @@ class NotedWeights(Mapping[str, np.ndarray]):
         return len(self.weights)
 
     def last_in_words(self) -> str:
+        """How far the model came: it may stumble over the last weight, or on its way to the next one."""
         if self.last is None:
             return "before any weight was asked for"
         if self.last not in self.weights:
             return f"asked for {self.last}, which is not a parameter of the spec"
-        return f"after {self.last} {list(self.weights[self.last].shape)} was asked for"
+        names = [*self.weights, None]
+        following = names[names.index(self.last) + 1]
+        before = f", before {following}" if following else ""
+        return f"after {self.last} {list(self.weights[self.last].shape)}{before} was asked for"
 
 
 class Session:
@@ -133,7 +137,9 @@ class Session:
             raise RefusedRequest("device", reason)
         configure_once(self.runtime, request)
         start = time.perf_counter()
-        self.trainer = self.build_trainer(NotedWeights(weights))
+        self.trainer = self.build_trainer(
+            NotedWeights({name: weights[name] for name in self.spec.parameter_shapes()})
+        )
         self.trainer.synchronize()
         self.build_seconds = time.perf_counter() - start
         self.batches = self.stream()

@@ -50,7 +50,9 @@ class ParityConfig:
     trap: str | None = None
     """put one known porting mistake on the ladder, by name"""
     traps: bool = False
-    """put all of them on the ladder, and train each for 300 steps to see whether its accuracy shows it"""
+    """put all of them on the ladder, and train each in float32 as its author would"""
+    trap_steps: int = 300
+    """training steps of each trap, to see whether its accuracy shows it; 0: the ladder only"""
     out: Path | None = None
     """where results go, a new or empty directory; default: runs/parity-<time>"""
     data_dir: Path | None = None
@@ -86,9 +88,10 @@ class ParityConfig:
 
 def checked(config: ParityConfig) -> ParityConfig:
     """Raises UserError for the first rule that an option breaks."""
-    for flag, value in (("--seed", config.seed), ("--oracle-steps", config.oracle_steps)):
+    for option in ("seed", "oracle_steps", "trap_steps"):
+        value = getattr(config, option)
         if value < 0:
-            raise UserError(f"{flag} is {value}; it must be at least 0.")
+            raise UserError(f"--{option.replace('_', '-')} is {value}; it must be at least 0.")
     check(config.run_config())
     if config.trap is not None and config.trap not in TRAPS:
         raise UserError(f"--trap: {config.trap!r} is not a trap. Use one of: {', '.join(TRAPS)}.")

@@ -52,8 +52,8 @@ def measure(plan: Plan, ports: Sequence[Port], pythons: Mapping[str, Path], dire
             there = dataclasses.replace(plan, threads=threads)
             for label, losses in train_all(there, ports[:2], pythons, weight_paths, directory).items():
                 runs.setdefault(label, []).extend(losses)
-    threads = "1 thread" if other_threads == 1 else f"{other_threads} threads"
-    changes = [AGAIN, ULP, f"{threads}, not {plan.threads}"]
+    other = "1 thread" if other_threads == 1 else f"{other_threads} threads"
+    changes = [AGAIN, ULP, f"{other}, not {plan.threads}"]
     return judged(plan, runs, changes)
 
 
@@ -107,12 +107,12 @@ def moved_by_one_ulp(weights: Mapping[str, np.ndarray], seed: int) -> dict[str, 
 def judged(plan: Plan, runs: Mapping[str, Sequence[Sequence[float]]], changes: Sequence[str]) -> NoiseFloor:
     """runs: by label, the losses as it is, then one list for each change."""
     first, second = (losses[0] for losses in runs.values())
-    pair = divergence(first, second)
+    pair = gaps_of(first, second)
     selves = [
         SelfDivergence(label, change, finite_or_none(apart), not any(apart))
         for label, losses in runs.items()
         for change, changed in zip(changes, losses[1:], strict=False)
-        for apart in [divergence(losses[0], changed)]
+        for apart in [gaps_of(losses[0], changed)]
     ]
     floors = {index: rms(one.loss_differences) for index, one in enumerate(selves)}
     highest = max(floors, key=lambda index: floors[index])
@@ -132,7 +132,7 @@ def judged(plan: Plan, runs: Mapping[str, Sequence[Sequence[float]]], changes: S
     )
 
 
-def divergence(left: Sequence[float], right: Sequence[float]) -> list[float]:
+def gaps_of(left: Sequence[float], right: Sequence[float]) -> list[float]:
     """|difference| of losses, one a step, over the steps that both have."""
     return [abs(a - b) for a, b in zip(left, right, strict=False)]
 

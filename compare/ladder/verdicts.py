@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from compare.ladder.records import Climb, Difference
-from compare.ladder.rungs import ORACLE
+from compare.ladder.records import Climb, Difference, Rung
+from compare.ladder.rungs import ORACLE, RUNGS
 
 
 def summary(climbs: Sequence[Climb], left_out: Mapping[str, str]) -> str:
     """`8 of 8 rungs · float64 losses agree to 2e-15 over 20 steps`, or the first failure."""
     failed = next((climb for climb in climbs if not climb.passed), None)
     if failed is not None and failed.failing is not None:
-        return f"fails at rung {failed.failing.number} of 8, {failed.failing.name} · {failed.failing.reason}"
+        return failure(failed.failing)
     without = [f"without {reason_line(label, reason)}" for label, reason in left_out.items()]
     if not climbs:
         return " · ".join(["not climbed", *without])
     rungs = len(climbs[0].rungs)
     return " · ".join([f"{rungs} of {rungs} rungs", agreement(climbs), *without])
+
+
+def failure(rung: Rung) -> str:
+    """`fails at rung 4 of 8, activations · first in flat · torch:eager is wrong`"""
+    parts = [f"fails at rung {rung.number} of {len(RUNGS)}, {rung.name}"]
+    if rung.first_failing is None:
+        return " · ".join([*parts, rung.reason or ""])
+    wrong = f"{' and '.join(rung.wrong)} {'is' if len(rung.wrong) == 1 else 'are'} wrong"
+    return " · ".join(
+        [*parts, f"first in {rung.first_failing}", wrong if rung.wrong else "undecided by the oracle"]
+    )
 
 
 def reason_line(label: str, reason: str) -> str:

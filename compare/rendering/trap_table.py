@@ -43,10 +43,13 @@ def missed_sentence(trials: Trials) -> str:
     tested = [trial for trial in trials.trials if trial.accuracy_misses_it is not None]
     missed = sum(bool(trial.accuracy_misses_it) for trial in tested)
     caught = sum(trial.caught for trial in trials.trials)
+    ladder = f"The ladder caught {caught} of {len(trials.trials)} at the declared rung."
+    if not tested:
+        return ladder
     return (
-        f"The ladder caught {caught} of {len(trials.trials)} at the declared rung. The test accuracy after "
-        f"{trials.training_steps} steps would have missed {missed} of {len(tested)}: no lower than the right "
-        "implementation's mean less two standard deviations over seeds."
+        f"{ladder} The test accuracy after {trials.training_steps} steps would have missed {missed} of "
+        f"{len(tested)}: it was no lower than the right implementation's mean less two standard deviations "
+        "over seeds."
     )
 
 

@@ -101,6 +101,13 @@ TRAPS: tuple[Trap, ...] = (
     Trap("summed-loss", 5, "the loss summed over the batch, not averaged", TORCH, "SummedLoss"),
     Trap("l2-in-loss", 5, "an L2 penalty of 1e-4 on the kernels added to the loss", TORCH, "L2InLoss"),
     Trap(
+        "detached-convolutions",
+        6,
+        "features detached before the dense layers, as fine-tuning code does: the convolutions never learn",
+        TORCH,
+        "DetachedConvolutions",
+    ),
+    Trap(
         "epsilon-not-converted",
         7,
         "torch's Adam with TensorFlow's epsilon, unconverted",

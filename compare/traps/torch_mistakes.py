@@ -167,6 +167,25 @@ class L2InLoss(Trainer):
         return super().loss(logits, labels) + 1e-4 * penalty
 
 
+class DetachedConvolutions(Trainer):
+    def build_model(self) -> LeNet:
+        model = super().build_model()
+        model.pool2.register_forward_hook(lambda module, inputs, output: output.detach())
+        return model
+
+    def gradients(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """As `.grad` after `backward()`: what the loss does not reach has none, which counts as zero."""
+        batch = self.to_device(images, labels, dropout_mask)
+        loss = self.loss(self.model(batch[0], dropout_mask=batch[2]), batch[1])
+        found = torch.autograd.grad(loss, list(self.variables.values()), materialize_grads=True)
+        return {
+            name: layout.to_canonical(name, self.to_numpy(gradient), self.spec)
+            for name, gradient in zip(self.variables, found, strict=True)
+        }
+
+
 class EpsilonNotConverted(Trainer):
     """The same number in torch.optim.Adam, where it stands inside the bias correction."""
 

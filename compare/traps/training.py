@@ -20,7 +20,6 @@ from compare.results import write_atomically
 from compare.traps.records import RightRun
 from compare.weights import initial_weights
 
-STEPS = 300
 SEEDS = 5  # of the right implementation, for the spread of its accuracy
 EVALUATION_BATCH_SIZE = 1000
 

@@ -79,7 +79,7 @@ def try_traps(config: ParityConfig, dataset: Dataset, directory: Path, say: Call
         config={"seed": config.seed, "batch_size": config.batch_size, "threads": config.threads},
         environment=machine.describe(),
         ladder_steps=config.steps,
-        training_steps=training.STEPS,
+        training_steps=config.trap_steps,
         right_runs=list(setting.rights.values()),
         trials=[found[trap.name] for trap in chosen],
     )
@@ -105,8 +105,10 @@ def trap_port(trap: Trap) -> Port:
 
 def try_trap(trap: Trap, worker: Worker, setting: Setting) -> Trial:
     trial = put_on_ladder(trap, worker, setting)
+    if not setting.config.trap_steps:
+        return trial
     port, dropout = trap_port(trap), trap.dropout
-    plan = setting.plan("float32", training.STEPS, dropout)
+    plan = setting.plan("float32", setting.config.trap_steps, dropout)
     right = right_run(trap.framework, dropout, worker, setting)
     trained = training.train(port, plan, worker, setting.directory, setting.dataset)
     trial.losses = trained.losses
@@ -121,7 +123,7 @@ def right_run(framework: str, dropout: bool, worker: Worker, setting: Setting) -
     key = (framework, dropout)
     if key not in setting.rights:
         setting.say(f"the right {framework} implementation, {training.SEEDS} seeds")
-        plan = setting.plan("float32", training.STEPS, dropout)
+        plan = setting.plan("float32", setting.config.trap_steps, dropout)
         setting.rights[key] = training.train_right(
             right_port(framework), plan, worker, setting.directory, setting.dataset
         )

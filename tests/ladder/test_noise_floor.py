@@ -1,0 +1,64 @@
+"""The noise floor's arithmetic, on made-up losses."""
+
+import numpy as np
+import pytest
+
+from compare.ladder.noise_floor import LIMIT, gaps_of, judged, moved_by_one_ulp, other_thread_count, rms
+from compare.ladder.plan import Plan
+from lenet_spec import LeNetSpec
+
+PLAN = Plan(LeNetSpec(), "float32", 0, 3, 3, 2, 60.0, 55_000)
+
+
+def runs(pair: float, itself: float) -> dict[str, list[list[float]]]:
+    base = [2.0, 1.0, 0.5]
+    return {
+        "tf": [base, base, [loss + itself for loss in base]],
+        "torch": [
+            [loss + pair for loss in base],
+            [loss + pair for loss in base],
+            [loss + pair for loss in base],
+        ],
+    }
+
+
+def test_the_ratio_is_of_the_pair_to_the_largest_self_divergence():
+    """0.3 apart from each other, 0.2 from itself: 1.5 times, which is allowed."""
+    found = judged(PLAN, runs(0.3, 0.2), ["run again", "moved"])
+    assert found.ratio == pytest.approx(1.5)
+    assert found.passed
+    assert "tf differs from itself (moved)" in found.sentence
+    assert [one.bitwise_equal for one in found.selves] == [True, False, True, True]
+
+
+def test_more_than_the_limit_fails():
+    """The sentence says so."""
+    found = judged(PLAN, runs(LIMIT * 0.2 * 1.01, 0.2), ["run again", "moved"])
+    assert not found.passed
+    assert "differ more than" in found.sentence
+
+
+def test_without_a_floor_there_is_no_verdict():
+    """A ratio to zero says nothing."""
+    found = judged(PLAN, runs(0.3, 0.0), ["run again", "moved"])
+    assert found.ratio is None
+    assert not found.passed
+
+
+def test_weights_move_to_their_neighbours():
+    """Every weight but zeros, by the smallest float32 step, up or down."""
+    weights = {"w": np.linspace(-1, 1, 101, dtype=np.float32), "b": np.zeros(3, np.float32)}
+    moved = moved_by_one_ulp(weights, seed=0)
+    assert moved["w"].dtype == np.float32
+    changed = weights["w"] != 0
+    np.testing.assert_array_equal(np.abs(moved["w"] - weights["w"])[changed] > 0, True)
+    np.testing.assert_array_max_ulp(moved["w"], weights["w"], 1)
+    np.testing.assert_array_equal(moved["b"], 0)
+
+
+def test_figures():
+    """Root mean square, step by step distance, and a thread count that differs."""
+    assert rms([3.0, 4.0]) == pytest.approx(np.sqrt(12.5))
+    assert rms([None]) == np.inf
+    assert gaps_of([1.0, 2.0], [1.5, 2.0]) == [0.5, 0.0]
+    assert other_thread_count(4) == 1

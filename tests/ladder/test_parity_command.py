@@ -1,0 +1,207 @@
+"""`python -m compare.parity` through the real command line: exit status, what it says, what it leaves."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compare.ladder.records import read
+from tests.ladder.small import BATCH, write_small_mnist
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+def compare_parity(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "compare.parity", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    data = write_small_mnist(tmp_path_factory.mktemp("data"))
+    return ("--data-dir", str(data), "--batch-size", str(BATCH), "--steps", "5", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def proof(tmp_path_factory: pytest.TempPathFactory, small: tuple[str, ...]) -> tuple[Any, Path]:
+    out = tmp_path_factory.mktemp("proof") / "out"
+    return compare_parity(*small, "--noise-floor", "--out", str(out)), out
+
+
+def test_the_eager_pair_climbs_every_rung(proof: tuple[Any, Path]):
+    """In float64, dropout inactive and active: losses equal to rounding, exit 0."""
+    done, out = proof
+    assert done.stderr == ""
+    parity = read(out / "parity.json")
+    assert [climb.dropout for climb in parity.climbs] == [False, True]
+    assert "8 of 8 rungs · float64 losses agree to" in parity.summary
+    for climb in parity.climbs:
+        assert climb.passed, climb.failing
+        left, right = climb.losses.values()
+        assert len(left) == 5
+        assert all(abs(a - b) < 1e-13 for a, b in zip(left, right, strict=True))
+
+
+def test_the_exit_status_is_that_of_the_ladder_and_the_floor(proof: tuple[Any, Path]):
+    """0 when all rungs and the noise floor hold, else 1."""
+    done, out = proof
+    assert done.returncode == (0 if read(out / "parity.json").passed else 1), done.stdout
+
+
+def test_the_terminal_shows_a_row_a_rung_within_80_columns(proof: tuple[Any, Path]):
+    """Both states of dropout, the noise floor, the verdict and where the files are."""
+    done, out = proof
+    for text in ("1 names, shapes, count", "8 5 steps", "dropout active", "float32 against its noise floor"):
+        assert text in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines() if str(out) not in line) <= 80
+    assert str(out) in done.stdout
+
+
+def test_the_noise_floor_has_each_framework_against_itself(proof: tuple[Any, Path]):
+    """Run again, weights moved and another thread count, for both; five steps each."""
+    floor = read(proof[1] / "parity.json").noise_floor
+    assert floor is not None
+    assert {one.label for one in floor.selves} == {"tf:eager", "torch:eager"}
+    assert len(floor.selves) in (4, 6)
+    assert all(len(one.loss_differences) == 5 for one in floor.selves)
+    assert floor.dtype == "float32"
+
+
+def test_the_chart_works_offline_and_names_its_series(proof: tuple[Any, Path]):
+    """HTML without a script from elsewhere, and SVG."""
+    html = (proof[1] / "divergence.html").read_text()
+    assert "<script src" not in html
+    assert "tf:eager and torch:eager, float64" in html
+    svg = (proof[1] / "divergence.svg").read_text()
+    assert svg.startswith("<svg")
+    assert "largest loss difference so far" in svg
+
+
+def test_no_path_of_this_machine_is_in_the_record(proof: tuple[Any, Path]):
+    """Records are for sharing, and strict JSON."""
+    text = (proof[1] / "parity.json").read_text()
+    assert str(ROOT) not in text
+    json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
+
+
+@pytest.mark.parametrize(("port", "status"), [("wrong_port", 1), ("mended_port", 0)])
+def test_the_examples_own_port_is_found_wrong_and_mended(
+    port: str, status: int, small: tuple[str, ...], tmp_path: Path
+):
+    """docs/parity.md walks through both; the wrong one differs first where it flattens."""
+    out = tmp_path / "out"
+    done = compare_parity(
+        *small, "--dropout", "off", "--torch-module", str(EXAMPLES / f"{port}.py"), "--out", str(out)
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    failing = read(out / "parity.json").climbs[0].failing
+    if status:
+        assert failing is not None
+        assert (failing.number, failing.first_failing, failing.wrong) == (4, "flat", [f"torch:{port}"])
+        assert "tf:eager agrees with it" in str(failing.reason)
+    else:
+        assert failing is None
+
+
+def test_the_examples_differ_in_one_line():
+    """Apart from what each says of itself."""
+    wrong, mended = (
+        (EXAMPLES / f"{name}_port.py").read_text().splitlines()[1:] for name in ("wrong", "mended")
+    )
+    assert sum(a != b for a, b in zip(wrong, mended, strict=True)) == 1
+
+
+PORTS = {
+    "misspelt": "weights['fc1/kernel']",
+    "misshapen": "weights['conv1/kernel'].reshape(3)",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("misspelt", "asked for fc1/kernel, which is not"), ("misshapen", "conv1/kernel [5, 5, 1, 32]")],
+)
+def test_a_port_that_does_not_fit_fails_the_first_rung(
+    name: str, said: str, small: tuple[str, ...], tmp_path: Path
+):
+    """Not a crash: rung 1, with the parameter's name."""
+    port = tmp_path / f"{name}.py"
+    port.write_text(
+        f"class Trainer:\n    def __init__(self, spec, weights, **where):\n        {PORTS[name]}\n"
+    )
+    out = tmp_path / "out"
+    done = compare_parity(
+        *small,
+        "--dropout",
+        "off",
+        "--variants",
+        "torch:eager",
+        "--torch-module",
+        str(port),
+        "--out",
+        str(out),
+    )
+    assert done.returncode == 1, done.stderr
+    failing = read(out / "parity.json").climbs[0].failing
+    assert failing is not None
+    assert failing.number == 1
+    assert said in str(failing.reason)
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--trap", "none-such"), "'none-such' is not a trap. Use one of: same-padding"),
+        (("--trap", "softmax-twice", "--traps"), "exclude each other"),
+        (("--variants", "tf:eagre"), "'tf:eagre' is not a variant"),
+        (("--steps", "0"), "--steps is 0"),
+        (("--seed", "-1"), "--seed is -1; it must be at least 0"),
+        (("--torch-module", "/no/such/port.py"), "--torch-module: /no/such/port.py is not a file"),
+        (("--dtype", "float16"), "float16"),
+        (("--out", str(ROOT)), "is not empty"),
+    ],
+)
+def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str):
+    """The option, the rule and the value; nothing is started."""
+    done = compare_parity(*options)
+    assert done.returncode == 2
+    assert said in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_module_that_cannot_be_loaded_exits_2(small: tuple[str, ...], tmp_path: Path):
+    """A file without a Trainer cannot be put on the ladder; the error says what is missing."""
+    (tmp_path / "empty.py").write_text("")
+    done = compare_parity(
+        *small,
+        "--variants",
+        "torch:eager",
+        "--torch-module",
+        str(tmp_path / "empty.py"),
+        "--out",
+        str(tmp_path / "o"),
+    )
+    assert done.returncode == 2
+    assert "torch:empty: AttributeError" in done.stderr
+    assert "Trainer" in done.stderr
+
+
+def test_help_answers_at_once():
+    """Nothing heavy is imported for it."""
+    start = time.perf_counter()
+    done = compare_parity("--help")
+    assert done.returncode == 0
+    assert "--torch-module" in done.stdout
+    assert time.perf_counter() - start < 2  # 0.2 s alone; other processes may be busy

@@ -1,0 +1,96 @@
+"""Verdicts on fabricated evidence: who is wrong, what is named, and what a tolerance of each rung allows."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compare.ladder.rungs import RUNGS, Missing, RungKind, judge, losses_array
+from compare.ladder.tolerances import BY_DTYPE, EXACT, tolerances
+
+TENSOR = np.array([1.0, -2.0])
+BY_EVIDENCE = {kind.evidence: kind for kind in RUNGS}
+
+
+def evidence(group: str, off: float = 0.0) -> dict[str, Any]:
+    return {group: {"first": TENSOR, "second": TENSOR + off}}
+
+
+def test_the_rungs_are_numbered_in_order():
+    """Eight, as the docs say."""
+    assert [kind.number for kind in RUNGS] == list(range(1, 9))
+
+
+def test_the_oracle_says_which_side_is_wrong():
+    """The side that differs from it; the other is said to agree."""
+    kind = BY_EVIDENCE["activations"]
+    sides = {"tf:eager": evidence("activations"), "torch:port": evidence("activations", 0.5)}
+    rung = judge(kind, sides, evidence("activations"), "float64")
+    assert (rung.verdict, rung.first_failing, rung.wrong) == ("fail", "second", ["torch:port"])
+    assert "torch:port differs from the oracle in the activations, first in second" in str(rung.reason)
+    assert "tf:eager agrees" in str(rung.reason)
+
+
+def test_both_can_be_wrong():
+    """Two ports with the same mistake agree with each other, and not with the oracle."""
+    kind = BY_EVIDENCE["gradients"]
+    sides = {"a": evidence("gradients", 0.5), "b": evidence("gradients", 0.5)}
+    assert judge(kind, sides, evidence("gradients"), "float64").wrong == ["a", "b"]
+
+
+def test_where_the_oracle_stops_nobody_is_blamed():
+    """Losses that part after the oracle's last step fail, undecided."""
+    kind = BY_EVIDENCE["training"]
+    losses = np.array([2.3, 2.0, 1.0])
+    sides = {
+        "a": {"losses": {"losses": losses}, "parameters": {"w": TENSOR}},
+        "b": {"losses": {"losses": losses + np.array([0, 0, 0.1])}, "parameters": {"w": TENSOR}},
+    }
+    rung = judge(kind, sides, {"losses": {"losses": losses[:2]}}, "float64")
+    assert (rung.verdict, rung.wrong) == ("fail", [])
+    assert "as far as the oracle went" in str(rung.reason)
+
+
+def test_a_side_without_evidence_fails_with_its_reason():
+    """A worker that refused or died has failed the rung that it was asked about."""
+    rung = judge(BY_EVIDENCE["loss"], {"a": Missing("a was killed by SIGSEGV")}, evidence("loss"), "float64")
+    assert (rung.verdict, rung.reason) == ("fail", "a: a was killed by SIGSEGV")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("kind", RUNGS[3:], ids=lambda kind: kind.evidence)
+def test_each_rung_holds_to_its_own_tolerance(kind: RungKind, dtype: str):
+    """Just inside passes, just outside fails."""
+    group = {"training": "losses"}.get(kind.evidence, kind.evidence)
+    limit = getattr(tolerances(dtype, "tf:eager"), group).value
+    for factor, verdict in ((0.9, "pass"), (1.1, "fail")):
+        given = {group: {"losses": TENSOR * (1 + limit * factor)}}
+        assert judge(kind, {"a": given}, {group: {"losses": TENSOR}}, dtype).verdict == verdict
+
+
+def test_initial_weights_must_be_equal():
+    """One unit in the last place is too much: nothing was computed."""
+    kind, group = BY_EVIDENCE["initial_weights"], "initial_weights"
+    given = {group: {"w": np.nextafter(TENSOR, 5)}}
+    assert judge(kind, {"a": given}, {group: {"w": TENSOR}}, "float64").verdict == "fail"
+
+
+def test_no_tolerance_is_one_that_cannot_fail():
+    """Each is well below 1, above what was measured, and within a hundred times of it in float64."""
+    for dtype, own in BY_DTYPE.items():
+        for name in ("activations", "loss", "gradients", "one_step", "losses", "parameters"):
+            tolerance = getattr(own, name)
+            if tolerance is None:
+                assert (dtype, name) == ("float32", "parameters")
+                continue
+            assert tolerance.measured < tolerance.value <= 0.01
+            assert tolerance.reason
+            if name != "parameters":
+                assert tolerance.value <= 100 * tolerance.measured
+    assert EXACT.value == 0
+
+
+def test_a_diverged_run_does_not_pass():
+    """Losses that never came are NaN."""
+    assert np.isnan(losses_array([2.3], 3)[1:]).all()
+    assert losses_array([2.3, 2.2, 2.1], 2).tolist() == [2.3, 2.2]
