@@ -112,22 +112,30 @@ def number(value: float | None) -> str:
 
 def floor_lines(floor: NoiseFloor) -> list[RenderableType]:
     """The float32 losses at a few steps: the pair, then each framework from itself."""
-    steps = len(floor.pair_differences)
-    shown = sorted({step for step in (1, 10, 100, 1000) if step <= steps} | {steps})
+    header, rows = floor_rows(floor)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("largest loss difference by step")
-    for step in shown:
-        table.add_column(f"{step:,}", justify="right")
-    rows = [(f"{floor.labels[0]} and {floor.labels[1]}", floor.pair_differences)]
-    rows += [(f"{one.label} and itself, {one.change}", one.loss_differences) for one in floor.selves]
-    for name, differences in rows:
-        table.add_row(
-            name, *(number(max((d or 0.0 for d in differences[:step]), default=0.0)) for step in shown)
-        )
+    for place, name in enumerate(header):
+        table.add_column(name, justify="right" if place else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
     style = STYLES["pass" if floor.passed else "fail"]
     return [
         Text("float32 against its noise floor", style="bold"),
         table,
         Text(),
-        Text(floor.sentence, style=style),
+        Text(f"{floor.sentence}.", style=style),
     ]
+
+
+def floor_rows(floor: NoiseFloor) -> tuple[list[str], list[list[str]]]:
+    """The largest loss difference by a few steps: the pair, then each change of each framework."""
+    steps = len(floor.pair_differences)
+    shown = sorted({step for step in (1, 10, 100, 1000) if step <= steps} | {steps})
+    header = ["largest loss difference by step", *(f"{step:,}" for step in shown)]
+    apart = {f"{floor.labels[0]} and {floor.labels[1]}": floor.pair_differences}
+    apart |= {f"{one.label} and itself, {one.change}": one.loss_differences for one in floor.selves}
+    rows = [
+        [name, *(number(max((one or 0.0 for one in differences[:step]), default=0.0)) for step in shown)]
+        for name, differences in apart.items()
+    ]
+    return header, rows

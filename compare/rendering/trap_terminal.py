@@ -23,7 +23,7 @@ def report(trials: Trials, width: int) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for trial in trials.trials:
-        gaps = trap_table.gap_cells(trial.loss_gaps) if wide else []
+        gaps = trap_table.gap_cells(trials.loss_gaps(trial)) if wide else []
         caught = Text(caught_cell(trial), style="green" if trial.caught else "bold red")
         table.add_row(
             trial.name, caught, trial.first_failing or "", *gaps,

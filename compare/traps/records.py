@@ -17,7 +17,7 @@ FILE_NAME = "traps.json"
 class Trial(msgspec.Struct):
     """One trap on the ladder in float64, then trained as a user would, in float32.
 
-    Gaps and accuracies are None where the trap could not be trained, or was not asked to be.
+    The accuracy is None where the trap was not asked to be trained.
     """
 
     name: str
@@ -30,7 +30,6 @@ class Trial(msgspec.Struct):
     reason: str | None
     rungs: list[Rung]
     losses: list[float] = []  # float32, one a step
-    loss_gaps: list[float] = []  # |loss - the right run's|, one a step
     test_accuracy: float | None = None
     accuracy_misses_it: bool | None = None  # within the spread of the right implementation's seeds
 
@@ -64,6 +63,13 @@ class Trials(msgspec.Struct):
     @property
     def passed(self) -> bool:
         return all(trial.caught for trial in self.trials)
+
+    def loss_gaps(self, trial: Trial) -> list[float]:
+        """|loss - the right run's|, one a step."""
+        for right in self.right_runs:
+            if (right.framework, right.dropout) == (trial.framework, trial.dropout):
+                return [abs(a - b) for a, b in zip(trial.losses, right.losses, strict=False)]
+        return []
 
 
 def read(path: Path) -> Trials:

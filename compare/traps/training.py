@@ -62,7 +62,3 @@ def train_right(port: Port, plan: Plan, worker: Worker, directory: Path, dataset
 def lowest_unsuspected(accuracies: Sequence[float]) -> float:
     """The accuracy that nobody would wonder about: mean minus two standard deviations over seeds."""
     return fmean(accuracies) - 2 * stdev(accuracies)
-
-
-def gaps(losses: Sequence[float], right: Sequence[float]) -> list[float]:
-    return [abs(a - b) for a, b in zip(losses, right, strict=False)]

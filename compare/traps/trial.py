@@ -112,7 +112,6 @@ def try_trap(trap: Trap, worker: Worker, setting: Setting) -> Trial:
     right = right_run(trap.framework, dropout, worker, setting)
     trained = training.train(port, plan, worker, setting.directory, setting.dataset)
     trial.losses = trained.losses
-    trial.loss_gaps = training.gaps(trained.losses, right.losses)
     trial.test_accuracy = trained.test_accuracy
     trial.accuracy_misses_it = trained.test_accuracy >= right.lowest_unsuspected
     return trial

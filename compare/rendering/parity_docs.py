@@ -1,0 +1,133 @@
+"""The figures of docs/parity.md, from the results that are committed beside it.
+
+`python -m compare.rendering.parity_docs` writes them anew between the page's markers; a test fails when the
+page and the results disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from compare.ladder.records import Climb, NoiseFloor, Parity
+from compare.ladder.records import read as read_parity
+from compare.ladder.tolerances import BY_DTYPE, BY_VARIANT, Tolerance
+from compare.rendering import parity_terminal, trap_table
+from compare.rendering.markdown import table
+from compare.traps.records import Trials
+from compare.traps.records import read as read_traps
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE, RESULTS = DOCS / "parity.md", DOCS / "results"
+GROUPS = ("activations", "loss", "gradients", "one_step", "losses", "parameters")
+GROUP_NAMES = {"one_step": "parameters after one Adam step", "parameters": "parameters after N steps"}
+MARKED = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    PAGE.write_text(refreshed(PAGE.read_text(), sections()))
+
+
+def refreshed(page: str, found: Mapping[str, str]) -> str:
+    """The page with each marked section in its present form. Raises KeyError for a marker nobody fills."""
+    return MARKED.sub(lambda match: f"{match[1]}\n{found[match[2]]}\n\n{match[3]}", page)
+
+
+def sections() -> dict[str, str]:
+    parity, traps = read_parity(RESULTS / "parity.json"), read_traps(RESULTS / "traps.json")
+    return {
+        "proof": "\n\n".join([proof_sentence(parity), *map(climb_section, parity.climbs)]),
+        "noise": noise_section(parity.noise_floor),
+        "tolerances": tolerance_table(),
+        "traps": "\n\n".join([trap_table.missed_sentence(traps), traps_table(traps), *spreads(traps)]),
+        "wrong": terminal_text(read_parity(RESULTS / "wrong_port.json")),
+        "mended": terminal_text(read_parity(RESULTS / "mended_port.json")),
+    }
+
+
+def proof_sentence(parity: Parity) -> str:
+    versions = ", ".join(
+        f"{name} {number}"
+        for name, number in all_versions(parity).items()
+        if number and name != "built_for_cuda"
+    )
+    return f"{parity.summary[0].upper()}{parity.summary[1:]}. {parity.environment['cpu']}; {versions}."
+
+
+def all_versions(parity: Parity) -> dict[str, str]:
+    return {name: number for versions in parity.versions.values() for name, number in versions.items()}
+
+
+def climb_section(climb: Climb) -> str:
+    """The rungs of one climb, as the terminal shows them, and how far the oracle went along."""
+    header = ["rung", "largest error in", "absolute", "relative", "allowed", "between"]
+    rows = [
+        [row[name] for name in header]
+        for rung in climb.rungs
+        for row in parity_terminal.rung_rows(rung, climb)
+    ]
+    for place, row in enumerate(rows):
+        row[0] = row[0] or rows[place - 1][0]
+    title = f"**{parity_terminal.heading(climb)}**, the oracle for {climb.oracle_steps:,} steps:"
+    return f"{title}\n\n{table(header, rows)}"
+
+
+def noise_section(floor: NoiseFloor | None) -> str:
+    if floor is None:
+        raise ValueError("docs/results/parity.json has no noise floor: climb with --noise-floor")
+    header, rows = parity_terminal.floor_rows(floor)
+    return f"{floor.sentence[0].upper()}{floor.sentence[1:]}.\n\n{table(header, rows)}"
+
+
+def tolerance_table() -> str:
+    rows = []
+    for dtype, own in BY_DTYPE.items():
+        rows += [tolerance_row(dtype, group, getattr(own, group)) for group in GROUPS]
+    for (variant, dtype), differing in BY_VARIANT.items():
+        rows += [tolerance_row(f"{dtype}, {variant}", group, one) for group, one in differing.items()]
+    return table(["dtype", "what", "measured", "allowed", "why"], rows)
+
+
+def tolerance_row(where: str, group: str, tolerance: Tolerance | None) -> list[str]:
+    name = GROUP_NAMES.get(group, group)
+    if tolerance is None:
+        return [where, name, "", "", "not judged: units whose gradient is noise move by whole steps"]
+    return [where, name, f"{tolerance.measured:.1e}", f"{tolerance.value:.0e}", tolerance.reason]
+
+
+def traps_table(trials: Trials) -> str:
+    gaps = [f"gap at step {step}" for step in trap_table.GAP_STEPS]
+    header = ["mistake", "trap", "rung", "first in", *gaps, "test accuracy", "accuracy alone"]
+    rows = [
+        [
+            trial.mistake,
+            trial.name,
+            trap_table.rung_name(trial.caught_rung),
+            trial.first_failing or "",
+            *trap_table.gap_cells(trials.loss_gaps(trial)),
+            trap_table.accuracy_cell(trial),
+            trap_table.missed_cell(trial),
+        ]
+        for trial in trials.trials
+    ]
+    return table(header, rows)
+
+
+def spreads(trials: Trials) -> Sequence[str]:
+    return [trap_table.right_sentence(right) for right in trials.right_runs]
+
+
+def terminal_text(parity: Parity, width: int = 80) -> str:
+    """What the command prints for this record, as a code block."""
+    console = Console(width=width, highlight=False, color_system=None)
+    with console.capture() as capture:
+        console.print(parity_terminal.report(parity, width))
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    return "\n".join(["```", *lines, "```"])
+
+
+if __name__ == "__main__":
+    main()

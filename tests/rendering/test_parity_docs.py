@@ -1,0 +1,54 @@
+"""docs/parity.md says what the committed results say."""
+
+import json
+
+import pytest
+
+from compare.ladder.records import read as read_parity
+from compare.rendering import parity_docs
+from compare.traps.catalogue import TRAPS
+from compare.traps.records import read as read_traps
+
+
+def test_the_page_shows_the_committed_results():
+    """Run `python -m compare.rendering.parity_docs` where this fails."""
+    page = parity_docs.PAGE.read_text()
+    assert parity_docs.refreshed(page, parity_docs.sections()) == page
+
+
+def test_the_proof_holds_what_the_project_promises():
+    """1,000 steps, dropout inactive and active, every rung, losses of both frameworks within 1e-13."""
+    proof = read_parity(parity_docs.RESULTS / "parity.json")
+    assert proof.passed
+    assert [climb.dropout for climb in proof.climbs] == [False, True]
+    for climb in proof.climbs:
+        left, right = climb.losses.values()
+        assert len(left) == len(right) == 1000
+        assert max(abs(a - b) for a, b in zip(left, right, strict=True)) < 1e-13
+    assert proof.noise_floor is not None
+
+
+def test_every_trap_of_the_catalogue_is_in_the_results_and_caught():
+    """At the rung that the catalogue declares today."""
+    trials = read_traps(parity_docs.RESULTS / "traps.json")
+    assert {trial.name: trial.caught_rung for trial in trials.trials} == {
+        trap.name: trap.rung for trap in TRAPS
+    }
+    assert all(len(trial.losses) == trials.training_steps for trial in trials.trials)
+
+
+def test_no_figure_is_lost_between_markers():
+    """Markers that nobody fills are an error, and text outside them stays."""
+    page = "before\n<!-- figures: proof -->\nold\n<!-- end -->\nafter\n"
+    assert parity_docs.refreshed(page, {"proof": "new"}) == page.replace("old", "\nnew\n")
+    with pytest.raises(KeyError):
+        parity_docs.refreshed(page, {})
+
+
+def test_the_results_are_fit_for_sharing():
+    """Strict JSON without a path of the machine that wrote it."""
+    for path in parity_docs.RESULTS.glob("*.json"):
+        text = path.read_text()
+        json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
+        assert "/work/" not in text
+        assert "/tmp/" not in text
