@@ -37,7 +37,7 @@ def method(results: Results) -> Facts:
     data = config.get("data", {})
     warmup = sorted({run.warmup_steps for run in results.runs if run.step_seconds})
     rows: list[tuple[str, Any]] = [
-        ("seeds, steps", f"{config.get('seeds')} × {config.get('steps')}"),
+        ("seeds, steps", f"{count(config.get('seeds'), 'seed')} × {count(config.get('steps'), 'step')}"),
         ("batch size", config.get("batch_size")),
         ("dtype", config.get("dtype")),
         ("threads", config.get("threads")),

@@ -38,10 +38,14 @@ def page(
     template: str = "report.html.jinja",
 ) -> str:
     """The report as HTML. `extra` holds what another template shows besides."""
-    pictures = charts(results, PAGE)
-    script = (ASSETS / "report.js").read_text(encoding="utf-8")
-    library = vega_library() if pictures else ""
-    values = {
+    values = said(results) | assets(charts(results, PAGE)) | {"files": files} | (extra or {})
+    rendered: str = environment().get_template(template).render(values)
+    return rendered
+
+
+def said(results: Results) -> dict[str, Any]:
+    """What the page tells in words and tables."""
+    return {
         "title": TITLE,
         "headline": facts.headline(results),
         "failures": verdicts.failures(results),
@@ -54,6 +58,18 @@ def page(
         "columns": variant_table.COLUMNS,
         "text_columns": variant_table.TEXT_COLUMNS,
         "rows": variant_table.rows(results),
+        "concepts": source_pairs.rendered(),
+        "method": facts.method(results),
+        "environment": facts.environment(results),
+        "warnings": results.warnings,
+    }
+
+
+def assets(pictures: Sequence[Chart]) -> dict[str, Any]:
+    """The charts with what draws them: the library only where there is something to draw."""
+    script = (ASSETS / "report.js").read_text(encoding="utf-8")
+    library = vega_library() if pictures else ""
+    return {
         "charts": pictures,
         "wide": WIDE,
         "specs": json_for_script({chart.name: chart.spec() for chart in pictures}),
@@ -61,14 +77,7 @@ def page(
         "script": safe(script),
         "style": safe((ASSETS / "report.css").read_text(encoding="utf-8")),
         "policy": content_policy([text for text in (library, script) if text]),
-        "concepts": source_pairs.rendered(),
-        "method": facts.method(results),
-        "environment": facts.environment(results),
-        "warnings": results.warnings,
-        "files": files,
     }
-    rendered: str = environment().get_template(template).render(values | (extra or {}))
-    return rendered
 
 
 @cache

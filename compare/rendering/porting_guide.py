@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from compare.rendering.concepts import Concept
 from compare.rendering.source_pairs import Excerpt, pairs
 
 INTRODUCTION = """\
@@ -28,9 +29,14 @@ def guide() -> str:
             fenced("TensorFlow", pair.tensorflow),
             fenced("PyTorch", pair.pytorch),
             f"**The trap.** {concept.trap}",
-            f"**Caught by rung** {concept.rung}.",
+            caught(concept),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def caught(concept: Concept) -> str:
+    commands = ", ".join(f"`python -m compare.parity --trap {trap}`" for trap in concept.traps)
+    return concept.caught + (f" See it caught: {commands}." if commands else "")
 
 
 def fenced(framework: str, excerpt: Excerpt) -> str:

@@ -82,7 +82,7 @@ def test_every_chart_is_drawn_and_fits(browser: Any, address: str, width: int, s
     browser.get_log("browser")
     opened(browser, address, width=width, scheme=scheme)
     charts = browser.execute_script(MARKS)
-    assert len(charts) == 17
+    assert len(charts) == 19
     assert all(marks > 0 for _, marks, _ in charts), charts
     assert all(right <= width for _, _, right in charts), charts
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width

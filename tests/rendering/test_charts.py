@@ -39,7 +39,8 @@ def test_every_kind_of_chart_is_drawn(drawn: list[Chart]) -> None:
         "test-accuracy",
         *("divergence-cpu", "divergence-cuda"),
         *("batch-size-cpu", "batch-size-cuda"),
-        *("phases", "share-of-peak", "cold-start", "memory", "device-memory"),
+        *("phases-cpu", "phases-cuda"),
+        *("share-of-peak", "throughput", "cold-start", "memory", "device-memory"),
     ]
 
 

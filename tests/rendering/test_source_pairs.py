@@ -10,6 +10,7 @@ import pytest
 from compare.rendering import source_pairs
 from compare.rendering.concepts import CONCEPTS
 from compare.rendering.porting_guide import guide
+from compare.traps.catalogue import TRAPS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +37,14 @@ def test_each_concept_has_both_sides_a_trap_and_a_rung() -> None:
         assert concept.tensorflow
         assert concept.pytorch
         assert concept.trap
-        assert concept.rung
+        assert concept.caught.startswith(("Caught by rung", "No rung"))
+
+
+def test_the_rungs_are_those_that_the_traps_declare() -> None:
+    """A trap that the ladder proves is caught where the guide says."""
+    declared = {trap.name: trap.rung for trap in TRAPS}
+    for concept in CONCEPTS:
+        assert {declared[name] for name in concept.traps} <= set(concept.rungs)
 
 
 def test_a_name_that_is_gone_says_where_to_mend_it() -> None:

@@ -19,6 +19,7 @@ KINDS = (
     scaling.thread_scaling,
     explanation.phases,
     explanation.share_of_peak,
+    explanation.throughput,
     explanation.cold_start,
     explanation.memory,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -16,56 +17,67 @@ from compare.tutorial import PUBLISHED_RUN
 
 WINDOW = 25  # steps under one running median
 HEIGHT = 300
-TUTORIAL = "the tutorial, 2017"
 
 
 def losses(results: Results, look: Look) -> list[Chart]:
     """Two panels a device, linear and logarithmic: the start shows in one, the end in the other."""
     charts = []
     for device in devices(results):
-        trained = [group for group in groups(results, device) if any(run.losses for run in group.runs)]
+        trained = on_common_seeds(groups(results, device))
         for scale in ("linear", "log") if trained else ():
             charts.append(loss_chart(trained, device, suffix(results, device), scale, look))
     return charts
 
 
+def on_common_seeds(found: Sequence[Group]) -> list[Group]:
+    """Only launches that all can be compared on; where no seed is common to all, every launch with losses.
+
+    Another seed is other weights and other batches: its curve differs for reasons of its own.
+    """
+    trained = [replace(group, runs=[run for run in group.runs if run.losses]) for group in found]
+    trained = [group for group in trained if group.runs]
+    if not trained:
+        return []
+    common = set.intersection(*({run.seed for run in group.runs} for group in trained))
+    if not common:
+        return trained
+    return [replace(g, runs=[run for run in g.runs if run.seed in common]) for g in trained]
+
+
 def loss_chart(trained: list[Group], device: str, suffix: str, scale: str, look: Look) -> Chart:
     steps = max(len(run.losses) for group in trained for run in group.runs)
-    points = [
-        {"step": point.step, "loss": significant(point.loss), "series": TUTORIAL}
-        for point in PUBLISHED_RUN
-        if point.step < steps
+    tutorial = [
+        {"step": point.step, "loss": significant(point.loss)} for point in PUBLISHED_RUN if point.step < steps
     ]
     x = alt.X("step:Q", axis=alt.Axis(title="step", tickCount=5), scale=alt.Scale(nice=False))
     y = loss_axis(trained, scale)
     layers = [
-        *(
-            values(single_steps(group))
-            .mark_line(strokeWidth=0.7, opacity=0.28, color=look.colour(group.framework))
-            .encode(x, y)
-            for group in pair(trained)
-        ),
-        *(
-            values(smoothed([group]))
-            .mark_line(strokeWidth=1, color=look.colour(group.framework))
-            .encode(x, y)
-            for group in trained
-            if group not in pair(trained)
-        ),
+        *(layer.encode(x, y) for layer in thin_lines(trained, look)),
         values(smoothed(pair(trained)))
         .mark_line(strokeWidth=2)
         .encode(x, y, *series_styles(pair(trained), look)),
-        values(points)
+        values(tutorial)
         .mark_point(shape="diamond", size=60, filled=True, color=look.ink)
         .encode(x, y, tooltip=["step:Q", alt.Tooltip("loss:Q", title="the tutorial's loss")]),
     ]
     return Chart(
         f"loss-{scale}-{slug(device)}",
         f"Training loss, {'logarithmic' if scale == 'log' else 'linear'}{suffix}",
-        loss_message(trained, scale, bool(points)),
+        loss_message(trained, scale, bool(tutorial)),
         framed(layers, look, HEIGHT),
         [(g.title, f"from {first:.2f} to {last:.4f}") for g, first, last in ends(trained)],
     )
+
+
+def thin_lines(trained: Sequence[Group], look: Look) -> list[alt.Chart]:
+    """Behind the bold pair: every step of one seed of each, and the other variants' smoothed curves."""
+    first = pair(trained)
+    single = [(values(single_steps(group)), group, 0.7, 0.28) for group in first]
+    others = [(values(smoothed([group])), group, 1.0, 1.0) for group in trained if group not in first]
+    return [
+        base.mark_line(strokeWidth=width, opacity=opacity, color=look.colour(group.framework))
+        for base, group, width, opacity in single + others
+    ]
 
 
 def loss_axis(trained: Sequence[Group], scale: str) -> alt.Y:

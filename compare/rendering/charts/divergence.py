@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import altair as alt
@@ -19,7 +20,7 @@ Curves = dict[str, Sequence[float | None]]
 
 
 def divergence(results: Results, look: Look) -> list[Chart]:
-    """The absolute loss difference at each step, logarithmic; one chart a device."""
+    """The largest loss difference up to each step, logarithmic; one chart a device."""
     charts = []
     for device in devices(results):
         first = pair(groups(results, device))
@@ -78,8 +79,8 @@ def chart(curves: Curves, device: str, suffix: str, look: Look) -> Chart:
     points: list[dict[str, Any]] = [
         {"step": i, "gap": significant(value, 4), "series": name}
         for name, curve in curves.items()
-        for i in evenly(len(curve))
-        if (value := curve[i])  # equal losses have no place on a logarithmic axis
+        for i, value in thinned(largest_so_far(curve))
+        if value  # equal losses have no place on a logarithmic axis
     ]
     legend = alt.Legend(title=None, orient="top", columns=1, symbolType="stroke", labelLimit=340)
     colours = alt.Scale(domain=names, range=[look.muted if "itself" in name else look.ink for name in names])
@@ -101,9 +102,20 @@ def chart(curves: Curves, device: str, suffix: str, look: Look) -> Chart:
     )
 
 
+def largest_so_far(curve: Sequence[float | None]) -> list[float]:
+    """The largest difference up to each step: what parts does not come together again for good."""
+    return list(accumulate((value or 0.0 for value in curve), max))
+
+
+def thinned(curve: Sequence[float]) -> list[tuple[int, float]]:
+    return [(i, curve[i]) for i in evenly(len(curve))]
+
+
 def gap_axis(gaps: Sequence[float]) -> alt.Y:
     low, high = min(gaps) / 2, max(gaps) * 2
     ticks = decades([low, high])
+    if len(ticks) < 3:
+        ticks = decades([low, high], (1, 2, 5))
     every = 1 + len(ticks) // 8
     return alt.Y(
         "gap:Q",
@@ -118,8 +130,8 @@ def largest(curve: Sequence[float | None]) -> float:
 
 def message(curves: Curves) -> str:
     facts = "; ".join(f"{name}: at most {largest(curve):.1e}" for name, curve in list(curves.items())[:3])
-    text = f"Absolute difference of the losses, logarithmic. {facts[0].upper()}{facts[1:]}."
-    return text + " Steps with equal losses have no mark." if 0 in next(iter(curves.values())) else text
+    text = f"Largest difference of the losses up to each step, logarithmic. {facts[0].upper()}{facts[1:]}."
+    return text + " A curve starts where the losses first differ."
 
 
 def numbers(curves: Curves) -> list[tuple[str, str]]:

@@ -1,105 +1,46 @@
-"""Why one is faster: phases of a step, cold start, memory and the share of the machine's peak, as bars."""
+"""Why one is faster: phases of a step, the share of the peak, throughput, cold start and memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
-from typing import Any
 
-import altair as alt
 import msgspec
 
-from compare.rendering.charts.frame import (
-    Chart,
-    framed,
-    framework_colour,
-    row_labels,
-    spoken,
-    values,
-    y_pixels,
-)
-from compare.rendering.groups import Group, groups
+from compare.rendering.charts.bars import Parts, Quantity, bars
+from compare.rendering.charts.frame import Chart, slug
+from compare.rendering.groups import Group, groups, panels, suffix
 from compare.rendering.look import Look
 from compare.rendering.numbers import format_bytes, format_percent, format_seconds
 from compare.results import Results, Run
 from lenet_spec import LeNetSpec
 
-ROW = 52
-BAR = 16
-SHADES = (1.0, 0.72, 0.48, 0.3, 0.18, 0.1)
-Parts = dict[str, float]
-
 
 def phases(results: Results, look: Look) -> list[Chart]:
-    """Milliseconds of each phase of a step, stacked."""
-
-    def of(group: Group) -> Parts:
-        names = dict.fromkeys(name for run in group.runs for name in run.phase_seconds)
-        return {
-            name.replace("_", " "): 1000
-            * median(median(run.phase_seconds[name]) for run in group.runs if run.phase_seconds.get(name))
-            for name in names
-        }
-
-    return bars(
-        results,
-        look,
+    """Milliseconds of each phase of a step, stacked; a chart a device, whose steps differ tenfold."""
+    quantity = Quantity(
         "phases",
         "Where a step's time goes",
-        of,
+        phase_milliseconds,
         axis="milliseconds, synchronized after each phase",
         text=lambda value: format_seconds(value / 1000),
         note="Measured apart: synchronizing after each phase makes the sum longer than a step.",
     )
-
-
-def cold_start(results: Results, look: Look) -> list[Chart]:
-    """Seconds from a fresh process to the end of the first step."""
-
-    def of(group: Group) -> Parts:
-        return medians(
-            group,
-            {
-                "import": lambda run: run.import_seconds,
-                "build": lambda run: run.build_seconds,
-                "first step": lambda run: run.first_step_seconds,
-            },
-        )
-
-    return bars(
-        results,
-        look,
-        "cold-start",
-        "Cold start",
-        of,
-        axis="seconds",
-        text=format_seconds,
-        note="Compilation, where there is any, is part of the first step.",
-    )
-
-
-def memory(results: Results, look: Look) -> list[Chart]:
-    """Peak memory of the process, and on a card what the framework allocated there."""
     charts = []
-    for name, title, field in (
-        ("memory", "Peak memory of the process", "peak_rss_bytes"),
-        ("device-memory", "Peak memory on the card", "peak_device_bytes"),
-    ):
-
-        def of(group: Group, field: str = field) -> Parts:
-            return medians(group, {"peak": lambda run: scaled(getattr(run, field), 2**20)})
-
-        charts += bars(
-            results,
-            look,
-            name,
-            title,
-            of,
-            axis="MiB",
-            text=lambda value: format_bytes(value * 2**20),
-            note="",
-        )
+    for name, found in panels(results):
+        title = quantity.title + suffix(results, name)
+        charts += bars(found, replace(quantity, name=f"phases-{slug(name)}", title=title), look)
     return charts
+
+
+def phase_milliseconds(group: Group) -> Parts:
+    names = dict.fromkeys(name for run in group.runs for name, times in run.phase_seconds.items() if times)
+    return {
+        name.replace("_", " "): 1000
+        * median(median(times) for run in group.runs if (times := run.phase_seconds.get(name)))
+        for name in names
+    }
 
 
 def share_of_peak(results: Results, look: Look) -> list[Chart]:
@@ -112,16 +53,17 @@ def share_of_peak(results: Results, look: Look) -> list[Chart]:
             return {}
         return {"share": flops / group.step_seconds / median(peaks)}
 
-    return bars(
-        results,
-        look,
+    quantity = Quantity(
         "share-of-peak",
         "Share of the matrix-product peak",
         of,
         axis="of the peak that the same worker measured",
         text=lambda value: format_percent(value, 0),
         note="What is missing went to memory traffic, small operations and the framework itself.",
+        whole=1.0,
+        axis_format="%",
     )
+    return bars(groups(results), quantity, look)
 
 
 def step_flops(results: Results) -> int | None:
@@ -133,106 +75,65 @@ def step_flops(results: Results) -> int | None:
         return None
 
 
-def scaled(value: float | None, unit: float) -> float | None:
-    return None if value is None else value / unit
+def throughput(results: Results, look: Look) -> list[Chart]:
+    """Images a second where only the last of many steps waits for the device."""
+    batch = results.config.get("batch_size")
+
+    def of(group: Group) -> Parts:
+        seconds = medians(group, {"images": lambda run: run.unsynchronized_step_seconds})
+        return {name: batch / value for name, value in seconds.items()} if isinstance(batch, int) else {}
+
+    quantity = Quantity(
+        "throughput",
+        "Throughput without waiting for each step",
+        of,
+        axis="images a second",
+        text=lambda value: f"{value:,.0f} images/s",
+        note="One synchronization after many steps: no step time, since steps may overlap.",
+    )
+    return bars(groups(results), quantity, look)
+
+
+def cold_start(results: Results, look: Look) -> list[Chart]:
+    """Seconds from a fresh process to the end of the first step."""
+    parts: dict[str, Callable[[Run], float | None]] = {
+        "import": lambda run: run.import_seconds,
+        "build": lambda run: run.build_seconds,
+        "first step": lambda run: run.first_step_seconds,
+    }
+    quantity = Quantity(
+        "cold-start",
+        "Cold start",
+        lambda group: medians(group, parts),
+        axis="seconds",
+        text=format_seconds,
+        note="Compilation, where there is any, is part of the first step.",
+    )
+    return bars(groups(results), quantity, look)
+
+
+def memory(results: Results, look: Look) -> list[Chart]:
+    """Peak memory of the process, and on a card what the framework allocated there."""
+    fields: dict[str, tuple[str, Callable[[Run], int | None]]] = {
+        "memory": ("Peak memory of the process", lambda run: run.peak_rss_bytes),
+        "device-memory": ("Peak memory on the card", lambda run: run.peak_device_bytes),
+    }
+    charts = []
+    for name, (title, field) in fields.items():
+        quantity = Quantity(name, title, peak_mebibytes(field), axis="MiB", text=mebibytes)
+        charts += bars(groups(results), quantity, look)
+    return charts
+
+
+def peak_mebibytes(field: Callable[[Run], int | None]) -> Callable[[Group], Parts]:
+    return lambda group: {name: count / 2**20 for name, count in medians(group, {"peak": field}).items()}
+
+
+def mebibytes(value: float) -> str:
+    return format_bytes(value * 2**20)
 
 
 def medians(group: Group, fields: dict[str, Callable[[Run], float | None]]) -> Parts:
     """The median over launches of each field that any launch has."""
     found = {name: [v for run in group.runs if (v := of(run)) is not None] for name, of in fields.items()}
     return {name: median(numbers) for name, numbers in found.items() if numbers}
-
-
-def bars(
-    results: Results,
-    look: Look,
-    name: str,
-    title: str,
-    of: Callable[[Group], Parts],
-    *,
-    axis: str,
-    text: Callable[[float], str],
-    note: str,
-) -> list[Chart]:
-    """One stacked bar a group, shades of its framework's colour; nothing where no group has a part."""
-    shown = [(group, parts) for group in groups(results) if (parts := of(group))]
-    if not shown:
-        return []
-    height = ROW * len(shown)
-    rows, labels = bar_rows(shown, text)
-    percent = name == "share-of-peak"
-    whole = max(1, *(row["end"] for row in rows))
-    x = alt.X(
-        "start:Q",
-        axis=alt.Axis(title=axis, tickCount=5, format="%" if percent else alt.Undefined),
-        scale=alt.Scale(domain=[0, whole]) if percent else alt.Scale(zero=True),
-    )
-    base = values(rows).encode(y=y_pixels(height))
-    tips = [alt.Tooltip("part:N"), alt.Tooltip("amount:N")]
-    layers = [
-        base.mark_bar(size=BAR).encode(
-            x,
-            x2="end:Q",
-            color=framework_colour(look),
-            opacity=shades(rows, look),
-            tooltip=tips,
-        ),
-        *row_labels(labels, height, look),
-    ]
-    sums = [sum(parts.values()) for _, parts in shown]
-    facts = spoken(
-        [(label["title"], label["value"], total) for label, total in zip(labels, sums, strict=True)]
-    )
-    numbers = [
-        (label["title"], label["value"] + spelled(parts, text))
-        for label, (_, parts) in zip(labels, shown, strict=True)
-    ]
-    message = f"{title}: {facts}. {note}".strip()
-    return [Chart(name, title, message, framed(layers, look, height), numbers)]
-
-
-def shades(rows: Sequence[dict[str, Any]], look: Look) -> alt.Opacity:
-    """Parts from dark to pale, named in a legend where there are several."""
-    names = list(dict.fromkeys(row["part"] for row in rows))
-    legend = alt.Legend(
-        title=None,
-        orient="top",
-        symbolType="square",
-        symbolFillColor=look.ink,
-        symbolStrokeWidth=0,
-        columns=4,
-    )
-    return alt.Opacity(
-        "part:N",
-        scale=alt.Scale(type="ordinal", domain=names, range=list(SHADES[: len(names)])),
-        sort=names,
-        legend=legend if len(names) > 1 else None,
-    )
-
-
-def spelled(parts: Parts, text: Callable[[float], str]) -> str:
-    if len(parts) == 1:
-        return ""
-    return " (" + ", ".join(f"{name} {text(value)}" for name, value in parts.items()) + ")"
-
-
-def bar_rows(
-    shown: Sequence[tuple[Group, Parts]], text: Callable[[float], str]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    rows, labels = [], []
-    for number, (group, parts) in enumerate(shown):
-        end = 0.0
-        for name, value in parts.items():
-            start, end = end, end + value
-            rows.append(
-                {
-                    "y": number * ROW + 32,
-                    "framework": group.framework,
-                    "part": name,
-                    "amount": text(value),
-                    "start": start,
-                    "end": end,
-                }
-            )
-        labels.append({"y": number * ROW + 12, "title": group.title, "value": text(end)})
-    return rows, labels

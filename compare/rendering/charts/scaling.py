@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import altair as alt
 
@@ -83,36 +84,42 @@ def lines(
 
 def line_layers(points: Sequence[Point], axis: str, look: Look) -> list[alt.Chart]:
     names = series_names(points)
-    titles, frameworks = list(names), list(names.values())
     dashes, shapes = styles(list(names.items()))
-    rows = [{"series": s, "size": p.size, "ms": p.seconds * 1000} for s, p in named(points)]
+    colour = by_series(alt.Color, names, [look.colour(name) for name in names.values()])
+    x, y = size_axis(points, axis), time_axis(points)
+    rows = [{"series": name, "size": p.size, "ms": p.seconds * 1000} for name, p in named(points)]
+    base = values(rows).encode(x, y, color=colour)
+    labels = values(end_labels(points)).mark_text(align="left", dx=8, fontSize=11)
+    return [
+        base.mark_line(strokeWidth=2).encode(by_series(alt.StrokeDash, names, dashes)),
+        base.mark_point(filled=True, size=55, opacity=1).encode(
+            by_series(alt.Shape, names, shapes),
+            tooltip=["series:N", "size:Q", alt.Tooltip("ms:Q", format=".4~g")],
+        ),
+        labels.encode(x, y, color=colour, text="series:N"),
+    ]
+
+
+def by_series(channel: Any, names: Iterable[str], marks: Sequence[Any]) -> Any:
+    return channel("series:N", scale=alt.Scale(domain=list(names), range=list(marks)), legend=None)
+
+
+def size_axis(points: Sequence[Point], title: str) -> alt.X:
     sizes = sorted({point.size for point in points})
-    ticks = decades(limits(points), (1, 2, 5))
-    x = alt.X(
+    return alt.X(
         "size:Q",
         scale=alt.Scale(type="log", base=2, nice=False),
-        axis=alt.Axis(title=axis, values=sizes, format="~d"),
+        axis=alt.Axis(title=title, values=sizes, format="~d"),
     )
-    y = alt.Y(
+
+
+def time_axis(points: Sequence[Point]) -> alt.Y:
+    ticks = decades(limits(points), (1, 2, 5))
+    return alt.Y(
         "ms:Q",
         scale=alt.Scale(type="log", domain=limits(points), nice=False),
         axis=alt.Axis(title="milliseconds a step", format="~g", values=ticks),
     )
-    ranges = {"color": [look.colour(name) for name in frameworks], "strokeDash": dashes, "shape": shapes}
-    kinds = {"color": alt.Color, "strokeDash": alt.StrokeDash, "shape": alt.Shape}
-    by = {
-        name: kinds[name]("series:N", scale=alt.Scale(domain=titles, range=marks), legend=None)
-        for name, marks in ranges.items()
-    }
-    base = values(rows).encode(x, y, color=by["color"])
-    labels = values(end_labels(points)).mark_text(align="left", dx=8, fontSize=11)
-    return [
-        base.mark_line(strokeWidth=2).encode(strokeDash=by["strokeDash"]),
-        base.mark_point(filled=True, size=55, opacity=1).encode(
-            shape=by["shape"], tooltip=["series:N", "size:Q", alt.Tooltip("ms:Q", format=".4~g")]
-        ),
-        labels.encode(x, y, color=by["color"], text="series:N"),
-    ]
 
 
 def named(points: Sequence[Point]) -> list[tuple[str, Point]]:
