@@ -26,6 +26,7 @@ from compare.results import write_atomically
 from compare.weights import initial_weights
 
 LIMIT = 2.0  # of the ratio: self-divergences of one kind differ among themselves by that much
+LOSS_ROUNDING = 2.0**-22  # between neighbouring float32 losses from 2 to 4: no floor is lower
 ULP, AGAIN = "weights moved by 1 ulp", "run again"
 
 
@@ -116,8 +117,8 @@ def judged(plan: Plan, runs: Mapping[str, Sequence[Sequence[float]]], changes: S
     ]
     floors = {index: rms(one.loss_differences) for index, one in enumerate(selves)}
     highest = max(floors, key=lambda index: floors[index])
-    ratio = rms(finite_or_none(pair)) / floors[highest] if floors[highest] else None
-    passed = ratio is not None and ratio <= LIMIT
+    ratio = rms(finite_or_none(pair)) / max(floors[highest], LOSS_ROUNDING)
+    passed = ratio <= LIMIT
     return NoiseFloor(
         labels=list(runs),
         dtype=plan.dtype,
@@ -143,9 +144,7 @@ def rms(differences: Sequence[float | None]) -> float:
     return float(np.sqrt(np.mean(values**2))) if len(values) else float("inf")
 
 
-def sentence(labels: Sequence[str], highest: SelfDivergence, ratio: float | None, passed: bool) -> str:
-    if ratio is None:
-        return "no framework differs from itself, so there is no floor to judge by"
+def sentence(labels: Sequence[str], highest: SelfDivergence, ratio: float, passed: bool) -> str:
     verb = "no more than" if passed else "more than"
     return (
         f"in float32 {labels[0]} and {labels[1]} differ {verb} {highest.label} differs from itself "

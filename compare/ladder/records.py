@@ -92,7 +92,7 @@ class NoiseFloor(msgspec.Struct):
     losses: dict[str, list[float | None]]
     pair_differences: list[float | None]  # absolute, one a step
     selves: list[SelfDivergence]
-    ratio: float | None  # of root mean squares: the pair over the largest self-divergence
+    ratio: float  # of root mean squares: the pair over the largest self-divergence
     limit: float
     passed: bool
     sentence: str
