@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 
-from compare.rendering.charts import charts, divergence, scaling, timing
+from compare.rendering.charts import accuracy, charts, divergence, scaling, timing
 from compare.rendering.charts.frame import Chart, decades, slug, spoken
 from compare.rendering.look import PAGE, PRINT
 from compare.rendering.page import svg
@@ -197,3 +197,21 @@ def test_a_loss_that_is_no_number_breaks_nothing() -> None:
     results.runs[0].losses = [2.3, math.inf]
     for chart in charts(results, PAGE):
         json.dumps(chart.spec(), allow_nan=False)
+
+
+def test_one_slow_launch_does_not_squash_the_others() -> None:
+    """A long tail is cut at the axis and said; every bar, the middle half of a launch, is shown whole."""
+    results = synthetic.results(steps=60)
+    slow = results.runs[0].step_seconds
+    slow[-8:] = [2.0] * 8  # of 48 timed steps: beyond the 95th percentile's reach, within the upper quarter
+    [chart] = timing.step_times(results, PAGE)
+    assert timing.CUT in chart.message
+    [(_, groups)] = timing.panels(results)
+    launches, _, _ = timing.launch_rows(groups)
+    assert 30 < timing.axis_limit(launches) < 80
+    assert timing.axis_limit(launches) > max(mark["q3"] for mark in launches)
+
+
+def test_equal_accuracies_leave_the_axis_room() -> None:
+    assert accuracy.accuracy_domain([0.9918, 0.9918]) == pytest.approx([0.9913, 0.9923])
+    assert accuracy.accuracy_domain([1.0]) == pytest.approx([0.9995, 1.0])

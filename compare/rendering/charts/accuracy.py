@@ -33,14 +33,14 @@ def test_accuracy(results: Results, look: Look) -> list[Chart]:
     height = ROW * len(tested)
     x = alt.X(
         "accuracy:Q",
-        scale=alt.Scale(zero=False, padding=12),
+        scale=alt.Scale(domain=accuracy_domain([seed["accuracy"] for seed in seeds]), nice=False),
         axis=alt.Axis(title="test accuracy", format=".2~%", tickCount=5),
     )
     place = y_pixels(height)
     layers = [
         values(means).mark_tick(thickness=2, size=20).encode(x, place, color=framework_colour(look)),
         values(seeds)
-        .mark_point(filled=True, size=55, opacity=0.65)
+        .mark_point(filled=True, size=55, opacity=0.8)
         .encode(
             x,
             place,
@@ -55,6 +55,13 @@ def test_accuracy(results: Results, look: Look) -> list[Chart]:
     message = f"Test accuracy: {facts}. A dot is one seed, the tick their mean."
     numbers = [(row["title"], row["value"]) for row in rows]
     return [Chart("test-accuracy", "Test accuracy by seed", message, framed(layers, look, height), numbers)]
+
+
+def accuracy_domain(accuracies: Sequence[float]) -> list[float]:
+    """A little wider than the values, and never so narrow that one image in ten thousand looks like much."""
+    low, high = min(accuracies), max(accuracies)
+    room = max(0.0005, (high - low) * 0.08)
+    return [max(0.0, low - room), min(1.0, high + room)]
 
 
 Rows = list[dict[str, Any]]

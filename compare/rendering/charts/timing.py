@@ -42,11 +42,17 @@ def step_times(results: Results, look: Look) -> list[Chart]:
 
 def step_time_chart(timed: list[Group], device: str, suffix: str, look: Look) -> Chart:
     launches, rows, height = launch_rows(timed)
+    limit = axis_limit(launches)
+    for mark in launches:
+        mark["shown"] = min(mark["high"], limit)
     base = values(launches).encode(y=y_pixels(height), color=framework_colour(look))
-    x = {"axis": alt.Axis(title="milliseconds a step", tickCount=6), "scale": alt.Scale(zero=True)}
+    axis = alt.Axis(title="milliseconds a step", tickCount=6)
+    scale = alt.Scale(domain=[0, limit], nice=False, clamp=True)
     tips = [alt.Tooltip(f"{name}:Q", title=title, format=".4~g") for name, title in TIPS.items()]
     layers = [
-        base.mark_rule(strokeWidth=1.5, opacity=0.4).encode(alt.X("low:Q", **x), x2="high:Q"),
+        base.mark_rule(strokeWidth=1.5, opacity=0.4).encode(
+            alt.X("low:Q", axis=axis, scale=scale), x2="shown:Q"
+        ),
         base.mark_rule(strokeWidth=6, opacity=0.4).encode(x="q1:Q", x2="q3:Q", tooltip=["seed:N", *tips]),
         base.mark_tick(thickness=2.5, size=9).encode(x="median:Q"),
         *row_labels(rows, height, look),
@@ -54,10 +60,20 @@ def step_time_chart(timed: list[Group], device: str, suffix: str, look: Look) ->
     return Chart(
         f"step-time-{slug(device)}",
         f"Step time of every launch{suffix}",
-        step_time_message(timed),
+        step_time_message(timed) + (CUT if any(mark["high"] > limit for mark in launches) else ""),
         framed(layers, look, height),
         [(group.title, step_time_numbers(group)) for group in timed],
     )
+
+
+CUT = " Lines that end at the right edge go on: their launch had steps far slower than the rest."
+
+
+def axis_limit(launches: list[dict[str, Any]]) -> float:
+    """Where the axis ends: room for every bar and most lines, but not for one launch's long tail."""
+    reach = max(mark["high"] for mark in launches)
+    needed = max(*(mark["q3"] for mark in launches), 2 * max(mark["median"] for mark in launches))
+    return float(min(reach, needed)) * 1.03
 
 
 TIPS = {"median": "median, ms", "q1": "lower quartile", "q3": "upper quartile", "high": "95 % are below"}
@@ -94,7 +110,9 @@ def step_time_message(timed: list[Group]) -> str:
 def step_time_numbers(group: Group) -> str:
     medians = [tables.median_seconds(run) for run in group.runs if run.timed_seconds]
     low, high = format_seconds(min(medians)), format_seconds(max(medians))
-    return tables.seconds_cell(group.runs) + (f", launches from {low} to {high}" if low != high else "")
+    slowest = max(quantiles(run.timed_seconds)["high"] for run in group.runs if run.timed_seconds)
+    text = tables.seconds_cell(group.runs) + (f", launches from {low} to {high}" if low != high else "")
+    return f"{text}, 95th percentile up to {format_seconds(slowest)}"
 
 
 def ratios(results: Results, look: Look) -> list[Chart]:
