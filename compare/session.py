@@ -228,7 +228,8 @@ class Session:
 
     def activations(self) -> dict[str, np.ndarray]:
         batch = next(self.stream())
-        return self.trainer.activations(batch.images, batch.dropout_mask)
+        found: dict[str, np.ndarray] = self.trainer.activations(batch.images, batch.dropout_mask)
+        return found
 
     def gradients(self) -> messages.Arrays:
         batch = next(self.stream())

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from compare.ladder import rungs
 from compare.ladder.plan import Plan
 from compare.ladder.records import Climb, Rung
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, Evidence, Missing, RungKind
-from compare.ladder.side import Side
+from compare.ladder.side import NotOnTheLadder, Side
+from compare.ladder.together import asking
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 
 
@@ -22,11 +22,10 @@ def climb(
     """One side against the oracle, or several against it and the first of them.
 
     Workers and oracle work at the same time: nothing here is timed.
-    Raises NotOnTheLadder where a side cannot be set up.
     """
     start = time.perf_counter()
     judged: list[Rung] = []
-    with ThreadPoolExecutor(len(sides) + 1) as pool:
+    with asking([side.worker for side in sides]) as pool:
         for kind in kinds:
             if any(rung.verdict == "fail" for rung in judged):
                 judged.append(rungs.not_judged(kind))
@@ -52,7 +51,7 @@ def evidence_of(side: Side, kind: RungKind) -> Evidence | Missing:
     """What the side answers; a worker that refuses or dies has failed the rung it was asked about."""
     try:
         evidence: Evidence | Missing = getattr(side, kind.evidence)
-    except (WorkerRefused, WorkerFailed) as failure:
+    except (NotOnTheLadder, WorkerRefused, WorkerFailed) as failure:
         return Missing(str(failure))
     return evidence
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from compare.data.batches import TrainingImages
 from compare.ladder.config import entrant_ports
 from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan
+from compare.ladder.records import Climb
 from compare.ladder.verdicts import summary
 
 STEPS = 20
@@ -39,15 +40,18 @@ def gate(
     logs.mkdir(parents=True, exist_ok=True)
     plan = gate_plan(config, len(dataset.train_labels), say)
     ladder = Ladder([plan], dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
-    climbs = ladder.climb(entrant_ports(entrants))
+    return record(plan, ladder.climb(entrant_ports(entrants)), ladder.left_out)
+
+
+def record(plan: Plan, climbs: Sequence[Climb], left_out: Mapping[str, str]) -> dict[str, Any]:
     shown = next((climb for climb in climbs if not climb.passed), climbs[0] if climbs else None)
     found: dict[str, Any] = msgspec.to_builtins(
         {
             "passed": bool(climbs) and all(climb.passed for climb in climbs),
-            "summary": summary(climbs, ladder.left_out),
+            "summary": summary(climbs, left_out),
             "rungs": shown.rungs if shown else [],
             "climbs": climbs,
-            "left_out": ladder.left_out,
+            "left_out": left_out,
             "dtype": plan.dtype,
             "steps": plan.steps,
             "oracle_steps": plan.oracle_steps,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from compare.ladder.plan import Plan, Port
 from compare.ladder.records import Climb
 from compare.ladder.reference import Reference
 from compare.ladder.side import NotOnTheLadder, Side, launch
+from compare.ladder.together import asking
 from compare.results import write_atomically
 
 
@@ -63,7 +63,7 @@ class Ladder:
                 launch(port, self.plans[0], self.pythons[port.framework], self.directory)
             )
             teams.append([Side(port, plan, worker, self.weights_path) for plan in self.plans])
-        with ThreadPoolExecutor(len(ports)) as pool:
+        with asking([sides[0].worker for sides in teams]) as pool:
             there = list(pool.map(self.is_there, teams))
         return [sides for sides, yes in zip(teams, there, strict=True) if yes]
 

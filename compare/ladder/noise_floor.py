@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from compare.ladder.climb import finite_or_none
 from compare.ladder.plan import Plan, Port
 from compare.ladder.records import NoiseFloor, SelfDivergence
 from compare.ladder.side import Side, launch
+from compare.ladder.together import asking
+from compare.processes.launcher import Worker
 from compare.results import write_atomically
 from compare.weights import initial_weights
 
@@ -72,26 +73,21 @@ def train_all(
 ) -> dict[str, list[list[float]]]:
     """By label, the losses of one training from each file of weights; the ports work side by side."""
 
-    def train_in_turn(port_worker: tuple[Port, Side]) -> list[list[float]]:
-        port, first = port_worker
+    def train_in_turn(port: Port, worker: Worker) -> list[list[float]]:
         found = []
         for path in weight_paths:
-            side = Side(port, plan, first.worker, path)
+            side = Side(port, plan, worker, path)
             _ = side.first_parameters
             side.train(plan.steps)
             found.append(side.losses)
         return found
 
     with ExitStack() as stack:
-        sides = [
-            Side(
-                port, plan, stack.enter_context(launch(port, plan, pythons[port.framework], directory)), path
-            )
-            for port in ports
-            for path in weight_paths[:1]
+        workers = [
+            stack.enter_context(launch(port, plan, pythons[port.framework], directory)) for port in ports
         ]
-        with ThreadPoolExecutor(len(ports)) as pool:
-            losses = pool.map(train_in_turn, zip(ports, sides, strict=True))
+        with asking(workers) as pool:
+            losses = pool.map(train_in_turn, ports, workers)
             return {port.label: found for port, found in zip(ports, losses, strict=True)}
 
 

@@ -90,32 +90,34 @@ def chart(series: Sequence[Series]) -> alt.LayerChart:
         for step, value in enumerate(one.largest)
         if value is not None
     ]
-    names = [one.name for one in series]
-    lines = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_line(interpolate="step-after")
-        .encode(
-            alt.X("step:Q", axis=alt.Axis(title="step", tickCount=8), scale=alt.Scale(nice=False)),
-            alt.Y(
-                "difference:Q",
-                axis=alt.Axis(title="largest loss difference so far", format="~e", tickCount=8),
-                scale=alt.Scale(type="log", nice=True),
-            ),
-            color=alt.Color(
-                "series:N",
-                scale=alt.Scale(domain=names, range=[one.colour for one in series]),
-                legend=alt.Legend(title=None, orient="bottom", columns=1, labelLimit=620, symbolSize=900),
-            ),
-            strokeDash=alt.StrokeDash(
-                "series:N", scale=alt.Scale(domain=names, range=[list(one.dash) for one in series])
-            ),
-            strokeWidth=alt.StrokeWidth(
-                "series:N", scale=alt.Scale(domain=names, range=[one.width for one in series])
-            ),
-            tooltip=["series:N", "step:Q", alt.Tooltip("difference:Q", format=".1e")],
-        )
-    )
+    lines = alt.Chart(alt.Data(values=rows)).mark_line(interpolate="step-after").encode(
+        alt.X("step:Q", axis=alt.Axis(title="step", tickCount=8), scale=alt.Scale(nice=False)),
+        alt.Y(
+            "difference:Q",
+            axis=alt.Axis(title="largest loss difference so far", format="~e", tickCount=8),
+            scale=alt.Scale(type="log", nice=True),
+        ),
+        tooltip=["series:N", "step:Q", alt.Tooltip("difference:Q", format=".1e")],
+        **line_styles(series),
+    )  # fmt: skip
     return styled(alt.layer(lines), message(series))
+
+
+def line_styles(series: Sequence[Series]) -> dict[str, Any]:
+    """Colour, dash and width of each series, under one legend."""
+    names = [one.name for one in series]
+    legend = alt.Legend(title=None, orient="bottom", columns=1, labelLimit=620, symbolSize=900)
+    return {
+        "color": alt.Color(
+            "series:N", legend=legend, scale=alt.Scale(domain=names, range=[one.colour for one in series])
+        ),
+        "strokeDash": alt.StrokeDash(
+            "series:N", scale=alt.Scale(domain=names, range=[list(one.dash) for one in series])
+        ),
+        "strokeWidth": alt.StrokeWidth(
+            "series:N", scale=alt.Scale(domain=names, range=[one.width for one in series])
+        ),
+    }
 
 
 def styled(layers: alt.LayerChart, description: str) -> alt.LayerChart:

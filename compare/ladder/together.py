@@ -1,0 +1,21 @@
+"""Workers asked at the same time, and ended at once when the wait for them is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from compare.processes.launcher import Worker
+
+
+@contextmanager
+def asking(workers: Sequence[Worker]) -> Iterator[ThreadPoolExecutor]:
+    """A pool with a thread for each worker. Ctrl-C kills them: the threads would wait out their answers."""
+    with ThreadPoolExecutor(len(workers)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            for worker in workers:
+                worker.process.kill()
+            raise
