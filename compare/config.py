@@ -54,14 +54,16 @@ class RunConfig:
     """quick: 1 seed x 100 steps; rigorous: 10 seeds, all variants; options given beside it win"""
     allocator: Allocator = "stable"
     """stable: glibc keeps large buffers in the process; system: glibc's defaults"""
-    threads: int = dataclasses.field(default_factory=usable_cpus)
-    """of both frameworks' pools"""
+    threads: str = dataclasses.field(default_factory=lambda: str(usable_cpus()))
+    """of both frameworks' pools; 1,2 measures also how the step scales, and the last is the headline's"""
+    batch_sizes: str = ""
+    """1,8,32,128,512: measure also how the step grows with the batch"""
     tf32: bool = False
     """let matrix products and convolutions on the card use TF32, in both frameworks"""
     deterministic: bool = False
     """switch on each framework's deterministic operations"""
     data_dir: Path | None = None
-    """IDX files of MNIST's shape, gzip or not, flat or in torchvision's layout; default: the embedded MNIST"""
+    """IDX files of MNIST's shape, gzip or not, flat or as torchvision lays them; default: embedded MNIST"""
     download: bool = False
     """let torchvision download MNIST into --data-dir first"""
     out: Path | None = None
@@ -87,6 +89,17 @@ class RunConfig:
     def seed_range(self) -> range:
         return range(self.first_seed, self.first_seed + self.seeds)
 
+    def thread_counts(self) -> list[int]:
+        return integers("--threads", self.threads)
+
+    @property
+    def thread_count(self) -> int:
+        """The threads of the headline's launches."""
+        return self.thread_counts()[-1]
+
+    def swept_batch_sizes(self) -> list[int]:
+        return integers("--batch-sizes", self.batch_sizes) if self.batch_sizes else []
+
     def python(self, framework: str) -> Path:
         return self.tf_python if framework == "tf" else self.torch_python
 
@@ -96,6 +109,17 @@ PRESETS: dict[Preset, RunConfig] = {
     "standard": RunConfig(),
     "rigorous": RunConfig(preset="rigorous", seeds=10, variants="all"),
 }
+
+
+def integers(flag: str, text: str) -> list[int]:
+    """Whole numbers of at least 1, separated by commas. Raises UserError for anything else."""
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = [0]
+    if min(numbers) < 1:
+        raise UserError(f"{flag} is {text!r}; it must be whole numbers of at least 1, separated by commas.")
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -139,15 +163,16 @@ def check(config: RunConfig) -> None:
     if len(set(config.devices())) < len(config.devices()):
         raise UserError(f"--device {config.device} names a device twice. Name each once.")
     check_variants(config)
-    for option, least in (("steps", 1), ("batch_size", 1), ("seeds", 1), ("first_seed", 0), ("threads", 1)):
+    for option, least in (("steps", 1), ("batch_size", 1), ("seeds", 1), ("first_seed", 0)):
         value = getattr(config, option)
         if value < least:
             flag = "--" + option.replace("_", "-")
             raise UserError(f"{flag} is {value}; it must be at least {least}.")
-    if config.threads > usable_cpus():
+    config.swept_batch_sizes()
+    if max(config.thread_counts()) > usable_cpus():
         raise UserError(
-            f"--threads is {config.threads}, but this process may use {usable_cpus()} CPUs: more threads than "
-            f"CPUs measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
+            f"--threads is {config.threads}, but this process may use {usable_cpus()} CPUs: more threads "
+            f"than CPUs measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
         )
     if not config.timeout > 0:
         raise UserError(f"--timeout is {config.timeout:g} s; it must be above 0.")

@@ -13,19 +13,19 @@ import msgspec
 from rich.console import Console
 
 from compare import machine
-from compare.comparisons import compare_runs, warnings_about
+from compare.comparisons import batch_sweep, compare_runs, warnings_about
 from compare.config import Entrant, RunConfig, check, entrants
 from compare.data import mnist
 from compare.data.download import download
+from compare.devices import check_devices
 from compare.errors import UserError
-from compare.processes import messages
-from compare.processes.environment import worker_environment
-from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
+from compare.ladder.config import on_device
+from compare.ladder.gate import gate
 from compare.rendering import markdown, tables, terminal
 from compare.rendering.progress import TrainingProgress
+from compare.report import render
 from compare.results import Results, Run, write_atomically, write_results
-from compare.training import train_seed
-from compare.variants import FRAMEWORK_NAMES
+from compare.training import new_run, train_seed
 
 
 @dataclass
@@ -53,22 +53,43 @@ class Experiment:
         """Trains every seed, printing and writing as it goes. Interrupted, it leaves what was finished."""
         results = Results(config=config_record(self.config, self.dataset), environment=machine.describe())
         self.console.print(terminal.headline(self.config, self.dataset), markup=False)
+        self.climb(results)
         with self.progress() as progress:
             for seed in self.config.seed_range():
+                results.environment["cpu_mhz"].append(machine.cpu_mhz())
                 for device in self.config.devices():
                     group = [entrant for entrant in self.entrants if entrant.device == device]
                     self.train_group(group, seed, results, progress)
+                    self.train_other_thread_counts(group, seed, results, progress)
         self.write(results)
+        render(results, self.directory)
         self.console.print(terminal.summary(results, self.console.width))
-        self.console.print(f"report    {self.directory / 'report.md'}", markup=False, soft_wrap=True)
+        self.console.print(f"report    {self.directory / 'report.html'}", markup=False, soft_wrap=True)
         return results
+
+    def climb(self, results: Results) -> None:
+        """The parity gate: what does not compute the same function is not trained, and keeps its rows."""
+        with self.console.status("climbing the parity ladder") as status:
+            parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
+        results.parity = parity
+        self.console.print(f"parity    {parity['summary']}", markup=False)
+        wrong = wrong_labels(parity)
+        for entrant in self.entrants:
+            if gate_label(entrant) in wrong:
+                for seed in self.config.seed_range():
+                    run = new_run(self.config, entrant, seed)
+                    run.reason = f"not trained, since parity {parity['summary']}"
+                    results.runs.append(run)
+        self.entrants = [entrant for entrant in self.entrants if gate_label(entrant) not in wrong]
+        self.write(results)
 
     def progress(self) -> TrainingProgress:
         seeds = self.config.seeds
         steps = {entrant.label: 0 for entrant in self.entrants}
+        others = len(self.config.thread_counts()) - 1
         for entrant in self.entrants:
-            steps[entrant.label] += self.config.steps * seeds
-        return TrainingProgress(self.console, steps, launches=len(self.entrants) * seeds)
+            steps[entrant.label] += (self.config.steps + others * thread_steps(self.config)) * seeds
+        return TrainingProgress(self.console, steps, launches=len(self.entrants) * seeds * (1 + others))
 
     def train_group(
         self, group: list[Entrant], seed: int, results: Results, progress: TrainingProgress
@@ -84,13 +105,51 @@ class Experiment:
         finally:
             self.write(results)
 
+    def train_other_thread_counts(
+        self, group: list[Entrant], seed: int, results: Results, progress: TrainingProgress
+    ) -> None:
+        """Short launches at the counts of --threads before the last, in directories of their own."""
+        for count in self.config.thread_counts()[:-1]:
+            config = dataclasses.replace(
+                self.config, threads=str(count), batch_sizes="", steps=thread_steps(self.config)
+            )
+            directory = self.directory / f"threads-{count}"
+            directory.mkdir(exist_ok=True)
+            finished = list(results.thread_runs)
+            runs = train_seed(
+                config, group, seed, self.dataset, directory, progress=progress, save=lambda _: None
+            )
+            results.thread_runs = finished + runs
+            self.write(results)
+
     def write(self, results: Results) -> None:
         """Everything that is derived from the rows so far, then the rows."""
         results.comparisons = compare_runs(results.runs)
         results.warnings = warnings_about(results)
+        results.batch_sweep = batch_sweep(results.runs)
         write_results(results, self.directory)
         write_atomically(self.directory / "curves.csv", tables.curves_csv(results.runs).encode())
-        write_atomically(self.directory / "report.md", markdown.report(results).encode())
+        write_atomically(self.directory / "report.md", markdown.report(results, []).encode())
+
+
+def gate_label(entrant: Entrant) -> str:
+    """How the ladder names an entrant: each variant once on each device."""
+    return on_device(entrant.variant.name, entrant.device)
+
+
+def wrong_labels(parity: dict[str, Any]) -> set[str]:
+    """Whom the failed climbs name as wrong; both sides, where the oracle does not decide."""
+    wrong: set[str] = set()
+    for climb in parity["climbs"]:
+        failing = [rung for rung in climb["rungs"] if rung["verdict"] == "fail"]
+        if failing:
+            wrong.update(failing[0]["wrong"] or climb["labels"])
+    return wrong
+
+
+def thread_steps(config: RunConfig) -> int:
+    """Steps of a launch that only shows how the step scales with threads."""
+    return min(config.steps, 120)
 
 
 def config_record(config: RunConfig, dataset: mnist.Dataset) -> dict[str, Any]:
@@ -98,6 +157,7 @@ def config_record(config: RunConfig, dataset: mnist.Dataset) -> dict[str, Any]:
     record: dict[str, Any] = msgspec.to_builtins(dataclasses.asdict(config), enc_hook=str)
     for path in ("out", "data_dir", "tf_python", "torch_python"):
         del record[path]
+    record["threads"], record["thread_counts"] = config.thread_count, config.thread_counts()
     record["data"] = {
         "source": dataset.source,
         "sha256": dataset.sha256,
@@ -123,38 +183,3 @@ def new_directory(out: Path | None) -> Path:
             f"--out: {out} cannot be written to: {error.strerror}. Name a directory that can."
         ) from error
     return out
-
-
-def check_devices(config: RunConfig, directory: Path) -> None:
-    """Raises UserError, a line per framework, where a device other than the CPU cannot be used."""
-    reasons = []
-    for device in config.devices():
-        if device == "cpu":
-            continue
-        frameworks = dict.fromkeys(e.framework for e in entrants(config) if e.device == device)
-        for framework in frameworks:
-            if reason := probe(config, framework, device, directory):
-                reasons.append(f"{FRAMEWORK_NAMES[framework]}: {reason}")
-    if reasons:
-        for log in directory.glob("probe-*.log"):
-            log.unlink()
-        if not any(directory.iterdir()):
-            directory.rmdir()
-        raise UserError(f"--device {config.device} cannot be used here:\n" + "\n".join(reasons))
-
-
-def probe(config: RunConfig, framework: str, device: str, directory: Path) -> str | None:
-    """Why a framework cannot use a device, or None."""
-    try:
-        with Worker(
-            worker_command(str(config.python(framework)), framework),
-            environment=worker_environment(
-                os.environ, device=device, threads=config.threads, allocator=config.allocator
-            ),
-            log_path=directory / f"probe-{framework}-{device}.log",
-            name=framework,
-        ) as worker:
-            probed = worker.request(messages.Probe(framework, device), messages.Probed, config.timeout)
-    except (WorkerRefused, WorkerFailed) as error:
-        return str(error)
-    return probed.unavailable

@@ -32,6 +32,7 @@ def describe() -> dict[str, Any]:
         "code_version": code_version(),
         "load_average_1min": os.getloadavg()[0],
         "cpu_governor": governor(),
+        "cpu_mhz": [],  # one at the start of each seed
     }
 
 
@@ -51,6 +52,15 @@ def governor() -> str | None:
         return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
     except OSError:
         return None
+
+
+def cpu_mhz() -> float | None:
+    """The processor's present frequency; None where the system does not tell."""
+    try:
+        frequency = psutil.cpu_freq()
+    except OSError:
+        return None
+    return float(frequency.current) if frequency else None
 
 
 def installed(package: str) -> str | None:

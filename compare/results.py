@@ -55,6 +55,10 @@ class Run(msgspec.Struct):
     unsynchronized_step_seconds: float | None = None  # mean, one synchronization at the end
     matmul_peak_flops: float | None = None  # best matrix product in the same worker, per second
 
+    batch_size_seconds: dict[str, list[float]] = {}  # by batch size: step times, raw
+    foreign_cpu_seconds: list[float] = []  # one a block: what others used of the CPUs meanwhile
+    notes: list[str] = []  # what went wrong after the result stood
+
     @property
     def timed_seconds(self) -> list[float]:
         """`step_seconds` without the warm-up."""
@@ -62,7 +66,7 @@ class Run(msgspec.Struct):
 
 
 class Comparison(msgspec.Struct):
-    """Two labels compared on one metric, on one device. `estimate` is other ÷ baseline or other - baseline."""
+    """Two labels, one metric, one device. `estimate`: other ÷ baseline of times, else other - baseline."""
 
     metric: Literal["step_seconds", "test_accuracy"]
     device: str
@@ -95,6 +99,7 @@ class Results(msgspec.Struct):
     comparisons: list[Comparison] = []
     warnings: list[str] = []
     batch_sweep: list[SweepPoint] = []
+    thread_runs: list[Run] = []  # short launches at the other counts of --threads
 
 
 def write_results(results: Results, directory: Path) -> None:

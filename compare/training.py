@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import safetensors.numpy
 
+from compare.after_training import explain
 from compare.config import Entrant, RunConfig
 from compare.data.batches import batches, digest_of
 from compare.data.mnist import Dataset
@@ -22,6 +23,7 @@ from compare.metrics import accuracy, cross_entropy
 from compare.processes import messages
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
+from compare.processes.load import ForeignLoad
 from compare.results import Run, Status, write_atomically
 from compare.schedule import Round, rounds
 from compare.weights import initial_weights, weights_digest
@@ -103,6 +105,12 @@ def train_seed(
         for launch in launches:
             attempt(launch, partial(finish, launch, expected, dataset, config, directory))
         save(runs)
+        explain(finished(launches), config)
+        for launch in launches:
+            if launch.live:
+                launch.end("ok", None, grace_seconds=5)
+                progress.ended(launch.run, 0)
+        save(runs)
     return runs
 
 
@@ -115,6 +123,14 @@ def act_or_end(launch: Launch, act: Callable[[], None]) -> None:
         launch.end("unavailable" if missing else "failed", str(refusal))
     except WorkerFailed as failure:
         launch.end("failed", str(failure))
+
+
+def finished(launches: list[Launch]) -> list[tuple[Run, Worker]]:
+    return [
+        (launch.run, launch.worker)
+        for launch in launches
+        if launch.run.status == "ok" and launch.worker is not None
+    ]
 
 
 def batches_digest(config: RunConfig, dataset: Dataset, seed: int) -> str:
@@ -156,7 +172,7 @@ def start(
         Worker(
             worker_command(str(config.python(entrant.framework)), entrant.framework),
             environment=worker_environment(
-                os.environ, device=entrant.device, threads=config.threads, allocator=config.allocator
+                os.environ, device=entrant.device, threads=config.thread_count, allocator=config.allocator
             ),
             log_path=weights_path.parent / f"{file_stem(run)}.log",
             name=entrant.label,
@@ -172,7 +188,7 @@ def start(
         seed=run.seed,
         weights_path=str(weights_path.resolve()),
         data_dir=str(config.data_dir.resolve()) if config.data_dir else None,
-        threads=config.threads,
+        threads=config.thread_count,
         tf32=config.tf32,
         deterministic=config.deterministic,
     )
@@ -200,7 +216,9 @@ def note_ready(run: Run, ready: messages.Ready) -> None:
 def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progress) -> None:
     run = launch.run
     assert launch.worker is not None
+    load = ForeignLoad()
     block = launch.worker.request(messages.Train(steps), messages.Trained, config.timeout)
+    run.foreign_cpu_seconds.append(load.seconds_beside(block.cpu_seconds))
     run.losses += block.losses
     run.train_accuracies += block.accuracies
     run.step_seconds += block.step_seconds
@@ -233,4 +251,4 @@ def finish(launch: Launch, expected: Expected, dataset: Dataset, config: RunConf
     elif run.batches_sha256 != expected.batches_sha256:
         launch.end("failed", f"{run.label} did not train on the shared batches of seed {run.seed}")
     else:
-        launch.end("ok", None, grace_seconds=5)
+        run.status, run.reason = "ok", None

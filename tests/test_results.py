@@ -72,9 +72,7 @@ def test_a_directory_without_results_is_refused(tmp_path: Path):
         read_results(tmp_path)
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A full disk at the worst moment costs nothing that was there."""
     write_atomically(tmp_path / "file", b"old")
 

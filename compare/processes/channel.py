@@ -92,7 +92,7 @@ def deadline_after(timeout_seconds: float | None) -> float | None:
 def wait(deadline: float | None, awaited: tuple[int, int], exit_fd: int | None) -> None:
     """Blocks until the descriptor is ready for the event.
 
-    Raises ChannelTimeout at the deadline, ChannelClosed when the other end has exited and left nothing to read.
+    Raises ChannelTimeout at the deadline, ChannelClosed when the other end exited and left nothing to read.
     """
     poll = select.poll()  # select() fails on descriptors above 1023
     poll.register(*awaited)

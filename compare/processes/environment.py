@@ -22,10 +22,10 @@ RECORDED_VARIABLES = (
     "MALLOC_MMAP_MAX_", "KERAS_BACKEND", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES",
 )  # fmt: skip
 
-# glibc gives a freed buffer above the mmap threshold (128 KiB at first, moving) back to the kernel at once, and
-# the next step pays for every page of it again; whether that happens differs from launch to launch by a third
-# of the step time. Kept, the memory is paid for once. 32 MiB is the largest threshold that glibc accepts; the
-# trim threshold and padding keep the heap's top from going back as well.
+# glibc gives a freed buffer above the mmap threshold (128 KiB at first, moving) back to the kernel at once,
+# and the next step pays for every page of it again; whether that happens differs from launch to launch by a
+# third of the step time. Kept, the memory is paid for once. 32 MiB is the most that glibc accepts as a
+# threshold; the trim threshold and padding keep the heap's top from going back as well.
 STABLE_ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),

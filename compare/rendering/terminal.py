@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +17,7 @@ from compare.results import Results
 
 def headline(config: RunConfig, dataset: Dataset) -> str:
     seeds = "1 seed" if config.seeds == 1 else f"{config.seeds} seeds"
-    threads = "1 thread" if config.threads == 1 else f"{config.threads} threads"
+    threads = "1 thread" if config.thread_count == 1 else f"{config.thread_count} threads"
     parts = [
         f"LeNet on {dataset.source}",
         f"{seeds} × {config.steps:,} steps × batch {config.batch_size}",
@@ -34,9 +35,13 @@ def summary(results: Results, width: int) -> RenderableType:
     if rows:
         parts += [plain_table(header, rows), Text()]
     parts += [plain_table(*tables.verdict_table(results), left=(0, 4)), Text()]
-    parts += [Text(f"  {comparison.sentence}") for comparison in results.comparisons]
-    parts += [Text(f"  warning: {warning}", style="yellow") for warning in results.warnings]
+    parts += [indented(comparison.sentence) for comparison in results.comparisons]
+    parts += [indented(f"warning: {warning}", "yellow") for warning in results.warnings]
     return Group(*parts, Text())
+
+
+def indented(sentence: str, style: str = "") -> RenderableType:
+    return Padding(Text(sentence, style=style), (0, 0, 0, 2))
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> Table:

@@ -42,7 +42,7 @@ def test_a_seed_gives_the_same_batches_again(mnist):
 
 
 def test_an_epoch_shows_every_image_once_and_batches_cross_its_end():
-    """With 10 images in batches of 4, batch 2 takes the last 2 of one permutation and the first 2 of the next."""
+    """With 10 images in batches of 4, the third takes 2 of one permutation and 2 of the next."""
     indices = np.concatenate(list(islice(epoch_crossing(10, 4, generator(0, "order")), 5)))
     assert sorted(indices[:10]) == list(range(10))
     assert sorted(indices[10:]) == list(range(10))

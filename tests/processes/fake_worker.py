@@ -1,4 +1,4 @@
-"""A worker that misbehaves as its first argument says, to test the launcher with. Speaks the real protocol."""
+"""A worker that misbehaves as its first argument says; speaks the real protocol."""
 
 import os
 import signal

@@ -1,5 +1,6 @@
 """Every way a worker can end is told in one line, and nothing is left running."""
 
+import contextlib
 import os
 import re
 import sys
@@ -184,10 +185,8 @@ def test_no_descriptor_is_left_open(start: Start):
     before = len(os.listdir("/proc/self/fd"))
     for mode in ("good", "exit-1"):
         worker = start(mode)
-        try:
+        with contextlib.suppress(WorkerFailed, WorkerRefused):
             worker.request(PROBE, messages.Probed, 20)
-        except (WorkerFailed, WorkerRefused):
-            pass
         worker.close()
     assert len(os.listdir("/proc/self/fd")) == before
 

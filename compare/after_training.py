@@ -1,0 +1,52 @@
+"""What is asked of workers once their results stand: where the time of a step goes, and how it scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from compare.config import RunConfig
+from compare.processes import messages
+from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
+from compare.results import Run
+
+EXPLAINED_STEPS = 20
+SWEEP_WARMUP_STEPS = 5
+SWEEP_STEPS = 10  # twice, in A B B A order
+
+Finished = Sequence[tuple[Run, Worker]]
+
+
+def explain(finished: Finished, config: RunConfig) -> None:
+    """Phases, throughput and peak of each launch, then its step at other batch sizes, into its row.
+
+    A failure here is a note in the row: the result stands.
+    """
+    for run, worker in finished:
+        noting(run, worker, partial(note_explanation, run, worker, config))
+    for size in config.swept_batch_sizes():
+        for order in (finished, list(reversed(finished))):
+            for run, worker in order:
+                noting(run, worker, partial(time_batch_size, run, worker, size, config))
+
+
+def noting(run: Run, worker: Worker, act: Callable[[], None]) -> None:
+    if worker.closed:  # it failed before, which is noted
+        return
+    try:
+        act()
+    except (WorkerFailed, WorkerRefused) as failure:
+        run.notes.append(str(failure))
+
+
+def note_explanation(run: Run, worker: Worker, config: RunConfig) -> None:
+    explained = worker.request(messages.Explain(EXPLAINED_STEPS), messages.Explained, config.timeout)
+    run.phase_seconds = explained.phase_seconds
+    run.unsynchronized_step_seconds = explained.unsynchronized_step_seconds
+    run.matmul_peak_flops = explained.matmul_peak_flops
+
+
+def time_batch_size(run: Run, worker: Worker, size: int, config: RunConfig) -> None:
+    request = messages.TimeBatchSize(size, warmup=SWEEP_WARMUP_STEPS, steps=SWEEP_STEPS)
+    timed = worker.request(request, messages.Timed, config.timeout)
+    run.batch_size_seconds.setdefault(str(size), []).extend(timed.step_seconds)

@@ -1,0 +1,145 @@
+"""Which labels are compared with which, on what, and what to be wary of: from rows to verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean, median
+
+from compare.rendering.numbers import format_percent
+from compare.rendering.tables import labels, runs_of, title
+from compare.results import Comparison, Results, Run, SweepPoint
+from compare.statistics.intervals import common_seeds, difference_interval, ratio_interval
+from compare.statistics.summaries import warnings_for
+from compare.statistics.verdicts import Verdict, accuracy_verdict, ratio_verdict
+
+MOST_FOREIGN_LOAD = 0.05  # of the CPUs' time while a worker trained
+MOST_CLOCK_CHANGE = 0.10  # of the highest frequency seen
+
+
+def compare_runs(runs: Sequence[Run]) -> list[Comparison]:
+    """Step time and accuracy of every pair of interest, over the seeds that both finished."""
+    found = []
+    for baseline, other, device in pairs(runs):
+        first = {run.seed: run for run in runs_of(runs, baseline, device)}
+        second = {run.seed: run for run in runs_of(runs, other, device)}
+        seeds = common_seeds(dict.fromkeys(first, 0.0), dict.fromkeys(second, 0.0))
+        names = title(other), title(baseline)
+        times = ratio_interval(
+            [median(second[seed].timed_seconds) for seed in seeds],
+            [median(first[seed].timed_seconds) for seed in seeds],
+        )
+        accuracies = difference_interval(
+            [second[seed].test_accuracy or 0.0 for seed in seeds],
+            [first[seed].test_accuracy or 0.0 for seed in seeds],
+        )
+        found.append(
+            comparison(
+                "step_seconds",
+                device,
+                baseline,
+                other,
+                ratio_verdict(times, other=names[0], baseline=names[1]),
+            )
+        )
+        found.append(
+            comparison(
+                "test_accuracy",
+                device,
+                baseline,
+                other,
+                accuracy_verdict(accuracies, other=names[0], baseline=names[1]),
+            )
+        )
+    return found
+
+
+def pairs(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
+    """(baseline, other, device): all against the first label, then each against its framework's first."""
+    found: dict[tuple[str, str, str], None] = {}
+    for device in dict.fromkeys(run.device for run in runs):
+        present = [label for label, where in labels(runs) if where == device]
+        present = [label for label in present if runs_of(runs, label, device)]
+        for baseline in first_labels(present):
+            for other in present:
+                same_framework = other.partition(":")[0] == baseline.partition(":")[0]
+                if other != baseline and (baseline == present[0] or same_framework):
+                    found.setdefault((baseline, other, device))
+    return list(found)
+
+
+def first_labels(present: Sequence[str]) -> list[str]:
+    """The first label of each framework, in order."""
+    first: dict[str, str] = {}
+    for label in present:
+        first.setdefault(label.partition(":")[0], label)
+    return list(first.values())
+
+
+def comparison(metric: str, device: str, baseline: str, other: str, verdict: Verdict) -> Comparison:
+    interval = verdict.interval
+    return Comparison(
+        metric=metric,  # type: ignore[arg-type]
+        device=device,
+        baseline=baseline,
+        other=other,
+        launches=interval.launches,
+        estimate=interval.estimate,
+        low=interval.low,
+        high=interval.high,
+        verdict=verdict.words,
+        sentence=verdict.sentence,
+        more_launches=verdict.more_launches,
+    )
+
+
+def batch_sweep(runs: Sequence[Run]) -> list[SweepPoint]:
+    """The median over launches of each launch's median, at each batch size that was swept."""
+    found = []
+    for label, device in labels(runs):
+        good = [run.batch_size_seconds for run in runs_of(runs, label, device)]
+        for size in dict.fromkeys(size for sizes in good for size in sizes):
+            medians = [median(sizes[size]) for sizes in good if sizes.get(size)]
+            found.append(SweepPoint(label, device, int(size), median(medians)))
+    return found
+
+
+def warnings_about(results: Results) -> list[str]:
+    """Reasons to trust the figures less, each with what to do next."""
+    found = []
+    for label, device in labels(results.runs):
+        timed = [run.timed_seconds for run in runs_of(results.runs, label, device)]
+        found += [caution.sentence for caution in warnings_for(f"{title(label)}, {device}", timed)]
+    found += [*foreign_load(results), *clock_change(results), *notes(results.runs)]
+    return found
+
+
+def foreign_load(results: Results) -> Iterable[str]:
+    """Other programs on the CPUs while workers trained."""
+    shares = []
+    for run in results.runs:
+        cpus = results.environment.get("cpus_total") or 1
+        ends = run.warmup_steps
+        wall = sum(run.step_seconds[ends:])
+        if wall and len(run.foreign_cpu_seconds) > 1:
+            shares.append(sum(run.foreign_cpu_seconds[1:]) / (wall * cpus))
+    if shares and fmean(shares) > MOST_FOREIGN_LOAD:
+        yield (
+            f"Other programs used {format_percent(fmean(shares), 0)} of the CPUs while the workers trained. "
+            "Close them, or leave the machine alone, and run again."
+        )
+
+
+def clock_change(results: Results) -> Iterable[str]:
+    """The processor's frequency, where the system tells it, at the start of each seed."""
+    seen = [value for value in results.environment.get("cpu_mhz", []) if value]
+    if seen and min(seen) < (1 - MOST_CLOCK_CHANGE) * max(seen):
+        yield (
+            f"The processor's clock went from {max(seen):,.0f} to {min(seen):,.0f} MHz during the run. "
+            "Fix the frequency (the governor `performance`, boost off), or let the machine cool first."
+        )
+
+
+def notes(runs: Sequence[Run]) -> Iterable[str]:
+    for run in runs:
+        for note in run.notes:
+            yield f"{title(run.label)}, {run.device}, seed {run.seed}: not all was explained: {note}"
