@@ -1,0 +1,113 @@
+"""What arrays must be to make a set that the network can train on. Each error names the file at fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from compare.data.content import BROKEN, bad_file, shown
+from lenet_spec import LeNetSpec
+
+OTHER_SET = "Use a set with MNIST's files and shapes."
+SWAPPED = "Look whether two files have changed places, or belong to two sets."
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Images uint8 [count, height, width] and labels uint8 [count], as read, and where from."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    images_path: Path
+    labels_path: Path
+
+
+def check_set(train: Pair, test: Pair, spec: LeNetSpec) -> None:
+    """Raises UserError for the first rule that the two files' pairs break."""
+    for pair in (train, test):
+        check_image_size(pair, spec)
+        check_counts(pair)
+        check_labels(pair, spec)
+        check_blank(pair)
+    check_training_labels(train)
+    check_training_count(train, spec)
+    check_apart(train, test)
+
+
+def check_image_size(pair: Pair, spec: LeNetSpec) -> None:
+    needed, found = (spec.input.height, spec.input.width), pair.images.shape[1:]
+    if found != needed:
+        problem = f"images must be {needed[0]} × {needed[1]} but are {found[0]} × {found[1]}"
+        raise bad_file(pair.images_path, problem, OTHER_SET)
+
+
+def check_counts(pair: Pair) -> None:
+    if len(pair.images) != len(pair.labels):
+        problem = (
+            f"must have a label for each of the {len(pair.images):,} images in "
+            f"{shown(pair.images_path)} but has {len(pair.labels):,}"
+        )
+        raise bad_file(pair.labels_path, problem, SWAPPED)
+
+
+def check_labels(pair: Pair, spec: LeNetSpec) -> None:
+    wrong = np.flatnonzero(pair.labels >= spec.classes)
+    if wrong.size:
+        first = int(wrong[0])
+        problem = (
+            f"labels must be 0 to {spec.classes - 1} but {wrong.size:,} are not; "
+            f"the first, at index {first:,}, is {pair.labels[first]}"
+        )
+        raise bad_file(pair.labels_path, problem, OTHER_SET)
+
+
+def check_blank(pair: Pair) -> None:
+    """MNIST has no blank image; a file that a broken-off download had reserved room for ends in many."""
+    pixels = pair.images.reshape(len(pair.images), -1)
+    blank = int(np.count_nonzero(pixels.max(axis=1) == pixels.min(axis=1)))
+    if 100 * blank > len(pixels):
+        problem = f"at most one image in 100 may be blank, of one grey, but {blank:,} of {len(pixels):,} are"
+        raise bad_file(pair.images_path, problem, BROKEN)
+
+
+def check_training_labels(train: Pair) -> None:
+    if (train.labels == train.labels[0]).all():
+        problem = f"must have labels of two classes at least, but every one is {train.labels[0]}"
+        raise bad_file(train.labels_path, problem, BROKEN)
+
+
+def check_training_count(train: Pair, spec: LeNetSpec) -> None:
+    held_out = spec.data.validation_size
+    if len(train.images) <= held_out:
+        problem = (
+            f"must have more images than the {held_out:,} that are set aside for validation "
+            f"but has {len(train.images):,}"
+        )
+        raise bad_file(train.images_path, problem, OTHER_SET)
+
+
+def check_apart(train: Pair, test: Pair) -> None:
+    """Training and test set in each other's place, or one in both places."""
+    if len(test.images) > len(train.images):
+        problem = (
+            f"has {len(test.images):,} test images, which must not be more than the "
+            f"{len(train.images):,} training images in {shown(train.images_path)}"
+        )
+        raise bad_file(test.images_path, problem, SWAPPED)
+    if np.array_equal(test.images, train.images[: len(test.images)]):
+        problem = f"the test images must not be those that {shown(train.images_path)} begins with"
+        raise bad_file(test.images_path, problem, SWAPPED)
+    check_two_files(train, test)
+
+
+def check_two_files(train: Pair, test: Pair) -> None:
+    """Equal labels are possible, as in a set that is sorted by class; one file for both is not."""
+    try:
+        same = train.labels_path.samefile(test.labels_path)
+    except OSError:  # gone since it was read
+        same = False
+    if same:
+        problem = f"is the same file as {shown(train.labels_path)}"
+        raise bad_file(test.labels_path, problem, SWAPPED)

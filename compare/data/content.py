@@ -1,0 +1,145 @@
+"""The bytes of a file that a user names, plain or gzip: no hanging on it, no trust in its length."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from compare.errors import UserError
+
+GZIP_MAGIC = b"\x1f\x8b"
+GZIP_FORMAT = 31  # zlib's `wbits` for one gzip member: header, CRC-32 and length are checked
+CHUNK_BYTES = 1 << 18
+# Deflate spends at least 2 bits on a copy of at most 258 bytes (RFC 1951): 258 * 8 / 2.
+MOST_BYTES_PER_GZIP_BYTE = 1032
+
+BROKEN = "Delete it, then copy or download it again."
+UNREADABLE = "Name a file that this user can read."
+
+
+class Content(Protocol):
+    """What a file holds, unpacked, from its start."""
+
+    most_bytes: int  # the content cannot be longer than this
+    limit: str  # the same in words
+
+    def read(self, size_bytes: int) -> bytes:
+        """The next `size_bytes` bytes; fewer only at the end. Raises OSError, EOFError or zlib.error."""
+
+    def follows(self) -> bool:
+        """Whether the file goes on after the end of this content."""
+
+
+class Plain:
+    """The file as it is."""
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        self.file = file
+        self.most_bytes = size_bytes
+        self.limit = f"the {size_bytes:,} bytes of the file"
+
+    def read(self, size_bytes: int) -> bytes:
+        return self.file.read(size_bytes)
+
+    def follows(self) -> bool:
+        return bool(self.file.read(1))
+
+
+class GzipMember:
+    """One gzip member, unpacked only as far as it is asked for, so that a gzip bomb has no effect.
+
+    Unlike the `gzip` module it does not go on silently into a second member or over zeros at the end.
+    """
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        self.file = file
+        self.decompressor = zlib.decompressobj(wbits=GZIP_FORMAT)
+        self.most_bytes = MOST_BYTES_PER_GZIP_BYTE * size_bytes
+        self.limit = f"gzip can pack into the {size_bytes:,} bytes of the file"
+
+    def read(self, size_bytes: int) -> bytes:
+        unpacked = bytearray()
+        while len(unpacked) < size_bytes and not self.decompressor.eof:
+            packed = self.decompressor.unconsumed_tail or self.file.read(CHUNK_BYTES)
+            more = self.decompressor.decompress(packed, size_bytes - len(unpacked))
+            if not packed and not more:
+                raise EOFError
+            unpacked += more
+        return bytes(unpacked)
+
+    def follows(self) -> bool:
+        return bool(self.decompressor.unused_data or self.file.read(1))
+
+
+@contextmanager
+def open_content(path: Path) -> Iterator[Content]:
+    """The content of a regular file; gzip is told by its first two bytes, not by its name.
+
+    Raises UserError for what cannot be opened or read, is not a regular file, or is broken gzip,
+    also where the body of the `with` comes upon it.
+    """
+    try:
+        with open_file(path) as file:
+            yield content_of(path, file)
+    except EOFError as error:
+        raise bad_file(path, "is gzip that is cut short: its end is missing", BROKEN) from error
+    except zlib.error as error:
+        reason = str(error).rpartition(": ")[2]
+        raise bad_file(path, f"is gzip that cannot be unpacked: {reason}", BROKEN) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def open_file(path: Path) -> BinaryIO:
+    try:
+        return open(path, "rb", opener=open_without_waiting)
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise unreadable(path, error) from error
+
+
+def content_of(path: Path, file: BinaryIO) -> Content:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise bad_file(path, f"must be a regular file but is {kind(status.st_mode)}", UNREADABLE)
+    gzipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    file.seek(0)
+    return (GzipMember if gzipped else Plain)(file, status.st_size)
+
+
+def open_without_waiting(path: str, flags: int) -> int:
+    """A plain open of a FIFO waits, for ever, until somebody writes to it. Regular files do not care."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device"
+
+
+def unreadable(path: Path, error: OSError | ValueError) -> UserError:
+    if isinstance(error, FileNotFoundError) and path.is_symlink():
+        target = shown(Path(os.readlink(path)))
+        return bad_file(path, f"is a link to {target}, which is not there", "Mend the link.")
+    if isinstance(error, IsADirectoryError):
+        return bad_file(path, "must be a regular file but is a directory", "Put the file in its place.")
+    reason = getattr(error, "strerror", None) or error
+    return bad_file(path, f"cannot be read: {reason}", UNREADABLE)
+
+
+def bad_file(path: Path, problem: str, action: str) -> UserError:
+    """The error for a file or directory: what is wrong with it, and on a second line what to do."""
+    return UserError(f"{shown(path)}: {problem}.\n{action}")
+
+
+def shown(path: Path) -> str:
+    """The path as it is, or quoted and escaped where a line break or the like would garble the message."""
+    text = str(path)
+    return text if text.isprintable() else repr(text)

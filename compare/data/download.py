@@ -1,0 +1,63 @@
+"""Gets a data set through torchvision, in a child process: the parent never imports torch."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+from compare.data.content import shown
+from compare.data.torchvision_child import NO_TORCHVISION
+from compare.data.torchvision_child import __file__ as CHILD
+from compare.errors import UserError
+
+NAMES = ("MNIST", "FashionMNIST", "KMNIST")  # torchvision's classes whose files have MNIST's names
+LONGEST_REASON = 300  # characters
+
+BY_HAND = "Check network and disk and try again, or put the four files there yourself."
+
+
+def download(name: str, data_dir: Path, python: Path, *, timeout_seconds: float = 600.0) -> Path:
+    """Downloads torchvision's set `name` into `data_dir`, with the interpreter `python`.
+
+    What is there already and intact is kept. Returns the directory that then holds the set,
+    `data_dir/<name>`, for `mnist.load`. Raises UserError with torchvision's last word where it fails.
+    """
+    if name not in NAMES:
+        raise UserError(f"{name!r} cannot be downloaded.\nUse one of {', '.join(NAMES)}.")
+    # -E and -P: neither a PYTHON* variable nor the directory of the child's file, where a random.py lies,
+    # puts another module in place of the standard library's.
+    command = [str(python), "-E", "-P", CHILD, name, str(data_dir)]
+    goal = f"torchvision could not download {name} into {shown(data_dir)}"
+    try:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=timeout_seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"{goal} within {timeout_seconds:g} s.\n{BY_HAND}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        problem = f"{shown(python)} cannot be started to download {name}: {reason}"
+        raise UserError(f"{problem}.\nName a Python interpreter with --torch-python.") from error
+    if ended.returncode:
+        action = BY_HAND
+        if ended.returncode == NO_TORCHVISION:
+            action = f"Install torchvision for {shown(python)}, or name another with --torch-python."
+        raise UserError(f"{goal}: {reason_of(ended.returncode, ended.stderr)}\n{action}")
+    return data_dir / name
+
+
+def reason_of(status: int, stderr: bytes) -> str:
+    """The child's last line; where it wrote none, how it ended."""
+    lines = [line.strip() for line in stderr.decode(errors="replace").splitlines()]
+    last = next((line for line in reversed(lines) if line), "")
+    if last:
+        return "".join(letter for letter in last if letter.isprintable())[:LONGEST_REASON]
+    if status < 0:
+        return f"it was ended by {signal.Signals(-status).name}."
+    return f"it ended with status {status} and said nothing."

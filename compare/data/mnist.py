@@ -1,0 +1,82 @@
+"""MNIST, or any set with its files and shapes: read, checked, split, scaled. NumPy only: workers load it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from compare.data.checks import Pair, check_set
+from compare.data.content import shown
+from compare.data.idx import read_idx
+from compare.data.locations import find_files
+from lenet_spec import LeNetSpec
+
+EMBEDDED = Path(__file__).parents[1] / "mnist"
+TUTORIAL = LeNetSpec()
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images uint8 [count, height, width] and labels uint8 [count], read-only. MNIST's sizes in comments."""
+
+    train_images: np.ndarray  # [55000, 28, 28], without the validation images
+    train_labels: np.ndarray  # [55000]
+    validation_images: np.ndarray  # [5000, 28, 28], the first of the file
+    validation_labels: np.ndarray  # [5000]
+    test_images: np.ndarray  # [10000, 28, 28]
+    test_labels: np.ndarray  # [10000]
+    source: str  # "MNIST" for the embedded files, else the directory
+    sha256: str  # over names, shapes and bytes of the arrays, in this order
+
+
+def load(data_dir: Path | None = None, spec: LeNetSpec = TUTORIAL) -> Dataset:
+    """The set in `data_dir`, in any layout that `find_files` knows; None: the embedded MNIST.
+
+    The first `spec.data.validation_size` training images are set aside. Raises UserError for whatever is
+    not a set that the spec's network can train on.
+    """
+    files = find_files(EMBEDDED if data_dir is None else data_dir)
+    train = read_pair(files.train_images, files.train_labels)
+    test = read_pair(files.test_images, files.test_labels)
+    check_set(train, test, spec)
+    held_out = spec.data.validation_size
+    arrays = {
+        "train_images": train.images[held_out:],
+        "train_labels": train.labels[held_out:],
+        "validation_images": train.images[:held_out],
+        "validation_labels": train.labels[:held_out],
+        "test_images": test.images,
+        "test_labels": test.labels,
+    }
+    for array in arrays.values():
+        array.flags.writeable = False
+    source = "MNIST" if data_dir is None else shown(files.train_images.parent)
+    return Dataset(**arrays, source=source, sha256=digest(arrays))
+
+
+def read_pair(images_path: Path, labels_path: Path) -> Pair:
+    images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1)
+    return Pair(images, labels, images_path, labels_path)
+
+
+def digest(arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 over each array's name, shape and bytes; hex."""
+    sha256 = hashlib.sha256()
+    for name, array in arrays.items():
+        sha256.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        sha256.update(array.data)
+    return sha256.hexdigest()
+
+
+def scale(images: np.ndarray, spec: LeNetSpec) -> np.ndarray:
+    """uint8 [N, 28, 28] to float32 [N, 28, 28, 1] in [0, 1].
+
+    Multiplied by float32(1/255), as TensorFlow's `read_data_sets` did: dividing by 255 gives another last
+    bit for 126 of the 256 values.
+    """
+    factor = np.float32(spec.input.pixel_scale)
+    scaled: np.ndarray = np.multiply(images[..., np.newaxis], factor, dtype=np.float32)
+    return scaled

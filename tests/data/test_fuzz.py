@@ -1,0 +1,167 @@
+"""Files that were valid once, changed at random: read exactly, or refused by name; never anything else.
+
+A few hundred examples each here, 10,000 with HYPOTHESIS_PROFILE=fuzz (`make fuzz`).
+"""
+
+import gzip
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compare.data.idx import read_idx
+from compare.data.mnist import load
+from compare.errors import UserError
+from tests.data.idx_files import SPEC, VALIDATION_SIZE, idx_bytes, pixels, small_set, write_set
+
+Mutation = Callable[[bytes], bytes]
+FRACTIONS = st.floats(0, 1)
+SIZES = st.sampled_from([0, 1, 2, 3, 4, 5, 11, 12, 27, 28, 29, 784, 2**16, 2**31, 2**32 - 1])
+
+
+def at(data: bytes, fraction: float) -> int:
+    return min(int(fraction * len(data)), max(len(data) - 1, 0))
+
+
+def flip_bit(fraction: float, bit: int) -> Mutation:
+    def mutate(data: bytes) -> bytes:
+        changed = bytearray(data)
+        if changed:
+            changed[at(data, fraction)] ^= 1 << bit
+        return bytes(changed)
+
+    return mutate
+
+
+def replace_range(fraction: float, length: int, new: bytes) -> Mutation:
+    """Truncation, deletion, insertion and overwriting, by what is taken and what is put."""
+
+    def mutate(data: bytes) -> bytes:
+        start = at(data, fraction)
+        return data[:start] + new + data[start + length :]
+
+    return mutate
+
+
+def set_header_field(field: int, size: int) -> Mutation:
+    def mutate(data: bytes) -> bytes:
+        return data[: 4 * field] + struct.pack(">I", size) + data[4 * field + 4 :]
+
+    return mutate
+
+
+def repeat(fraction: float) -> Mutation:
+    return lambda data: data + data[at(data, fraction) :]
+
+
+MUTATIONS = st.one_of(
+    st.builds(flip_bit, FRACTIONS, st.integers(0, 7)),
+    st.builds(flip_bit, st.floats(0, 0.02), st.integers(0, 7)),  # in the header
+    st.builds(replace_range, FRACTIONS, st.sampled_from([0, 1, 4, 784, 10**6]), st.binary(max_size=8)),
+    st.builds(set_header_field, st.integers(0, 3), SIZES | st.sampled_from([0x0801, 0x0803, 0x0C03])),
+    st.builds(repeat, FRACTIONS),
+)
+CHANGES = st.lists(MUTATIONS, max_size=3)
+
+
+@st.composite
+def files(draw: st.DrawFn, array: np.ndarray) -> bytes:
+    """The array's IDX file, changed: plain, changed and then packed, or packed and then changed."""
+    data = idx_bytes(array)
+    packing = draw(st.sampled_from(["plain", "inside gzip", "gzip"]))
+    if packing == "gzip":
+        data = gzip.compress(data, mtime=0)
+    for mutate in draw(CHANGES):
+        data = mutate(data)
+    return gzip.compress(data, mtime=0) if packing == "inside gzip" else data
+
+
+def whole_content(data: bytes) -> bytes | None:
+    """The file unpacked; None where it is not one intact gzip member and nothing else."""
+    if data[:2] != b"\x1f\x8b":
+        return data
+    decompressor = zlib.decompressobj(wbits=31)
+    try:
+        content = decompressor.decompress(data)
+    except zlib.error:
+        return None
+    return content if decompressor.eof and not decompressor.unused_data else None
+
+
+def expected(data: bytes, ndim: int) -> np.ndarray | None:
+    """What the file holds by the letter of the format; None where it breaks it."""
+    content = whole_content(data)
+    if content is None or content[:4] != bytes([0, 0, 8, ndim]) or len(content) < 4 * (1 + ndim):
+        return None
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", ndim, 4))
+    values = content[4 * (1 + ndim) :]
+    if 0 in shape or len(values) != int(np.prod(shape, dtype=object)):
+        return None
+    return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def assert_refused(error: UserError, path: Path) -> None:
+    assert str(path) in str(error)
+    assert len(str(error).splitlines()) == 2
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@pytest.fixture(scope="module")
+def set_directory(directory: Path) -> Path:
+    return write_set(directory / "set")
+
+
+@given(data=files(pixels(5, 4, 3)) | files(pixels(40)), ndim=st.sampled_from([1, 3]))
+def test_a_changed_file_is_read_exactly_or_refused(directory: Path, data: bytes, ndim: int):
+    """It is read just where it still keeps to the format, and then as what it says."""
+    path = directory / "changed"
+    path.write_bytes(data)
+    array = expected(data, ndim)
+    if array is None:
+        with pytest.raises(UserError) as raised:
+            read_idx(path, ndim=ndim)
+        assert_refused(raised.value, path)
+        return
+    read = read_idx(path, ndim=ndim)
+    assert read.shape == array.shape
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, array)
+
+
+@given(st.data())
+def test_a_set_with_one_changed_file_is_read_exactly_or_refused(set_directory: Path, data: st.DataObject):
+    """The arrays are those of the four files, fit each other, and are split in the right place."""
+    arrays = small_set()
+    name = data.draw(st.sampled_from(sorted(arrays)))
+    changed = data.draw(files(arrays[name]))
+    path = set_directory / name
+    original = path.read_bytes()
+    path.write_bytes(changed)
+    try:
+        dataset = load(set_directory, SPEC)
+    except UserError as error:
+        assert_refused(error, path)
+        return
+    finally:
+        path.write_bytes(original)
+    held = {**arrays, name: expected(changed, arrays[name].ndim)}
+    for kind, field in (("images-idx3", "images"), ("labels-idx1", "labels")):
+        train, test = held[f"train-{kind}-ubyte"], held[f"t10k-{kind}-ubyte"]
+        assert train is not None
+        assert test is not None
+        np.testing.assert_array_equal(getattr(dataset, f"validation_{field}"), train[:VALIDATION_SIZE])
+        np.testing.assert_array_equal(getattr(dataset, f"train_{field}"), train[VALIDATION_SIZE:])
+        np.testing.assert_array_equal(getattr(dataset, f"test_{field}"), test)
+    assert len(dataset.train_images) == len(dataset.train_labels) > 0
+    assert len(dataset.test_images) == len(dataset.test_labels) > 0
+    assert dataset.train_images.shape[1:] == dataset.test_images.shape[1:] == (28, 28)
+    assert max(dataset.train_labels.max(), dataset.test_labels.max()) < SPEC.classes

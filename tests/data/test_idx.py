@@ -1,0 +1,282 @@
+"""One IDX file read: exactly the array that it holds, or an error that names it, the rule and a way on."""
+
+import errno
+import gzip
+import os
+import signal
+import socket
+import struct
+import tempfile
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.data import content, idx
+from compare.data.idx import read_idx
+from compare.errors import UserError
+from tests.data.idx_files import assert_tells, idx_bytes, pixels
+
+IMAGES = pixels(5, 4, 3)
+PLAIN = idx_bytes(IMAGES)
+PACKED = gzip.compress(PLAIN, mtime=0)
+LARGE = pixels(700, 28, 28)  # more than two chunks
+
+
+def header(*sizes: int, start: bytes = b"\0\0\x08") -> bytes:
+    return start + bytes([len(sizes)]) + struct.pack(f">{len(sizes)}I", *sizes)
+
+
+def flipped(data: bytes, position: int) -> bytes:
+    changed = bytearray(data)
+    changed[position] ^= 0x10
+    return bytes(changed)
+
+
+@pytest.fixture(autouse=True)
+def _no_hang() -> Iterator[None]:
+    """A read that waits for ever fails instead."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("the read hangs")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def peak_bytes_below(limit: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["images", "images.gz", "images-idx3-ubyte"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize("array", [IMAGES, LARGE, pixels(9)], ids=["small", "large", "labels"])
+def test_what_was_written_is_read(tmp_path: Path, name: str, pack, array: np.ndarray):
+    """Plain or gzip is told by content, whatever the name; the array owns its writable memory."""
+    path = tmp_path / name
+    path.write_bytes(pack(idx_bytes(array)))
+    read = read_idx(path, ndim=array.ndim)
+    np.testing.assert_array_equal(read, array)
+    assert read.dtype == np.uint8
+    assert read.flags.c_contiguous
+
+
+@pytest.mark.parametrize("position", [4, 5, 6, 7, 9], ids=["mtime", "mtime", "mtime", "mtime", "os"])
+def test_what_gzip_notes_beside_the_content_does_not_matter(tmp_path: Path, position: int):
+    """Time stamp and operating system in gzip's header may be anything."""
+    path = tmp_path / "images.gz"
+    path.write_bytes(flipped(PACKED, position))
+    np.testing.assert_array_equal(read_idx(path, ndim=3), IMAGES)
+
+
+def test_a_changed_pixel_is_returned_as_it_is(tmp_path: Path):
+    """Plain IDX has no checksum: its pixels are what the file says."""
+    path = tmp_path / "images"
+    path.write_bytes(flipped(PLAIN, 16))
+    expected = IMAGES.copy()
+    expected[0, 0, 0] ^= 0x10
+    np.testing.assert_array_equal(read_idx(path, ndim=3), expected)
+
+
+REFUSED_PLAIN = {
+    "empty": (b"", "is empty"),
+    "header of 1 byte": (PLAIN[:1], "ends after 1 bytes, within its header of 16 bytes"),
+    "header cut": (PLAIN[:15], "ends after 15 bytes, within its header"),
+    "little-endian": (b"\x03\x08\0\0" + PLAIN[4:], "must start with 00 00 08 03 but starts with 03 08 00 00"),
+    "zip": (b"PK\x03\x04" + PLAIN, "(a zip archive)"),
+    "xz": (b"\xfd7zXZ\0" + PLAIN, "(an xz file)"),
+    "web page": (b"<!DOCTYPE html>", "(perhaps a web page)"),
+    "Git LFS pointer": (b"version https://", "(perhaps a Git LFS pointer)"),
+    "int32": (b"\0\0\x0c" + PLAIN[3:], "has 0x0c, int32"),
+    "unknown type": (b"\0\0\x07" + PLAIN[3:], "has 0x07, no type of IDX"),
+    "labels": (idx_bytes(pixels(9)), "must have 3 dimensions but has 1"),
+    "4 dimensions": (header(5, 4, 3, 1) + bytes(60), "must have 3 dimensions but has 4"),
+    "no images": (header(0, 4, 3), "declares 0 × 4 × 3 = 0 bytes; every size must be at least 1"),
+    "no pixels": (header(2**32 - 1, 2**32 - 1, 0), "every size must be at least 1"),
+    "cut short": (PLAIN[:-1], "declares 5 × 4 × 3 = 60 bytes, more than the 75 bytes of the file"),
+    "header alone": (PLAIN[:16], "more than the 16 bytes of the file"),
+    "too long": (PLAIN + b"\0", "holds more than the 5 × 4 × 3 = 60 bytes that its header declares"),
+    "2**31 images": (header(2**31, 28, 28) + bytes(99), "the most that is read is 2,147,483,648 bytes"),
+    "largest sizes": (header(*[2**32 - 1] * 3) + bytes(99), "the most that is read is"),
+    "a gigabyte": (header(2**20, 32, 32) + bytes(99), "more than the 115 bytes of the file"),
+}
+
+
+@pytest.mark.parametrize(("data", "problem"), REFUSED_PLAIN.values(), ids=REFUSED_PLAIN)
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_a_malformed_file_is_refused(tmp_path: Path, data: bytes, problem: str, packed: bool):
+    """Structure and sizes are checked alike within gzip, and nothing is allocated for a false size."""
+    path = tmp_path / "images"
+    path.write_bytes(gzip.compress(data) if packed else data)
+    with peak_bytes_below(2_000_000), pytest.raises(UserError) as raised:
+        read_idx(path, ndim=3)
+    if packed and problem.endswith("bytes of the file"):  # not known without unpacking
+        problem = "declares"
+    assert_tells(raised, str(path), problem)
+
+
+REFUSED_GZIP = {
+    "magic alone": (PACKED[:2], "is gzip that is cut short"),
+    "cut in its header": (PACKED[:9], "is gzip that is cut short"),
+    "cut in its data": (PACKED[:40], "is gzip that is cut short"),
+    "cut in its checksum": (PACKED[:-6], "is gzip that is cut short"),
+    "cut in its length": (PACKED[:-1], "is gzip that is cut short"),
+    "wrong checksum": (flipped(PACKED, -8), "cannot be unpacked: incorrect data check"),
+    "wrong length": (flipped(PACKED, -1), "cannot be unpacked: incorrect length check"),
+    "wrong data": (flipped(PACKED, 40), "cannot be unpacked"),
+    "unknown method": (flipped(PACKED, 2), "cannot be unpacked: unknown compression method"),
+    "garbage after it": (PACKED + b"garbage", "has more data after the end of its first gzip member"),
+    "zeros after it": (PACKED + bytes(512), "has more data after the end of its first gzip member"),
+    "two members": (PACKED + PACKED, "has more data after the end of its first gzip member"),
+    "one file in two members": (gzip.compress(PLAIN[:30]) + gzip.compress(PLAIN[30:]), "but ends after 14"),
+    "gzip in gzip": (gzip.compress(PACKED), "(gzip inside gzip)"),
+    "more declared": (gzip.compress(header(50, 4, 3) + bytes(60)), "600 bytes but ends after 60"),
+    "fewer declared": (
+        gzip.compress(header(4, 4, 3) + bytes(60)),
+        "holds more than the 4 × 4 × 3 = 48 bytes",
+    ),
+    "more than gzip can hold": (gzip.compress(header(99_999, 4, 3)), "more than gzip can pack into the"),
+}
+
+
+@pytest.mark.parametrize(("data", "problem"), REFUSED_GZIP.values(), ids=REFUSED_GZIP)
+def test_broken_gzip_is_refused(tmp_path: Path, data: bytes, problem: str):
+    """Cut, changed, followed by anything, or holding another size than its header declares."""
+    path = tmp_path / "images.gz"
+    path.write_bytes(data)
+    with pytest.raises(UserError) as raised:
+        read_idx(path, ndim=3)
+    assert_tells(raised, str(path), problem)
+
+
+def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path):
+    """Of 64 MiB behind a header that declares 60 bytes, hardly more than those are unpacked."""
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(PLAIN + bytes(64 << 20), compresslevel=1))
+    with peak_bytes_below(2_000_000), pytest.raises(UserError) as raised:
+        read_idx(path, ndim=3)
+    assert_tells(raised, "holds more than")
+
+
+def make_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def make_link_loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        # A socket's address is at most 108 bytes, which pytest's directories can exceed.
+        here = os.open(path.parent, os.O_RDONLY)
+        server.bind(f"/proc/self/fd/{here}/{path.name}")
+        os.close(here)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda path: None, "cannot be read: No such file or directory"),
+        (make_directory, "must be a regular file but is a directory"),
+        (os.mkfifo, "must be a regular file but is a pipe"),
+        (make_socket, "cannot be read: No such device or address"),
+        (lambda path: path.symlink_to("/dev/zero"), "must be a regular file but is a device"),
+        (lambda path: path.symlink_to("/dev/null"), "must be a regular file but is a device"),
+        (lambda path: path.symlink_to("gone"), "is a link to gone, which is not there"),
+        (make_link_loop, "cannot be read: Too many levels of symbolic links"),
+    ],
+    ids=["missing", "directory", "FIFO", "socket", "/dev/zero", "/dev/null", "broken link", "link loop"],
+)
+def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path, make, problem: str):
+    """Nothing that is not a regular file is read from, and none is waited for."""
+    path = tmp_path / "images"
+    make(path)
+    with pytest.raises(UserError) as raised:
+        read_idx(path, ndim=3)
+    assert_tells(raised, str(path), problem)
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path):
+    """Data sets are often linked into place."""
+    (tmp_path / "file").write_bytes(PLAIN)
+    (tmp_path / "link").symlink_to("file")
+    np.testing.assert_array_equal(read_idx(tmp_path / "link", ndim=3), IMAGES)
+
+
+def test_a_file_without_permission_is_refused():
+    """Even root is refused, for as long as the test gives its rights away."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        path = Path(directory) / "images"
+        path.write_bytes(PLAIN)
+        path.chmod(0)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(UserError) as raised:
+                read_idx(path, ndim=3)
+        finally:
+            os.seteuid(user)
+    assert_tells(
+        raised, str(path), "cannot be read: Permission denied", "Name a file that this user can read"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("nul\0name", r"nul\x00name"), ("n" * 300, "File name too long"), ("two\nlines", r"two\nlines'")],
+)
+def test_a_name_that_no_message_could_hold_is_escaped(tmp_path: Path, name: str, shown: str):
+    """A line break or a NUL in a name neither garbles the message nor ends in a traceback."""
+    with pytest.raises(UserError) as raised:
+        read_idx(tmp_path / name, ndim=3)
+    assert_tells(raised, shown)
+
+
+def test_a_read_that_fails_half_way_is_an_error_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A failing disk is reported like any other fault of the file."""
+
+    def fail(self: content.Plain, size_bytes: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    path = tmp_path / "images"
+    path.write_bytes(PLAIN)
+    monkeypatch.setattr(content.Plain, "read", fail)
+    with pytest.raises(UserError) as raised:
+        read_idx(path, ndim=3)
+    assert_tells(raised, str(path), "cannot be read: Input/output error")
+
+
+def test_a_set_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where the array cannot be allocated, the message says how large it would be."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    path = tmp_path / "images"
+    path.write_bytes(PLAIN)
+    monkeypatch.setattr(idx.np, "empty", fail)
+    with pytest.raises(UserError) as raised:
+        read_idx(path, ndim=3)
+    assert_tells(raised, str(path), "60 bytes, for which this process has no memory")
+
+
+def test_the_bound_on_gzip_is_never_below_what_gzip_holds():
+    """Zeros, which deflate packs best, stay within 1,032 bytes for each byte of the file."""
+    for size in (1, 1_000, 1_000_000, 20_000_000):
+        assert len(zlib.compress(bytes(size), 9, wbits=content.GZIP_FORMAT)) * 1032 >= size
