@@ -107,21 +107,23 @@ def comparison_of(results: Results, metric: str, other: str, device: str) -> Com
 
 def verdict_table(results: Results) -> tuple[list[str], list[list[str]]]:
     """A row per variant and device: accuracy, step time, ratio to the first, what is wrong if anything."""
-    header = ["", "test accuracy", "step time", "step time ÷ first", "verdict"]
+    header = ["", "test accuracy", "step time", "÷ first", "verdict"]
     rows = []
+    several = len({run.device for run in results.runs}) > 1
     baselines: dict[str, str] = {}
     for label, device in labels(results.runs):
         baselines.setdefault(device, label)
+        name = f"{title(label)}, {device}" if several else title(label)
         good = runs_of(results.runs, label, device)
         comparison = comparison_of(results, "step_seconds", label, device)
         if not good:
             bad = next(run for run in results.runs if (run.label, run.device) == (label, device))
-            rows.append([f"{title(label)}, {device}", "", "", "", f"{bad.status}: {bad.reason}"])
+            rows.append([name, "", "", "", f"{bad.status}: {bad.reason}"])
             continue
         ratio, verdict = ("1", "baseline") if label == baselines[device] else ("", "")
         if comparison is not None:
             ratio, verdict = ratio_cell(comparison), comparison.verdict
-        rows.append([f"{title(label)}, {device}", accuracy_cell(good), seconds_cell(good), ratio, verdict])
+        rows.append([name, accuracy_cell(good), seconds_cell(good), ratio, verdict])
     return header, rows
 
 
