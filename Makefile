@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: compare test install fuzz bench clean
+.PHONY: compare test install fuzz bench calibrate clean
 
 compare: $(STAMP)
 	@$(BIN)/python -m compare.run $(ARGS)
@@ -23,6 +23,9 @@ fuzz: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pytest tests/bench --benchmark-only $(ARGS)
+
+calibrate: $(STAMP)
+	$(BIN)/python -m compare.calibrate $(ARGS)
 
 install: $(STAMP)
 

@@ -74,6 +74,7 @@ def train_seed(
     *,
     progress: Progress,
     save: Callable[[list[Run]], None],
+    explained: bool = True,
 ) -> list[Run]:
     """One launch of every entrant; all of them live at once, one of them trains at a time.
 
@@ -105,7 +106,8 @@ def train_seed(
         for launch in launches:
             attempt(launch, partial(finish, launch, expected, dataset, config, directory))
         save(runs)
-        explain(finished(launches), config)
+        if explained:
+            explain(finished(launches), config)
         for launch in launches:
             if launch.live:
                 launch.end("ok", None, grace_seconds=5)

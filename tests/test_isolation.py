@@ -21,10 +21,10 @@ def modules_after(code: str) -> set[str]:
 
 
 def parent_modules() -> list[str]:
-    """Every module of `compare`; the code of traps runs in workers only."""
+    """Every module of `compare` but the trainers of traps and calibration, which workers load."""
     names = []
     for path in sorted((ROOT / "compare").rglob("*.py")):
-        if path.name.endswith("_mistakes.py"):
+        if path.name.endswith("_mistakes.py") or path.name.startswith("slowed_"):
             continue
         parts = path.relative_to(ROOT).with_suffix("").parts
         names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))

@@ -1,0 +1,58 @@
+"""`calibration.json`: each trial with its raw medians, so that rates can be worked out anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from compare.results import write_atomically
+
+FILE_NAME = "calibration.json"
+LEAST_SHARE_WITHOUT_DIFFERENCE = 0.95  # of self-comparisons
+
+
+class Trial(msgspec.Struct):
+    """One comparison: medians of each launch's timed steps, in seconds, and what the harness said of them."""
+
+    variant: str
+    slowdown: float  # the share that the second side was slowed by; 0 for a self-comparison
+    launches: int
+    steps: int
+    baseline_medians: list[float]
+    other_medians: list[float]
+    estimate: float | None
+    low: float | None
+    high: float | None
+    kind: str  # of `compare.statistics.verdicts.Verdict`
+    words: str
+
+
+class Calibration(msgspec.Struct):
+    schema_version: int = 1
+    environment: dict[str, Any] = {}
+    versions: dict[str, Any] = {}
+    trials: list[Trial] = []
+
+    def self_comparisons(self) -> list[Trial]:
+        return [trial for trial in self.trials if not trial.slowdown]
+
+    def slowed(self) -> list[Trial]:
+        return [trial for trial in self.trials if trial.slowdown]
+
+    @property
+    def passed(self) -> bool:
+        """Self-comparisons nearly always say "no difference", and no slowdown goes unseen."""
+        same = [trial.kind == "no_difference" for trial in self.self_comparisons()]
+        enough = not same or sum(same) >= LEAST_SHARE_WITHOUT_DIFFERENCE * len(same)
+        return enough and all(trial.kind == "slower" for trial in self.slowed())
+
+
+def write(calibration: Calibration, directory: Path) -> None:
+    encoded = msgspec.json.format(msgspec.json.encode(calibration), indent=1)
+    write_atomically(directory / FILE_NAME, encoded + b"\n")
+
+
+def read(path: Path) -> Calibration:
+    return msgspec.json.decode(path.read_bytes(), type=Calibration)

@@ -1,0 +1,141 @@
+"""Runs the trials: each is a run of the harness as any other, with the same variant on both sides."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+
+from compare import machine
+from compare.calibrate import CalibrationConfig
+from compare.calibration.records import Calibration, Trial, write
+from compare.calibration.slowing import Slowed
+from compare.config import Entrant, RunConfig, check
+from compare.data import mnist
+from compare.errors import UserError
+from compare.experiment import new_directory
+from compare.rendering.numbers import format_duration
+from compare.results import Run
+from compare.statistics.intervals import ratio_interval
+from compare.statistics.verdicts import ratio_verdict
+from compare.training import train_seed
+from compare.variants import BY_NAME, Variant
+
+
+class Silent:
+    """`training.Progress` that shows nothing: a trial's line says enough."""
+
+    def starting(self, label: str, seed: int) -> None: ...
+    def trained(self, label: str, steps: int, seconds: float) -> None: ...
+    def ended(self, run: Run, steps_not_done: int) -> None: ...
+
+
+def calibrate(config: CalibrationConfig, console: Console | None = None) -> Calibration:
+    """Raises UserError where an option or the directory will not do; a failed launch is one too."""
+    console = console or Console(highlight=False)
+    for name in config.variants.split(","):
+        if name not in BY_NAME or BY_NAME[name].variant != "eager":
+            raise UserError(f"--variants: {name!r} cannot be calibrated. Use torch:eager, tf:eager or both.")
+    dataset = mnist.load()
+    directory = new_directory(config.out)
+    calibration = Calibration(environment=machine.describe())
+    for number, (variant, slowdown) in enumerate(plan(config)):
+        started = time.monotonic()
+        launches = config.slowed_launches if slowdown else config.launches
+        run_config = trial_config(config, launches, first_seed=100 * number)
+        runs = train(run_config, variant, slowdown, dataset, directory)
+        calibration.trials.append(judged(variant, slowdown, run_config, runs))
+        calibration.versions |= runs[0].versions
+        write(calibration, directory)
+        say(console, calibration.trials[-1], number, config, time.monotonic() - started)
+    console.print(summary(calibration), markup=False)
+    return calibration
+
+
+def plan(config: CalibrationConfig) -> list[tuple[Variant, float]]:
+    """The trials in order, the variants taking turns."""
+    variants = [BY_NAME[name] for name in config.variants.split(",")]
+    trials = [(variant, 0.0) for _ in range(config.trials) for variant in variants]
+    return trials + [(variant, Slowed.share) for _ in range(config.slowed_trials) for variant in variants]
+
+
+def trial_config(config: CalibrationConfig, launches: int, first_seed: int) -> RunConfig:
+    run_config = RunConfig(
+        steps=config.steps,
+        seeds=launches,
+        first_seed=first_seed,
+        tf_python=config.python,
+        torch_python=config.python,
+    )
+    check(run_config)
+    return run_config
+
+
+def train(
+    config: RunConfig, variant: Variant, slowdown: float, dataset: mnist.Dataset, directory: Path
+) -> list[Run]:
+    """The launches of both sides, interleaved as in any run."""
+    second = variant
+    if slowdown:
+        module = f"compare.calibration.slowed_{variant.framework}"
+        second = dataclasses.replace(variant, module=module, trainer="Trainer")
+    sides = [Entrant(variant, "cpu", variant.name), Entrant(second, "cpu", f"{variant.name}#2")]
+    runs: list[Run] = []
+    for seed in config.seed_range():
+        runs += train_seed(
+            config, sides, seed, dataset, directory, progress=Silent(), save=lambda _: None, explained=False
+        )
+        for path in directory.glob("*.safetensors"):  # weights are no result here
+            path.unlink()
+    for run in runs:
+        if run.status != "ok":
+            raise UserError(f"{run.label}, seed {run.seed}, {run.status}: {run.reason}")
+    return runs
+
+
+def judged(variant: Variant, slowdown: float, config: RunConfig, runs: Sequence[Run]) -> Trial:
+    medians = {
+        label: [median(run.timed_seconds) for run in runs if run.label == label]
+        for label in (variant.name, f"{variant.name}#2")
+    }
+    baseline, other = medians.values()
+    verdict = ratio_verdict(ratio_interval(other, baseline), other="the second", baseline="the first")
+    return Trial(
+        variant=variant.name,
+        slowdown=slowdown,
+        launches=config.seeds,
+        steps=config.steps,
+        baseline_medians=baseline,
+        other_medians=other,
+        estimate=verdict.interval.estimate,
+        low=verdict.interval.low,
+        high=verdict.interval.high,
+        kind=verdict.kind,
+        words=verdict.words,
+    )
+
+
+def say(console: Console, trial: Trial, number: int, config: CalibrationConfig, seconds: float) -> None:
+    against = f"itself slowed by {trial.slowdown:.0%}" if trial.slowdown else "itself"
+    left = len(plan(config)) - number - 1
+    console.print(
+        f"{trial.variant} against {against}: {trial.estimate:.3f}× [{trial.low:.3f}, {trial.high:.3f}], "
+        f"{trial.words} ({format_duration(seconds)}; {left} to go)",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def summary(calibration: Calibration) -> str:
+    same = calibration.self_comparisons()
+    quiet = sum(trial.kind == "no_difference" for trial in same)
+    slowed = calibration.slowed()
+    found = sum(trial.kind == "slower" for trial in slowed)
+    return (
+        f"{quiet} of {len(same)} self-comparisons say no difference; "
+        f"{found} of {len(slowed)} slowdowns are found"
+    )
