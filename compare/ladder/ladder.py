@@ -32,7 +32,6 @@ class Ladder:
         self.plans, self.pythons, self.directory = plans, pythons, directory
         self.references = [Reference(plan, dataset) for plan in plans]
         self.weights_path = directory / "ladder-initial-weights.safetensors"
-        write_atomically(self.weights_path, safetensors.numpy.save(self.references[0].weights))
         self.left_out: dict[str, str] = {}  # by label, why it could not be set up
         self.versions: dict[str, dict[str, Any]] = {}  # by label
 
@@ -43,6 +42,8 @@ class Ladder:
         """
         climbs: list[Climb] = []
         with ExitStack() as stack:
+            write_atomically(self.weights_path, safetensors.numpy.save(self.references[0].weights))
+            stack.callback(self.weights_path.unlink)
             team = self.start(ports[:2], stack)
             if team:
                 climbs += self.climb_plans(team, keep=len(ports) > 2)

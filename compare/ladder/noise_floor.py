@@ -55,6 +55,8 @@ def measure(plan: Plan, ports: Sequence[Port], pythons: Mapping[str, Path], dire
             for label, losses in train_all(there, ports[:2], pythons, weight_paths, directory).items():
                 runs.setdefault(label, []).extend(losses)
     other = "1 thread" if other_threads == 1 else f"{other_threads} threads"
+    for path in paths.values():
+        path.unlink()
     changes = [AGAIN, ULP, f"{other}, not {plan.threads}"]
     return judged(plan, runs, changes)
 

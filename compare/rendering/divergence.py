@@ -67,7 +67,7 @@ def all_series(parity: Parity) -> Iterator[Series]:
         colour = PRINT.tf if one.label.startswith("tf") else PRINT.torch
         dash = SELF_DASHES[changes.index(one.change) % len(SELF_DASHES)]
         yield Series(
-            f"{one.label} and itself: {one.change}", colour, dash, 1.8, largest_so_far(one.loss_differences)
+            f"{one.label} itself, {one.change}", colour, dash, 1.8, largest_so_far(one.loss_differences)
         )
 
 
@@ -83,12 +83,20 @@ def largest_so_far(differences: Sequence[float | None]) -> list[float | None]:
     return found
 
 
+def changes(largest: Sequence[float | None]) -> Iterator[tuple[int, float]]:
+    """Where the largest difference grows, and its end: a line of steps needs no more."""
+    last = None
+    for step, value in enumerate(largest):
+        if value is not None and (value != last or step == len(largest) - 1):
+            yield step, value
+        last = value
+
+
 def chart(series: Sequence[Series]) -> alt.LayerChart:
     rows: list[dict[str, Any]] = [
         {"step": step, "difference": float(f"{value:.3g}"), "series": one.name}
         for one in series
-        for step, value in enumerate(one.largest)
-        if value is not None
+        for step, value in changes(one.largest)
     ]
     lines = alt.Chart(alt.Data(values=rows)).mark_line(interpolate="step-after").encode(
         alt.X("step:Q", axis=alt.Axis(title="step", tickCount=8), scale=alt.Scale(nice=False)),

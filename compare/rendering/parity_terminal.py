@@ -133,7 +133,7 @@ def floor_rows(floor: NoiseFloor) -> tuple[list[str], list[list[str]]]:
     shown = sorted({step for step in (1, 10, 100, 1000) if step <= steps} | {steps})
     header = ["largest loss difference by step", *(f"{step:,}" for step in shown)]
     apart = {f"{floor.labels[0]} and {floor.labels[1]}": floor.pair_differences}
-    apart |= {f"{one.label} and itself, {one.change}": one.loss_differences for one in floor.selves}
+    apart |= {f"{one.label} itself, {one.change}": one.loss_differences for one in floor.selves}
     rows = [
         [name, *(number(max((one or 0.0 for one in differences[:step]), default=0.0)) for step in shown)]
         for name, differences in apart.items()

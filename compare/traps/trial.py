@@ -83,6 +83,8 @@ def try_traps(config: ParityConfig, dataset: Dataset, directory: Path, say: Call
         right_runs=list(setting.rights.values()),
         trials=[found[trap.name] for trap in chosen],
     )
+    for path in directory.glob("*.safetensors"):
+        path.unlink()
     encoded = msgspec.json.format(msgspec.json.encode(trials), indent=1)
     write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
     return trials
