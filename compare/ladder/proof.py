@@ -20,7 +20,7 @@ from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan, Port
 from compare.ladder.records import FILE_NAME, NoiseFloor, Parity
 from compare.ladder.side import NotOnTheLadder
-from compare.ladder.verdicts import summary
+from compare.ladder.verdicts import reason_line, summary
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.results import collapse_number_lists, write_atomically
 
@@ -62,10 +62,9 @@ def prove(
 
 
 def left_out_error(left_out: dict[str, str]) -> str:
-    reasons = "\n".join(
-        reason if reason.startswith(label) else f"{label}: {reason}" for label, reason in left_out.items()
-    )
-    return f"not everything can be put on the ladder:\n{reasons}"
+    reasons = [reason_line(label, reason) for label, reason in left_out.items()]
+    action = "Name another device, interpreter (--tf-python, --torch-python) or module."
+    return "\n".join(["not everything can be put on the ladder:", *reasons, action])
 
 
 def measured_floor(
