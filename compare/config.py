@@ -68,6 +68,8 @@ class RunConfig:
     """let torchvision download MNIST into --data-dir first"""
     out: Path | None = None
     """where results go, a new or empty directory; default: runs/<time>"""
+    tensorboard: bool = False
+    """write the curves as TensorBoard's event files too, under --out"""
     tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
     """the interpreter that has TensorFlow"""
     torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))

@@ -19,6 +19,7 @@ from compare.data import mnist
 from compare.data.download import download
 from compare.devices import check_devices
 from compare.errors import UserError
+from compare.event_files import check_available, write_events
 from compare.ladder.config import on_device
 from compare.ladder.gate import gate
 from compare.rendering import markdown, tables, terminal
@@ -42,6 +43,8 @@ class Experiment:
     def prepare(cls, config: RunConfig, console: Console | None = None) -> Experiment:
         """Raises UserError where the options, the data, the devices or the directory will not do."""
         check(config)
+        if config.tensorboard:
+            check_available()
         if config.download and config.data_dir is not None:
             download("MNIST", config.data_dir, config.torch_python)
         dataset = mnist.load(config.data_dir, config.spec())
@@ -62,6 +65,8 @@ class Experiment:
                     self.train_group(group, seed, results, progress)
                     self.train_other_thread_counts(group, seed, results, progress)
         self.write(results)
+        if self.config.tensorboard:
+            write_events(results, self.directory)
         render(results, self.directory)
         self.console.print(terminal.summary(results, self.console.width))
         self.console.print(f"report    {self.directory / 'report.html'}", markup=False, soft_wrap=True)

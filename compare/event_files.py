@@ -1,0 +1,83 @@
+"""TensorBoard's event files of a run's curves: one directory a launch. Imports no framework.
+
+Not `tensorboard.summary.writer.EventFileWriter`: it imports TensorFlow where there is one, and puts this
+machine's name in the file's. Its record writer and messages do neither.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compare.errors import UserError
+from compare.results import Results, Run, write_atomically
+from compare.training import file_stem
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+DIRECTORY = "tensorboard"
+FILE_NAME = "events.out.tfevents.0.lenet-compare"  # TensorBoard looks for "tfevents" in the name
+
+
+def check_available() -> None:
+    """Raises UserError where the tensorboard package is missing: before anything is trained."""
+    try:
+        import tensorboard.summary.writer.record_writer  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"--tensorboard needs the tensorboard package: {error}\n"
+            "Install it with: pip install tensorboard. It needs no TensorFlow."
+        ) from error
+
+
+def write_events(results: Results, directory: Path) -> list[Path]:
+    """Writes `directory`/tensorboard/<label>-<device>-seed<n>/ for every run that took a step.
+
+    Scalars, which the format keeps as float32: loss, train_accuracy and step_seconds by step, counted from
+    0, and test_accuracy after the last. An event's time is the run's own training clock, the sum of its step
+    times, so that TensorBoard's "relative" axis compares training time. Returns the files.
+    """
+    written = []
+    for run in results.runs:
+        if not run.losses:
+            continue
+        folder = directory / DIRECTORY / file_stem(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / FILE_NAME, event_file(run))
+        written.append(folder / FILE_NAME)
+    return written
+
+
+def event_file(run: Run) -> bytes:
+    """The events of one launch as length-prefixed, checksummed records."""
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    content = io.BytesIO()
+    writer = RecordWriter(content)
+    for event in events(run):
+        writer.write(event.SerializeToString())
+    return content.getvalue()
+
+
+def events(run: Run) -> Iterator[Event]:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    yield Event(file_version="brain.Event:2", wall_time=0.0)
+    elapsed = 0.0
+    steps = zip(run.losses, run.train_accuracies, run.step_seconds, strict=True)
+    for step, (loss, accuracy, seconds) in enumerate(steps):
+        elapsed += seconds
+        scalars = {"loss": loss, "train_accuracy": accuracy, "step_seconds": seconds}
+        yield Event(step=step, wall_time=elapsed, summary=summary(scalars))
+    if run.test_accuracy is not None:
+        scalars = {"test_accuracy": run.test_accuracy}
+        yield Event(step=len(run.losses), wall_time=elapsed, summary=summary(scalars))
+
+
+def summary(scalars: dict[str, float]) -> Any:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()])
