@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 
+from compare.conversion.in_worker import checkpoint
 from compare.errors import UserError
 from compare.explanation import explain, time_batch_size
 from compare.processes import messages
@@ -78,6 +79,8 @@ def answer(request: messages.Request, session: Session | None) -> messages.Reply
                 return explain(session, request.steps)
             case messages.TimeBatchSize(), Session():
                 return time_batch_size(session, request)
+            case messages.ReadCheckpoint() | messages.WriteCheckpoint(), _:
+                return checkpoint(request)
             case _:
                 return messages.Refused("error", "this worker is not set up")
     except RefusedRequest as error:

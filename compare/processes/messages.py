@@ -79,6 +79,23 @@ class TimeBatchSize(msgspec.Struct, tag=True, frozen=True):
     steps: int
 
 
+class ReadCheckpoint(msgspec.Struct, tag=True, frozen=True):
+    """What a framework's own file holds. Needs no set-up; one such request a process."""
+
+    framework: str
+    path: str
+    threads: int
+
+
+class WriteCheckpoint(msgspec.Struct, tag=True, frozen=True):
+    """Write a framework's own file, then read it back. Needs no set-up; one such request a process."""
+
+    framework: str
+    path: str
+    threads: int
+    weights: bytes  # safetensors, canonical
+
+
 Request = (
     SetUp
     | Probe
@@ -90,6 +107,8 @@ Request = (
     | BatchDigests
     | Explain
     | TimeBatchSize
+    | ReadCheckpoint
+    | WriteCheckpoint
 )
 
 
@@ -149,11 +168,18 @@ class Timed(msgspec.Struct, tag=True, frozen=True):
     step_seconds: list[float]
 
 
+class Checkpoint(msgspec.Struct, tag=True, frozen=True):
+    """As read from the file."""
+
+    weights: bytes  # safetensors, canonical
+    logits: bytes  # safetensors: "logits" of the embedded test images, by the file's own model
+
+
 class Refused(msgspec.Struct, tag=True, frozen=True):
     """The worker could not do what it was asked; `kind` says whose the fault is."""
 
-    kind: str  # "import", "device", "data", "parameters" (the model cannot be built), "error"
+    kind: str  # "import", "device", "data", "parameters" (the model cannot be built), "checkpoint", "error"
     reason: str  # one line
 
 
-Reply = Ready | Probed | Trained | Arrays | BatchesDigested | Explained | Timed | Refused
+Reply = Ready | Probed | Trained | Arrays | BatchesDigested | Explained | Timed | Checkpoint | Refused

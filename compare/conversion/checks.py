@@ -1,0 +1,72 @@
+"""What the tensors of a file must be, in any layout: these names, these shapes, one float type, finite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from compare.errors import UserError
+from lenet_spec import Shape
+
+DTYPES = ("float32", "float64")
+SEE = "docs/checkpoints.md lists the tensors of each kind of file."
+SHOWN_NAMES = 12
+
+
+def check_tensors(found: Mapping[str, tuple[Shape, str]], expected: Mapping[str, Shape]) -> None:
+    """Holds names, shapes and dtypes against `expected`, before any value is read.
+
+    found: shape and dtype by the name in the file. Raises UserError, naming the first tensor that is missing,
+    or not LeNet's, or has another shape or dtype.
+    """
+    for name, shape in expected.items():
+        if name not in found:
+            names = ", ".join(list(found)[:SHOWN_NAMES]) or "no tensor at all"
+            more = f" and {len(found) - SHOWN_NAMES} more" if len(found) > SHOWN_NAMES else ""
+            raise UserError(
+                f"{name} {list(shape)} is missing; the file holds {names}{more}.\n"
+                f"Save the weights of a LeNet with these names. {SEE}"
+            )
+    for name in found:
+        if name not in expected:
+            raise UserError(
+                f"{name} {list(found[name][0])} is not a tensor of LeNet, whose {len(expected)} are "
+                f"{', '.join(expected)}.\nSave LeNet's weights alone. {SEE}"
+            )
+    for name, (shape, dtype) in found.items():
+        check_tensor(name, tuple(shape), dtype, expected[name])
+    dtypes = {dtype: name for name, (_, dtype) in found.items()}
+    if len(dtypes) > 1:
+        (one, name), (other, other_name) = list(dtypes.items())[:2]
+        raise UserError(
+            f"{name} is {one} but {other_name} is {other}; all tensors must have one dtype.\n"
+            "Save them all as float32."
+        )
+
+
+def check_tensor(name: str, shape: Shape, dtype: str, expected: Shape) -> None:
+    if shape != expected:
+        raise UserError(
+            f"{name} has the shape {list(shape)}; it must have {list(expected)}.\n"
+            f"Save the weights of the tutorial's LeNet: valid padding, 1024 flat units. {SEE}"
+        )
+    if dtype not in DTYPES:
+        raise UserError(f"{name} is {dtype}; it must be float32 or float64.\nSave it as float32.")
+
+
+def check_finite(weights: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
+    """Raises UserError for the first of the canonical arrays that holds NaN or infinity.
+
+    names: canonical name to the name in the file. The position is that in the canonical layout.
+    """
+    for name, array in weights.items():
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            first = tuple(int(index) for index in bad[0])
+            other = "" if names[name] == name else f" ({name})"
+            raise UserError(
+                f"{names[name]}{other} holds {len(bad)} of {array.size} values that are not finite, "
+                f"first {array[first]} at {list(first)}; every value must be finite.\n"
+                "Take a checkpoint from before the training diverged."
+            )

@@ -1,0 +1,76 @@
+"""The paths of a conversion: checked first; TARGET appears whole, or stays as it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compare.errors import UserError
+
+if TYPE_CHECKING:
+    from compare.convert import ConvertConfig
+
+
+def check_paths(config: ConvertConfig) -> None:
+    """Raises UserError where SOURCE is no file to read, or an option breaks its rule."""
+    try:
+        with config.source.open("rb"):
+            regular = config.source.is_file()
+    except OSError as error:
+        raise UserError(f"{config.source}: {error.strerror}. Name a file that this user can read.") from error
+    if not regular:
+        raise UserError(f"{config.source} is not a regular file. Name a file.")
+    if not config.timeout > 0:
+        raise UserError(f"--timeout is {config.timeout:g} s; it must be above 0.")
+    for flag, python in (("--tf-python", config.tf_python), ("--torch-python", config.torch_python)):
+        if not os.access(python, os.X_OK) or python.is_dir():
+            raise UserError(f"{flag}: {python} is not a program that can be run. Name a Python interpreter.")
+
+
+@contextmanager
+def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A path to write to, moved to `target` where the block ends well, and removed where it does not.
+
+    Raises UserError where `target` is there and may not be replaced, or its directory cannot be written.
+    """
+    if target.is_dir():
+        raise UserError(f"{target} is a directory. Name a file.")
+    if os.path.lexists(target) and not overwrite:
+        raise exists(target)
+    try:
+        directory = Path(tempfile.mkdtemp(dir=target.parent, prefix=".lenet-convert-"))
+    except OSError as error:
+        raise UserError(
+            f"{target.parent}: {error.strerror}. Name a directory that can be written."
+        ) from error
+    try:
+        temporary = directory / target.name
+        yield temporary
+        move(temporary, target, overwrite=overwrite)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def move(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    """Without `overwrite`, also what came into being in the meantime is not replaced."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    if not overwrite:
+        try:
+            os.link(temporary, target)
+            return
+        except FileExistsError:
+            raise exists(target) from None
+        except OSError:  # a file system without hard links
+            if os.path.lexists(target):
+                raise exists(target) from None
+    os.replace(temporary, target)
+
+
+def exists(target: Path) -> UserError:
+    return UserError(f"{target} is there already; it is not replaced. Name another file, or add --overwrite.")

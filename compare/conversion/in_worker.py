@@ -1,0 +1,85 @@
+"""Reading and writing a framework's own files. Runs in the child process only."""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from compare.conversion.checks import check_finite, check_tensors
+from compare.data import mnist
+from compare.errors import UserError
+from compare.processes import messages
+from compare.session import RefusedRequest, import_runtime
+from lenet_spec import LeNetSpec
+
+SPEC = LeNetSpec()
+BATCH_IMAGES = 1000
+
+
+def checkpoint(request: messages.ReadCheckpoint | messages.WriteCheckpoint) -> messages.Checkpoint:
+    """Does what is asked, then says what the file holds and what its model makes of the test images.
+
+    Raises RefusedRequest where the file does not match.
+    """
+    runtime = import_runtime(request.framework)
+    runtime.configure(device="cpu", threads=request.threads, tf32=False, deterministic=False)
+    module = importlib.import_module(f"{request.framework}_impl.checkpoint")
+    path = Path(request.path)
+    if isinstance(request, messages.WriteCheckpoint):
+        module.write(path, safetensors.numpy.load(request.weights), SPEC)
+    try:
+        weights = read(module, path)
+        logits = {"logits": test_logits(module, path, weights["conv1/kernel"].dtype.name)}
+    except UserError as error:
+        raise RefusedRequest("checkpoint", str(error)) from error
+    return messages.Checkpoint(safetensors.numpy.save(weights), safetensors.numpy.save(logits))
+
+
+def read(module: ModuleType, path: Path) -> dict[str, np.ndarray]:
+    """Canonical arrays; names, shapes and dtypes are checked before a value is read."""
+    try:
+        with module.opened(path) as tensors:
+            names = module.names(tensors, SPEC)
+            expected = {name: module.shape(canonical, SPEC) for canonical, name in names.items()}
+            check_tensors({name: module.described(tensor) for name, tensor in tensors.items()}, expected)
+            weights = {
+                canonical: module.to_canonical(canonical, tensors[name], SPEC)
+                for canonical, name in names.items()
+            }
+    except module.Unreadable as error:
+        raise unreadable(error) from error
+    check_finite(weights, names)
+    return weights
+
+
+def test_logits(module: ModuleType, path: Path, dtype: str) -> np.ndarray:
+    """Logits [10000, 10] of the file's own model for the embedded test images, in its weights' dtype."""
+    images = mnist.load().test_images
+    try:
+        model: Any = module.model(path, SPEC, dtype)
+        logits = [
+            module.logits(model, mnist.scale(images[start : start + BATCH_IMAGES], SPEC).astype(dtype))
+            for start in range(0, len(images), BATCH_IMAGES)
+        ]
+    except module.Unreadable as error:
+        raise unreadable(error) from error
+    found = np.ascontiguousarray(np.concatenate(logits))
+    if found.shape != (len(images), SPEC.classes):
+        raise UserError(
+            f"its model gives an output of shape {list(found.shape)} for {len(images):,} images; "
+            f"it must be [{len(images)}, {SPEC.classes}].\nSave a model that gives logits of ten classes."
+        )
+    return found
+
+
+def unreadable(error: Exception) -> UserError:
+    """The whole traceback goes to the log, one line to the user."""
+    traceback.print_exc()
+    reason = " ".join(str(error).split())[:400]
+    return UserError(f"{reason}\nSave it as docs/checkpoints.md shows.")

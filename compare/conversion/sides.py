@@ -1,0 +1,123 @@
+"""The two ends of a conversion: a framework's in a process of its own, the canonical one in NumPy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from compare.config import usable_cpus
+from compare.conversion.checks import check_finite, check_tensors
+from compare.conversion.formats import Format
+from compare.data import mnist
+from compare.errors import UserError
+from compare.processes import messages
+from compare.processes.environment import worker_environment
+from compare.processes.launcher import Worker, WorkerRefused, worker_command
+from compare.results import write_atomically
+from compare.variants import FRAMEWORK_NAMES
+from lenet_spec import LeNetSpec
+
+if TYPE_CHECKING:
+    from compare.convert import ConvertConfig
+
+SPEC = LeNetSpec()
+STORED_DTYPES = {"F32": "float32", "F64": "float64", "F16": "float16", "BF16": "bfloat16"}
+ORACLE_IMAGES = 250  # at a time: float64 patches of more would take gigabytes
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a file holds and what its model makes of the test images."""
+
+    weights: dict[str, np.ndarray]  # canonical names and layouts, float32 or float64
+    logits: np.ndarray  # [images, 10]
+    labels: np.ndarray  # [images], uint8
+
+
+def read(config: ConvertConfig, kind: Format) -> Side:
+    """SOURCE, checked. Raises UserError where it does not match, WorkerFailed where the process dies."""
+    try:
+        if kind == "canonical":
+            return canonical_side(config.source)
+        path = str(config.source.resolve())
+        return ask(config, kind, messages.ReadCheckpoint(kind, path, usable_cpus()))
+    except UserError as error:
+        raise UserError(f"{config.source}: {error}") from error
+
+
+def write(config: ConvertConfig, kind: Format, path: Path, weights: Mapping[str, np.ndarray]) -> Side:
+    """Writes the weights to `path` and reads them back. Raises as `read`."""
+    content = safetensors.numpy.save({name: np.ascontiguousarray(weights[name]) for name in weights})
+    if kind == "canonical":
+        write_atomically(path, content)
+        return canonical_side(path)
+    request = messages.WriteCheckpoint(kind, str(path.resolve()), usable_cpus(), content)
+    return ask(config, kind, request)
+
+
+def ask(
+    config: ConvertConfig, framework: str, request: messages.ReadCheckpoint | messages.WriteCheckpoint
+) -> Side:
+    """One request to a fresh process of the framework. Its log is kept only where it fails."""
+    logs = Path(tempfile.mkdtemp(prefix="lenet-convert-"))
+    try:
+        with Worker(
+            worker_command(str(config.python(framework)), framework),
+            environment=worker_environment(
+                os.environ, device="cpu", threads=usable_cpus(), allocator="stable"
+            ),
+            log_path=logs / f"{framework}.log",
+            name=FRAMEWORK_NAMES[framework],
+        ) as worker:
+            reply = worker.request(request, messages.Checkpoint, config.timeout)
+    except WorkerRefused as refusal:
+        shutil.rmtree(logs)
+        if refusal.kind == "import":
+            raise UserError(
+                f"{FRAMEWORK_NAMES[framework]} cannot be imported: {refusal}\n"
+                f"Install it, or name the interpreter that has it: --{framework}-python PATH."
+            ) from refusal
+        raise UserError(str(refusal)) from refusal
+    shutil.rmtree(logs)
+    weights = safetensors.numpy.load(reply.weights)
+    return Side(
+        {name: weights[name] for name in SPEC.parameter_shapes()},
+        safetensors.numpy.load(reply.logits)["logits"],
+        mnist.load().test_labels,
+    )
+
+
+def canonical_side(path: Path) -> Side:
+    """One of our files; its logits are the float64 oracle's, so that no framework is needed for it."""
+    from compare.ladder.oracle import Oracle
+
+    weights = read_canonical(path)
+    oracle, dataset = Oracle(SPEC, weights), mnist.load()
+    logits = [
+        oracle.logits(mnist.scale(dataset.test_images[start : start + ORACLE_IMAGES], SPEC))
+        for start in range(0, len(dataset.test_images), ORACLE_IMAGES)
+    ]
+    return Side(weights, np.concatenate(logits), dataset.test_labels)
+
+
+def read_canonical(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of one of our files, in the spec's order. Raises UserError for what does not match."""
+    with safetensors.safe_open(path, "numpy") as file:
+        found = {}
+        for name in file.keys():  # noqa: SIM118  (not a dict)
+            stored = file.get_slice(name)
+            dtype = stored.get_dtype()
+            found[name] = (tuple(stored.get_shape()), STORED_DTYPES.get(dtype, dtype))
+        check_tensors(found, SPEC.parameter_shapes())
+        weights = {name: file.get_tensor(name) for name in SPEC.parameter_shapes()}
+    check_finite(weights, {name: name for name in weights})
+    return weights

@@ -1,0 +1,78 @@
+"""`python -m compare.convert SOURCE TARGET`: trained LeNet weights, from one framework's file to another's."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from compare.command_line import parse, run_entry_point
+
+if TYPE_CHECKING:
+    from compare.conversion.agreement import Agreement
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """Convert LeNet's weights between PyTorch (.pt, .pth), Keras (.keras, .weights.h5) and this project's
+    .safetensors, and check the logits of all 10,000 test images before anything is kept.
+    """
+
+    source: Annotated[Path, tyro.conf.Positional]
+    """the trained weights; a .safetensors file may be ours or a torch state_dict"""
+    target: Annotated[Path, tyro.conf.Positional]
+    """the file to write; its suffix says which kind"""
+    overwrite: bool = False
+    """replace TARGET if it is there"""
+    tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    """the interpreter that has TensorFlow"""
+    torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    """the interpreter that has PyTorch"""
+    timeout: float = 600.0
+    """seconds that a framework may take to read or write a file"""
+
+    def python(self, framework: str) -> Path:
+        return self.tf_python if framework == "tf" else self.torch_python
+
+
+def main(argv: Sequence[str]) -> int:
+    """0: written and checked; 1: a framework's process failed. Raises UserError for what does not match."""
+    config = parse(ConvertConfig, argv, program="compare.convert")
+    from compare.processes.launcher import WorkerFailed
+
+    try:
+        agreement = convert(config)
+    except WorkerFailed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    print(f"logits    {agreement.sentence()}")
+    print(f"written   {config.target}")
+    return 0
+
+
+def convert(config: ConvertConfig) -> Agreement:
+    """Writes TARGET and returns how well both files' models agree.
+
+    Raises UserError where a file, a tensor or a logit does not match, WorkerFailed where a framework's process
+    dies or hangs; TARGET is then as it was.
+    """
+    from compare.conversion.agreement import check_agreement
+    from compare.conversion.files import check_paths, replacing
+    from compare.conversion.formats import format_of_source, format_of_target
+    from compare.conversion.sides import read, write
+
+    check_paths(config)
+    source_format, target_format = format_of_source(config.source), format_of_target(config.target)
+    with replacing(config.target, overwrite=config.overwrite) as temporary:
+        source = read(config, source_format)
+        written = write(config, target_format, temporary, source.weights)
+        return check_agreement(source, written, config)
+
+
+if __name__ == "__main__":
+    run_entry_point(main)

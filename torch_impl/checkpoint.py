@@ -1,0 +1,108 @@
+"""LeNet's weights in PyTorch's own files. Read it beside tf_impl/checkpoint.py.
+
+A file holds a state_dict: `torch.save(model.state_dict(), path)`, or the same by safetensors. It holds no
+code and no network: the model that it belongs to is `torch_impl.model.LeNet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from lenet_spec import LeNetSpec, Shape
+from torch_impl import layout
+from torch_impl.model import LeNet, load
+
+WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+)  # where scripts keep it beside the optimizer's
+PREFIXES = ("module.", "_orig_mod.")  # of DataParallel's and torch.compile's wrappers
+
+
+class Unreadable(Exception):
+    """torch will not take the file; the message says why."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[dict[str, Any]]:
+    """The file's tensors by their names in it. Raises Unreadable for another file; runs no code in it."""
+    try:
+        if path.suffix.lower() == ".safetensors":
+            content = safetensors.torch.load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)  # refuses what could run code
+    except Exception as error:  # whatever a broken or hostile file makes of the unpickler
+        raise Unreadable(f"torch cannot load it safely: {error}") from error
+    yield state_dict(content)
+
+
+def state_dict(content: Any) -> dict[str, Any]:
+    """The state_dict itself, without what scripts and wrappers put around it."""
+    for key in WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping):
+        raise Unreadable(f"it holds a {type(content).__name__}; it must hold a state_dict")
+    named = {str(name): tensor for name, tensor in content.items()}
+    for prefix in PREFIXES:
+        if named and all(name.startswith(prefix) for name in named):
+            named = {name.removeprefix(prefix): tensor for name, tensor in named.items()}
+    return named
+
+
+def names(_: Mapping[str, Any], spec: LeNetSpec) -> dict[str, str]:
+    """Canonical name to the name in the file: conv1/kernel is conv1.weight."""
+    return {
+        name: name.replace("/kernel", ".weight").replace("/bias", ".bias") for name in spec.parameter_shapes()
+    }
+
+
+def shape(name: str, spec: LeNetSpec) -> Shape:
+    """The shape in the file of the parameter with this canonical name."""
+    kernel = spec.parameter_shapes()[name]
+    if len(kernel) == 4:
+        height, width, inputs, outputs = kernel
+        return (outputs, inputs, height, width)  # OIHW
+    return kernel[::-1]  # [out, in]
+
+
+def described(tensor: Any) -> tuple[Shape, str]:
+    """Shape and dtype, as NumPy calls it; for anything but a dense tensor, what it is instead."""
+    if not isinstance(tensor, torch.Tensor):
+        return (), type(tensor).__name__
+    kind = tensor.dtype if tensor.layout == torch.strided else tensor.layout
+    return tuple(tensor.shape), "meta" if tensor.is_meta else str(kind).removeprefix("torch.")
+
+
+def to_canonical(name: str, tensor: torch.Tensor, spec: LeNetSpec) -> np.ndarray:
+    """The parameter as a NumPy array in its canonical layout, same dtype."""
+    return layout.to_canonical(name, tensor.detach().numpy(), spec)
+
+
+def write(path: Path, weights: Mapping[str, np.ndarray], spec: LeNetSpec) -> None:
+    """Saves a state_dict that `torch_impl.model.LeNet` and any module with its names and shapes can load."""
+    model = LeNet(spec, getattr(torch, weights["conv1/kernel"].dtype.name))
+    load(model, weights)
+    torch.save(model.state_dict(), path)
+
+
+def model(path: Path, spec: LeNetSpec, dtype: str) -> LeNet:
+    """LeNet with the file's tensors, loaded as a user would, under their own names."""
+    lenet = LeNet(spec, getattr(torch, dtype))
+    with opened(path) as tensors:
+        lenet.load_state_dict(tensors)
+    return lenet.eval()
+
+
+def logits(model: LeNet, images: np.ndarray) -> np.ndarray:
+    """Logits [N, 10] of images [N, 28, 28, 1]."""
+    with torch.no_grad():
+        return model(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
