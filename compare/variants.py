@@ -20,10 +20,10 @@ class Variant:
     framework: Framework
     variant: str
     module: str
-    trainer: str
     changes: str  # against the framework's eager variant
     choose_when: str
     devices: tuple[str, ...] = ("cpu", "cuda")
+    trainer: str = "Trainer"
 
     @property
     def name(self) -> str:
@@ -35,17 +35,66 @@ VARIANTS: tuple[Variant, ...] = (
         "tf",
         "eager",
         "tf_impl.train",
-        "Trainer",
         changes="Keras layers, GradientTape, one fused Adam kernel a variable: the tutorial's way today",
         choose_when="you debug, or port the tutorial line by line",
+    ),
+    Variant(
+        "tf",
+        "keras",
+        "tf_impl.keras_fit",
+        changes="a compiled Keras model with Keras' own Adam and train_on_batch, which traces and, by "
+        "Keras' default, compiles with XLA",
+        choose_when="you want the shortest code: this is what most Keras users write",
+    ),
+    Variant(
+        "tf",
+        "tuned",
+        "tf_impl.tuned",
+        changes="eager tf.nn operations in place of Keras layers; pooling before bias and ReLU",
+        choose_when="you must stay eager and every millisecond of Python counts",
+    ),
+    Variant(
+        "tf",
+        "graph",
+        "tf_impl.graph",
+        changes="the eager step in tf.function: one graph, no Python between operations",
+        choose_when="the step works and you want its speed: the usual next line after debugging",
+    ),
+    Variant(
+        "tf",
+        "xla",
+        "tf_impl.xla",
+        changes="tf.function(jit_compile=True): the graph compiled by XLA",
+        choose_when="you run on a GPU, or the graph has many small operations to fuse",
     ),
     Variant(
         "torch",
         "eager",
         "torch_impl.train",
-        "Trainer",
         changes="nn.Module, NCHW, autograd, torch's fused Adam: what most PyTorch code looks like",
         choose_when="you write PyTorch as its tutorials do",
+    ),
+    Variant(
+        "torch",
+        "tuned",
+        "torch_impl.tuned",
+        changes="channels_last memory; pooling before ReLU",
+        choose_when="you want the speed of two changed lines and stay eager",
+    ),
+    Variant(
+        "torch",
+        "compiled",
+        "torch_impl.compiled",
+        changes="torch.compile of forward and backward; fused Adam stays eager",
+        choose_when="the step has many small operations to fuse, or you run on a GPU",
+    ),
+    Variant(
+        "torch",
+        "cudagraph",
+        "torch_impl.cudagraph",
+        changes="forward and backward recorded as a CUDA graph and replayed",
+        choose_when="the network is so small that launching kernels takes longer than running them",
+        devices=("cuda",),
     ),
 )
 

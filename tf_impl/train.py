@@ -1,11 +1,11 @@
 """One training step of LeNet in eager TensorFlow. Read it beside torch_impl/train.py.
 
-Arrays come in and go out as NumPy in canonical layouts, so that nothing outside this package knows TensorFlow.
+Arrays come in and go out as NumPy in canonical layouts: nothing outside this package knows TensorFlow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -54,14 +54,35 @@ class Trainer:
         self, images: tf.Tensor, labels: tf.Tensor, dropout_mask: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            logits = self.model(images, dropout_mask=dropout_mask)
-            loss = self.loss(logits, labels)
+            loss, logits = self.forward(images, labels, dropout_mask)
         gradients = tape.gradient(loss, list(self.variables.values()))
         self.update(gradients)
         return loss, logits
 
+    def forward(
+        self, images: tf.Tensor, labels: tf.Tensor, dropout_mask: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The loss (scalar) and the logits [N, 10]."""
+        logits = self.model(images, dropout_mask=dropout_mask)
+        return self.loss(logits, labels), logits
+
     def update(self, gradients: Iterable[tf.Tensor]) -> None:
         self.optimizer.apply_gradients(zip(gradients, self.variables.values(), strict=True))
+
+    def phases(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> Iterator[str]:
+        """One step, stopping with a phase's name after each. A subclass whose step has no seams sets None."""
+        with tf.device(self.device):
+            batch = self.to_device(images, labels, dropout_mask)
+            yield "host_to_device"
+            with tf.GradientTape() as tape:
+                loss, _ = self.forward(*batch)
+            yield "forward"
+            gradients = tape.gradient(loss, list(self.variables.values()))
+            yield "backward"
+            self.update(gradients)
+            yield "optimizer"
 
     def loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Softmax cross-entropy from logits, reduced over the batch."""
@@ -78,9 +99,9 @@ class Trainer:
     ) -> dict[str, np.ndarray]:
         """The loss's gradient by canonical parameter name; nothing is updated."""
         with tf.device(self.device):
-            images, labels, dropout_mask = self.to_device(images, labels, dropout_mask)
+            batch = self.to_device(images, labels, dropout_mask)
             with tf.GradientTape() as tape:
-                loss = self.loss(self.model(images, dropout_mask=dropout_mask), labels)
+                loss, _ = self.forward(*batch)
             gradients = tape.gradient(loss, self.variables)
         return {name: self.to_numpy(gradient) for name, gradient in gradients.items()}
 
@@ -89,11 +110,8 @@ class Trainer:
     ) -> dict[str, np.ndarray]:
         """Every layer's output by name, in canonical layout."""
         with tf.device(self.device):
-            images, _, dropout_mask = self.to_device(images, None, dropout_mask)
-            return {
-                name: self.to_numpy(units)
-                for name, units in self.model.activations(images, dropout_mask).items()
-            }
+            found = self.model.activations(*self.to_device(images, dropout_mask))
+        return {name: self.to_numpy(units) for name, units in found.items()}
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the parameters by canonical name, in canonical layout."""

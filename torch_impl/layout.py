@@ -5,7 +5,7 @@
 | images, activations of convolutions and pools | NHWC | NCHW |
 | convolution kernels | HWIO | OIHW |
 | dense kernels | [in, out] | [out, in] |
-| the flattened 1024, and so the first dense kernel's input side | height, width, channel | channel, height, width |
+| the flat 1024, and so the first dense kernel's inputs | height, width, channel | channel, height, width |
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Arrays come in and go out as NumPy in canonical layouts, so that nothing outside
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,11 +54,31 @@ class Trainer:
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         self.optimizer.zero_grad()  # torch adds to gradients; TensorFlow's tape makes new ones
-        logits = self.model(images, dropout_mask=dropout_mask)
-        loss = self.loss(logits, labels)
+        loss, logits = self.forward(images, labels, dropout_mask)
         loss.backward()
         self.optimizer.step()
         return loss.detach(), logits.detach()
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss (scalar) and the logits [N, 10]."""
+        logits = self.model(images, dropout_mask=dropout_mask)
+        return self.loss(logits, labels), logits
+
+    def phases(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> Iterator[str]:
+        """One step, stopping with a phase's name after each. A subclass whose step has no seams sets None."""
+        batch = self.to_device(images, labels, dropout_mask)
+        yield "host_to_device"
+        self.optimizer.zero_grad()
+        loss, _ = self.forward(*batch)
+        yield "forward"
+        loss.backward()
+        yield "backward"
+        self.optimizer.step()
+        yield "optimizer"
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Softmax cross-entropy from logits, reduced over the batch."""
@@ -73,8 +93,7 @@ class Trainer:
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """The loss's gradient by canonical parameter name; nothing is updated."""
-        images, labels, dropout_mask = self.to_device(images, labels, dropout_mask)
-        loss = self.loss(self.model(images, dropout_mask=dropout_mask), labels)
+        loss, _ = self.forward(*self.to_device(images, labels, dropout_mask))
         gradients = torch.autograd.grad(loss, list(self.variables.values()))
         return {
             name: layout.to_canonical(name, self.to_numpy(gradient), self.spec)
@@ -86,11 +105,11 @@ class Trainer:
     ) -> dict[str, np.ndarray]:
         """Every layer's output by name, in canonical layout."""
         with torch.no_grad():
-            images, _, dropout_mask = self.to_device(images, None, dropout_mask)
-            return {
-                name: layout.activation_to_canonical(name, self.to_numpy(units), self.spec)
-                for name, units in self.model.activations(images, dropout_mask).items()
-            }
+            found = self.model.activations(*self.to_device(images, dropout_mask))
+        return {
+            name: layout.activation_to_canonical(name, self.to_numpy(units), self.spec)
+            for name, units in found.items()
+        }
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the parameters by canonical name, in canonical layout."""

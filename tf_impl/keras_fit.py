@@ -1,0 +1,79 @@
+"""What most Keras users write: a compiled model, Keras' own Adam, `train_on_batch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lenet_spec import LeNetSpec
+from tf_impl import train
+from tf_impl.model import LeNet
+
+
+class CompiledLeNet(LeNet):
+    """LeNet for `train_on_batch`: inputs as a dict, so that a dropout mask can come with the images."""
+
+    def call(self, inputs: Any, dropout_mask: tf.Tensor | None = None) -> tf.Tensor:
+        if isinstance(inputs, dict):
+            inputs, dropout_mask = inputs["images"], inputs.get("dropout_mask")
+        return super().call(inputs, dropout_mask)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        self.traced = {"loss": loss, "logits": y_pred}  # tensors of the trace that is being made
+        return loss
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """This batch's own loss and logits: Keras itself reports the mean over the batches so far."""
+        super().train_step(data)
+        return self.traced
+
+
+class Trainer(train.Trainer):
+    """Keras' Adam adds epsilon outside the bias correction, as the spec does, so it needs no conversion."""
+
+    phases = None  # type: ignore[assignment]  # one compiled function, no seams
+
+    def __init__(
+        self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
+    ) -> None:
+        keras.config.set_floatx(dtype)  # otherwise Keras keeps Adam's rate and moments' powers in float32
+        super().__init__(spec, weights, device=device, dtype=dtype)
+        adam = spec.adam
+        with tf.device(self.device):
+            self.model.compile(
+                optimizer=keras.optimizers.Adam(
+                    adam.learning_rate, adam.beta1, adam.beta2, epsilon=adam.epsilon_hat
+                ),
+                loss=keras.losses.SparseCategoricalCrossentropy(
+                    from_logits=True, reduction=REDUCTIONS[spec.loss_reduction]
+                ),
+            )
+
+    def build_model(self) -> LeNet:
+        return CompiledLeNet(self.spec, self.dtype.name)
+
+    def step(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        inputs: Any = images if dropout_mask is None else {"images": images, "dropout_mask": dropout_mask}
+        with tf.device(self.device):
+            logs = self.model.train_on_batch(inputs, labels, return_dict=True)
+        return logs["loss"], logs["logits"]
+
+    def to_numpy(self, tensor: Any) -> np.ndarray:
+        return np.asarray(tensor)
+
+
+REDUCTIONS = {"mean": "sum_over_batch_size", "sum": "sum"}

@@ -1,0 +1,21 @@
+"""Forward and backward compiled by `torch.compile`. See tf_impl/graph.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from lenet_spec import LeNetSpec
+from torch_impl import train
+
+
+class Trainer(train.Trainer):
+    """The same Python as `eager`, traced and compiled; Adam stays eager, being one fused kernel already."""
+
+    def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: Any) -> None:
+        super().__init__(spec, weights, **where)
+        # a shape of its own for each batch size, as in tf.function: a symbolic size makes slower code
+        self.forward = torch.compile(super().forward, dynamic=False)  # type: ignore[method-assign]

@@ -1,0 +1,65 @@
+"""Forward and backward recorded once as a CUDA graph and replayed: no launch cost per kernel. CUDA only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from lenet_spec import LeNetSpec
+from torch_impl import train
+
+WARMUP_REPLAYS = 3  # cuDNN and cuBLAS choose kernels and workspaces before the recording
+
+
+@dataclass
+class Recording:
+    """A graph and the tensors that it reads and writes, at fixed addresses."""
+
+    graph: torch.cuda.CUDAGraph
+    batch: tuple[torch.Tensor | None, ...]
+    loss: torch.Tensor
+    logits: torch.Tensor
+
+
+class Trainer(train.Trainer):
+    """The kernels of `eager`, launched as one. Adam stays outside: its epsilon changes every step."""
+
+    phases = None  # type: ignore[assignment]  # forward and backward are one graph
+
+    def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: Any) -> None:
+        super().__init__(spec, weights, **where)
+        self.recordings: dict[int, Recording] = {}  # by batch size
+
+    def train_step(
+        self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        recording = self.recordings.get(len(images)) or self.record(images, labels, dropout_mask)
+        for fixed, given in zip(recording.batch, (images, labels, dropout_mask), strict=True):
+            if fixed is not None and given is not None:
+                fixed.copy_(given)
+        recording.graph.replay()
+        self.optimizer.step()
+        return recording.loss.clone(), recording.logits.clone()  # the next replay overwrites them
+
+    def record(self, *batch: torch.Tensor | None) -> Recording:
+        """Runs the step a few times aside, then records it; parameters are not updated meanwhile."""
+        fixed = tuple(None if tensor is None else tensor.clone() for tensor in batch)
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for _ in range(WARMUP_REPLAYS):
+                self.optimizer.zero_grad()
+                self.forward(*fixed)[0].backward()
+        torch.cuda.current_stream().wait_stream(aside)
+        self.optimizer.zero_grad()  # None, so that the recorded backward writes gradients and does not add
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            loss, logits = self.forward(*fixed)
+            loss.backward()
+        recording = Recording(graph, fixed, loss.detach(), logits.detach())
+        self.recordings[len(logits)] = recording
+        return recording
