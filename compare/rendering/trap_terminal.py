@@ -9,27 +9,13 @@ from rich.text import Text
 from compare.rendering import trap_table
 from compare.traps.records import Trial, Trials
 
-WIDE = 110  # columns from which the loss gaps are shown too
+WIDE = 120  # columns from which the rungs' names and the loss gaps are shown too
+GAP_STEPS = (10, 300)
 
 
 def report(trials: Trials, width: int) -> RenderableType:
     """A row a trap; of a single trap also what the ladder says about it."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    wide = width >= WIDE
-    gap_headers = [f"gap at {step}" for step in trap_table.GAP_STEPS] if wide else []
-    for name in ("trap", "caught at rung", "first in"):
-        table.add_column(name)
-    for name in (*gap_headers, "accuracy"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for trial in trials.trials:
-        gaps = trap_table.gap_cells(trials.loss_gaps(trial)) if wide else []
-        caught = Text(caught_cell(trial), style="green" if trial.caught else "bold red")
-        table.add_row(
-            trial.name, caught, trial.first_failing or "", *gaps,
-            trap_table.accuracy_cell(trial), trap_table.missed_cell(trial),
-        )  # fmt: skip
-    lines: list[RenderableType] = [Text(), table, Text()]
+    lines: list[RenderableType] = [Text(), trap_rows(trials, wide=width >= WIDE), Text()]
     if len(trials.trials) == 1:
         trial = trials.trials[0]
         lines += [Text(f"{trial.mistake}."), Text(f"{trial.reason}.", style="red"), Text()]
@@ -37,6 +23,22 @@ def report(trials: Trials, width: int) -> RenderableType:
     return Group(*lines, Text(trap_table.missed_sentence(trials)))
 
 
-def caught_cell(trial: Trial) -> str:
-    caught = trap_table.rung_name(trial.caught_rung)
+def trap_rows(trials: Trials, *, wide: bool) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("trap", "caught at rung" if wide else "rung", "first in"):
+        table.add_column(name, no_wrap=True)
+    for name in (*(f"gap at {step}" for step in GAP_STEPS if wide), "accuracy"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for trial in trials.trials:
+        gaps = trap_table.gap_cells(trials.loss_gaps(trial), GAP_STEPS) if wide else []
+        caught = Text(caught_cell(trial, wide=wide), style="green" if trial.caught else "bold red")
+        cells = [*gaps, trap_table.accuracy_cell(trial), trap_table.missed_cell(trial)]
+        table.add_row(trial.name, caught, trial.first_failing or "", *cells)
+    return table
+
+
+def caught_cell(trial: Trial, *, wide: bool) -> str:
+    """The rung, and where it is not the declared one, that one too."""
+    caught = trap_table.rung_name(trial.caught_rung) if wide else str(trial.caught_rung or "none")
     return caught if trial.caught else f"{caught}, not {trial.declared_rung}"

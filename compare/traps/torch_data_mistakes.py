@@ -20,18 +20,33 @@ SWAPPED = 2  # this batch and the next change places
 
 
 class PixelsUnscaled(Trainer):
+    """Tested on what it was trained on, as its author would; so are the normalised pixels."""
+
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
         for batch in shared.batches(dataset, spec, seed=seed, dtype=dtype):
-            raw = np.rint(batch.images / spec.input.pixel_scale)
-            yield batch._replace(images=raw.astype(dtype))
+            yield batch._replace(images=unscaled(batch.images, spec))
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        return super().logits(unscaled(images, self.spec))
+
+
+def unscaled(images: np.ndarray, spec: LeNetSpec) -> np.ndarray:
+    return np.rint(images / spec.input.pixel_scale).astype(images.dtype)
 
 
 class PixelsNormalised(Trainer):
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
         for batch in shared.batches(dataset, spec, seed=seed, dtype=dtype):
-            yield batch._replace(images=((batch.images - MEAN) / DEVIATION).astype(dtype))
+            yield batch._replace(images=normalised(batch.images))
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        return super().logits(normalised(images))
+
+
+def normalised(images: np.ndarray) -> np.ndarray:
+    return ((images - MEAN) / DEVIATION).astype(images.dtype)
 
 
 class BatchOutOfOrder(Trainer):

@@ -1,0 +1,54 @@
+"""The table of traps in the terminal, from the committed results, at two widths."""
+
+import pytest
+from rich.console import Console
+
+from compare.ladder.records import read as read_parity
+from compare.rendering import parity_docs, parity_terminal, trap_terminal
+from compare.traps.records import RightRun, Trial, Trials
+from compare.traps.records import read as read_traps
+
+
+def printed(shown: object, width: int) -> str:
+    console = Console(width=width, highlight=False, color_system=None)
+    with console.capture() as capture:
+        console.print(shown)
+    return capture.get()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_is_cut_off(width: int):
+    """Every name in full, no line wider than the terminal."""
+    trials = read_traps(parity_docs.RESULTS / "traps.json")
+    proof = read_parity(parity_docs.RESULTS / "parity.json")
+    for shown in (trap_terminal.report(trials, width), parity_terminal.report(proof, width)):
+        text = printed(shown, width)
+        assert "…" not in text
+        assert max(map(len, text.splitlines())) <= width
+    for trial in trials.trials:
+        assert trial.name in printed(trap_terminal.report(trials, width), width)
+
+
+def trial(name: str, caught: int | None, accuracy: float) -> Trial:
+    return Trial(
+        name, "m", "torch", False, 4, caught, "conv1", "why", [], [2.0, 1.5], accuracy, accuracy >= 0.98
+    )
+
+
+def test_what_slipped_and_what_accuracy_misses_is_said():
+    """The counts, and a trap that was not caught where it should have been."""
+    right = RightRun("torch", False, [2.0, 1.0], [0.985, 0.985], 0.98)
+    trials = Trials(
+        training_steps=2, right_runs=[right], trials=[trial("seen", 4, 0.5), trial("slipped", None, 0.984)]
+    )
+    text = " ".join(printed(trap_terminal.report(trials, 120), 120).split())
+    assert "caught 1 of 2" in text
+    assert "missed 1 of 2" in text
+    assert "none, not 4" in text
+    assert trials.loss_gaps(trials.trials[0]) == [0.0, 0.5]
+
+
+def test_a_single_trap_is_explained():
+    """The mistake and the ladder's sentence about it."""
+    text = printed(trap_terminal.report(Trials(trials=[trial("seen", 4, 0.5)]), 80), 80)
+    assert "why." in text
