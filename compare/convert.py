@@ -1,4 +1,4 @@
-"""`python -m compare.convert SOURCE TARGET`: trained LeNet weights, from one framework's file to another's."""
+"""`python -m compare.convert SOURCE TARGET`: LeNet's weights from one framework's file to another's."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def main(argv: Sequence[str]) -> int:
 def convert(config: ConvertConfig) -> Agreement:
     """Writes TARGET and returns how well both files' models agree.
 
-    Raises UserError where a file, a tensor or a logit does not match, WorkerFailed where a framework's process
-    dies or hangs; TARGET is then as it was.
+    Raises UserError where a file, a tensor or a logit does not match, WorkerFailed where a framework's
+    process dies or hangs; TARGET is then as it was.
     """
     from compare.conversion.agreement import check_agreement
     from compare.conversion.files import check_paths, replacing

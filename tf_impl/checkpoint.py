@@ -32,6 +32,9 @@ VARIABLES = {"kernel": "vars/0", "bias": "vars/1"}
 LARGEST_WEIGHTS_BYTES = 1 << 28  # LeNet in float64 with Adam's moments takes a tenth: more is a zip bomb
 
 
+HOW_TO_SAVE = "Save it with model.save('name.keras') or model.save_weights('name.weights.h5')."
+
+
 class Unreadable(Exception):
     """Keras or HDF5 will not take the file; the message says why."""
 

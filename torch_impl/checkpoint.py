@@ -6,6 +6,8 @@ code and no network: the model that it belongs to is `torch_impl.model.LeNet`.
 
 from __future__ import annotations
 
+import pickle
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,9 @@ WRAPPERS = (
 PREFIXES = ("module.", "_orig_mod.")  # of DataParallel's and torch.compile's wrappers
 
 
+HOW_TO_SAVE = "Save it with torch.save(model.state_dict(), path)."
+
+
 class Unreadable(Exception):
     """torch will not take the file; the message says why."""
 
@@ -40,8 +45,17 @@ def opened(path: Path) -> Iterator[dict[str, Any]]:
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)  # refuses what could run code
     except Exception as error:  # whatever a broken or hostile file makes of the unpickler
-        raise Unreadable(f"torch cannot load it safely: {error}") from error
+        raise Unreadable(why(error)) from error
     yield state_dict(content)
+
+
+def why(error: Exception) -> str:
+    """torch's own words advise to load with all safety off what it has just refused: not repeated."""
+    if asked := re.search(r"GLOBAL (\S+)", str(error)):
+        return f"it asks for {asked[1]} to be called, which is not done: it must hold tensors alone"
+    if isinstance(error, pickle.UnpicklingError):
+        return "it is not a file that torch.save wrote, or it holds more than tensors"
+    return f"torch cannot load it: {str(error).partition('. ')[0]}"
 
 
 def state_dict(content: Any) -> dict[str, Any]:

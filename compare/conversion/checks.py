@@ -14,18 +14,20 @@ SEE = "docs/checkpoints.md lists the tensors of each kind of file."
 SHOWN_NAMES = 12
 
 
-def check_tensors(found: Mapping[str, tuple[Shape, str]], expected: Mapping[str, Shape]) -> None:
+def check_tensors(
+    found: Mapping[str, tuple[Shape, str]], expected: Mapping[str, Shape], names: Mapping[str, str]
+) -> None:
     """Holds names, shapes and dtypes against `expected`, before any value is read.
 
-    found: shape and dtype by the name in the file. Raises UserError, naming the first tensor that is missing,
-    or not LeNet's, or has another shape or dtype.
+    found, expected: by the name in the file. names: canonical name to the name in the file. Raises UserError,
+    naming the first tensor that is missing, or not LeNet's, or has another shape or dtype.
     """
-    for name, shape in expected.items():
+    for canonical, name in names.items():
         if name not in found:
-            names = ", ".join(list(found)[:SHOWN_NAMES]) or "no tensor at all"
+            held = ", ".join(list(found)[:SHOWN_NAMES]) or "no tensor at all"
             more = f" and {len(found) - SHOWN_NAMES} more" if len(found) > SHOWN_NAMES else ""
             raise UserError(
-                f"{name} {list(shape)} is missing; the file holds {names}{more}.\n"
+                f"{both(name, canonical)} {list(expected[name])} is missing; the file holds {held}{more}.\n"
                 f"Save the weights of a LeNet with these names. {SEE}"
             )
     for name in found:
@@ -34,25 +36,34 @@ def check_tensors(found: Mapping[str, tuple[Shape, str]], expected: Mapping[str,
                 f"{name} {list(found[name][0])} is not a tensor of LeNet, whose {len(expected)} are "
                 f"{', '.join(expected)}.\nSave LeNet's weights alone. {SEE}"
             )
-    for name, (shape, dtype) in found.items():
-        check_tensor(name, tuple(shape), dtype, expected[name])
-    dtypes = {dtype: name for name, (_, dtype) in found.items()}
-    if len(dtypes) > 1:
-        (one, name), (other, other_name) = list(dtypes.items())[:2]
-        raise UserError(
-            f"{name} is {one} but {other_name} is {other}; all tensors must have one dtype.\n"
-            "Save them all as float32."
-        )
+    for canonical, name in names.items():
+        check_tensor(both(name, canonical), *found[name], expected[name])
+    check_one_dtype({name: dtype for name, (_, dtype) in found.items()})
+
+
+def both(name: str, canonical: str) -> str:
+    """A tensor by its name in the file, and by ours where that is another."""
+    return name if name == canonical else f"{name} ({canonical})"
 
 
 def check_tensor(name: str, shape: Shape, dtype: str, expected: Shape) -> None:
-    if shape != expected:
+    if dtype not in DTYPES:
+        raise UserError(f"{name} is {dtype}; it must be a tensor of float32 or float64.\nSave it as float32.")
+    if tuple(shape) != expected:
         raise UserError(
             f"{name} has the shape {list(shape)}; it must have {list(expected)}.\n"
-            f"Save the weights of the tutorial's LeNet: valid padding, 1024 flat units. {SEE}"
+            f"Save the tutorial's LeNet (valid padding, 1024 flat units) in this layout. {SEE}"
         )
-    if dtype not in DTYPES:
-        raise UserError(f"{name} is {dtype}; it must be float32 or float64.\nSave it as float32.")
+
+
+def check_one_dtype(dtypes: Mapping[str, str]) -> None:
+    first_name, first = next(iter(dtypes.items()))
+    for name, dtype in dtypes.items():
+        if dtype != first:
+            raise UserError(
+                f"{first_name} is {first} but {name} is {dtype}; all tensors must have one dtype.\n"
+                "Save them all as float32."
+            )
 
 
 def check_finite(weights: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
@@ -64,9 +75,8 @@ def check_finite(weights: Mapping[str, np.ndarray], names: Mapping[str, str]) ->
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             first = tuple(int(index) for index in bad[0])
-            other = "" if names[name] == name else f" ({name})"
             raise UserError(
-                f"{names[name]}{other} holds {len(bad)} of {array.size} values that are not finite, "
-                f"first {array[first]} at {list(first)}; every value must be finite.\n"
+                f"{both(names[name], name)} holds {len(bad)} of {array.size} values that are not finite, "
+                f"first {array[first]} at {list(first)} in our layout; every value must be finite.\n"
                 "Take a checkpoint from before the training diverged."
             )

@@ -47,13 +47,14 @@ def read(module: ModuleType, path: Path) -> dict[str, np.ndarray]:
         with module.opened(path) as tensors:
             names = module.names(tensors, SPEC)
             expected = {name: module.shape(canonical, SPEC) for canonical, name in names.items()}
-            check_tensors({name: module.described(tensor) for name, tensor in tensors.items()}, expected)
+            found = {name: module.described(tensor) for name, tensor in tensors.items()}
+            check_tensors(found, expected, names)
             weights = {
                 canonical: module.to_canonical(canonical, tensors[name], SPEC)
                 for canonical, name in names.items()
             }
     except module.Unreadable as error:
-        raise unreadable(error) from error
+        raise unreadable(error, module) from error
     check_finite(weights, names)
     return weights
 
@@ -68,7 +69,7 @@ def test_logits(module: ModuleType, path: Path, dtype: str) -> np.ndarray:
             for start in range(0, len(images), BATCH_IMAGES)
         ]
     except module.Unreadable as error:
-        raise unreadable(error) from error
+        raise unreadable(error, module) from error
     found = np.ascontiguousarray(np.concatenate(logits))
     if found.shape != (len(images), SPEC.classes):
         raise UserError(
@@ -78,8 +79,7 @@ def test_logits(module: ModuleType, path: Path, dtype: str) -> np.ndarray:
     return found
 
 
-def unreadable(error: Exception) -> UserError:
+def unreadable(error: Exception, module: ModuleType) -> UserError:
     """The whole traceback goes to the log, one line to the user."""
     traceback.print_exc()
-    reason = " ".join(str(error).split())[:400]
-    return UserError(f"{reason}\nSave it as docs/checkpoints.md shows.")
+    return UserError(f"{' '.join(str(error).split())[:400]}.\n{module.HOW_TO_SAVE}")

@@ -117,7 +117,8 @@ def read_canonical(path: Path) -> dict[str, np.ndarray]:
             stored = file.get_slice(name)
             dtype = stored.get_dtype()
             found[name] = (tuple(stored.get_shape()), STORED_DTYPES.get(dtype, dtype))
-        check_tensors(found, SPEC.parameter_shapes())
-        weights = {name: file.get_tensor(name) for name in SPEC.parameter_shapes()}
-    check_finite(weights, {name: name for name in weights})
+        names = {name: name for name in SPEC.parameter_shapes()}
+        check_tensors(found, SPEC.parameter_shapes(), names)
+        weights = {name: file.get_tensor(name) for name in names}
+    check_finite(weights, names)
     return weights

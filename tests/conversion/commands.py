@@ -1,0 +1,44 @@
+"""What the tests of conversion share: weights, the command, children of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from compare.processes.environment import worker_environment
+from compare.weights import initial_weights
+from lenet_spec import LeNetSpec
+
+ROOT = Path(__file__).parents[2]
+SPEC = LeNetSpec()
+NOT_NEEDED = "/bin/false"  # an interpreter that has no framework: a process started with it ends at once
+
+
+def trained_alike() -> dict[str, np.ndarray]:
+    """Initial weights with biases that are not zero, so that a lost or swapped bias shows."""
+    rng = np.random.default_rng(0)
+    return {
+        name: array if name.endswith("kernel") else rng.normal(0, 0.05, array.shape).astype(np.float32)
+        for name, array in initial_weights(SPEC, 3).items()
+    }
+
+
+def convert(source: Path, target: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "compare.convert", str(source), str(target), *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def child(module: str, *arguments: object) -> str:
+    """Standard output of a test's own child, in the environment of a worker."""
+    environment = worker_environment({}, device="cpu", threads=2, allocator="stable")
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout

@@ -1,0 +1,102 @@
+"""Child process: makes Keras files, good and bad, in argv[2] from the canonical one argv[1]; reads each."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import safetensors.numpy
+
+from compare.conversion.in_worker import test_logits
+from lenet_spec import LeNetSpec
+from tests.conversion.attempts import report
+from tf_impl import checkpoint
+from tf_impl.model import LeNet, load
+
+layers = keras.layers
+SPEC = LeNetSpec()
+
+
+def users_model(weights: dict[str, np.ndarray], activation: str = "relu") -> keras.Model:
+    """A functional model with layer names of the user's own, dropout, and an optimizer that has stepped."""
+    images = units = keras.Input((28, 28, 1))
+    for layer in (
+        layers.Conv2D(32, 5, activation=activation, name="first"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(64, 5, activation="relu", name="second"),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(1024, activation="relu", name="third"),
+        layers.Dropout(0.75),
+        layers.Dense(10, name="fourth"),
+    ):
+        units = layer(units)
+    model = keras.Model(images, units)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(np.zeros((2, 28, 28, 1), np.float32), np.zeros(2, np.int64), verbose=0)
+    model.set_weights(list(weights.values()))
+    return model
+
+
+def edited(good: Path, case: str, edit) -> Path:
+    path = good.parent / f"{case}.weights.h5"
+    path.write_bytes(good.read_bytes())
+    with h5py.File(path, "r+") as file:
+        edit(file)
+    return path
+
+
+def put(name: str, array: np.ndarray):
+    def edit(file: h5py.File) -> None:
+        if name in file:
+            del file[name]
+        file[name] = array
+
+    return edit
+
+
+def external(file: h5py.File) -> None:
+    """The bias of the last layer read from another file on the disk."""
+    del file["layers/dense_1/vars/1"]
+    file.create_dataset("layers/dense_1/vars/1", (10,), "f4", external=[("/etc/passwd", 0, 40)])
+
+
+def main() -> None:
+    weights, directory = safetensors.numpy.load_file(sys.argv[1]), Path(sys.argv[2])
+    weights = {name: weights[name] for name in SPEC.parameter_shapes()}
+    files = {"users": directory / "users.keras", "good": directory / "good.weights.h5"}
+    model = users_model(weights)
+    model.save(files["users"])
+    model.save_weights(files["good"])
+    files["subclassed"] = directory / "subclassed.weights.h5"
+    ours = LeNet(SPEC, "float32")
+    load(ours, weights)
+    ours.save_weights(files["subclassed"])
+    nan = weights["dense1/bias"].copy()
+    nan[5] = np.nan
+    edits = {
+        "missing": lambda file: file.pop("layers/conv2d/vars/1") and None,
+        "extra": put("layers/dense_2/vars/0", np.zeros((3, 4), np.float32)),
+        "misshaped": put("layers/dense/vars/0", np.zeros((3136, 1024), np.float32)),
+        "half": put("layers/dense_1/vars/1", np.zeros(10, np.float16)),
+        "mixed": put("layers/dense_1/vars/1", np.zeros(10, np.float64)),
+        "nan": put("layers/dense/vars/1", nan),
+        "external": external,
+    }
+    files |= {case: edited(files["good"], case, edit) for case, edit in edits.items()}
+    files["text"] = directory / "text.weights.h5"
+    files["text"].write_text("not a checkpoint")
+    files["no-weights"] = directory / "no-weights.keras"
+    with zipfile.ZipFile(files["no-weights"], "w") as archive:
+        archive.writestr("config.json", "{}")
+    report(checkpoint, files, weights)
+    tanh = directory / "tanh.keras"
+    users_model(weights, "tanh").save(tanh)
+    np.save(directory / "tanh.npy", test_logits(checkpoint, tanh, "float32"))
+    np.save(directory / "users.npy", test_logits(checkpoint, files["users"], "float32"))
+
+
+if __name__ == "__main__":
+    main()

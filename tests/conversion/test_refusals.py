@@ -1,0 +1,134 @@
+"""What files of each kind are taken, what is refused, and in which words."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from compare.conversion.agreement import check_agreement
+from compare.conversion.sides import Side, read_canonical
+from compare.convert import ConvertConfig
+from compare.data import mnist
+from compare.errors import UserError
+from tests.conversion.commands import NOT_NEEDED, child, convert, trained_alike
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("refusals")
+    safetensors.numpy.save_file(trained_alike(), directory / "start.safetensors")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def torch_outcomes(place: Path) -> tuple[dict[str, str], Path]:
+    directory = place / "torch"
+    directory.mkdir()
+    return json.loads(
+        child("tests.conversion.torch_files", place / "start.safetensors", directory)
+    ), directory
+
+
+@pytest.fixture(scope="module")
+def keras_outcomes(place: Path) -> tuple[dict[str, str], Path]:
+    directory = place / "keras"
+    directory.mkdir()
+    said = child("tests.conversion.keras_files", place / "start.safetensors", directory)
+    return json.loads(said.splitlines()[-1]), directory
+
+
+TORCH = {
+    "good": "same",
+    "wrapped": "same",
+    "parallel": "same",
+    "safetensors": "same",
+    "missing": "conv1.bias (conv1/bias) [32] is missing; the file holds conv1.weight, conv2.weight",
+    "extra": "dense3.weight [10, 10] is not a tensor of LeNet, whose 8 are conv1.weight",
+    "misshaped": "dense1.weight (dense1/kernel) has the shape [1024, 3136]; it must have [1024, 1024]",
+    "transposed": "dense2.weight (dense2/kernel) has the shape [1024, 10]; it must have [10, 1024]",
+    "half": "conv1.weight (conv1/kernel) is float16; it must be a tensor of float32 or float64",
+    "bfloat16": "dense2.bias (dense2/bias) is bfloat16; it must be",
+    "mixed": "conv1.weight is float32 but dense2.bias is float64; all tensors must have one dtype",
+    "sparse": "dense2.weight (dense2/kernel) is sparse_coo; it must be",
+    "number": "dense2.bias (dense2/bias) is int; it must be a tensor",
+    "nan": "conv2.weight (conv2/kernel) holds 1 of 51200 values that are not finite, first nan at [1, 2, 3",
+    "infinity": "dense2.bias (dense2/bias) holds 1 of 10 values that are not finite, first inf at [4]",
+    "list": "it holds a list; it must hold a state_dict",
+    "whole-model": "it asks for torch_impl.model.LeNet to be called, which is not done",
+    "hostile": "it asks for posix.mkdir to be called, which is not done",
+    "truncated": "torch cannot load it: PytorchStreamReader failed",
+    "text": "it is not a file that torch.save wrote",
+}
+KERAS = {
+    "users": "same",
+    "good": "same",
+    "subclassed": "same",
+    "missing": "layers/conv2d/vars/1 (conv1/bias) [32] is missing; the file holds layers/conv2d/vars/0",
+    "extra": "layers/dense_2/vars/0 [3, 4] is not a tensor of LeNet, whose 8 are layers/conv2d/vars/0",
+    "misshaped": "layers/dense/vars/0 (dense1/kernel) has the shape [3136, 1024]; it must have [1024, 1024]",
+    "half": "layers/dense_1/vars/1 (dense2/bias) is float16; it must be a tensor of float32 or float64",
+    "mixed": "layers/conv2d/vars/0 is float32 but layers/dense_1/vars/1 is float64",
+    "nan": "layers/dense/vars/1 (dense1/bias) holds 1 of 1024 values that are not finite, first nan at [5]",
+    "external": "layers/dense_1/vars/1 (dense2/bias) is a link to another file",
+    "text": "it is not a .weights.h5 file: ",
+    "no-weights": "it is not a .keras file: ",
+}
+
+
+@pytest.mark.parametrize("case", TORCH)
+def test_what_torch_files_are_taken_and_refused(torch_outcomes, case):
+    """Every refusal names the tensor or the file's fault, the rule, what was found, and what to do."""
+    outcome = torch_outcomes[0][case]
+    assert outcome.startswith(TORCH[case])
+    assert outcome == "same" or len(outcome.splitlines()) == 2
+    assert "weights_only" not in outcome  # torch's own advice is to load it with all safety off
+
+
+@pytest.mark.parametrize("case", KERAS)
+def test_what_keras_files_are_taken_and_refused(keras_outcomes, case):
+    """A user's own layer names, dropout and optimizer are taken; refusals as for torch."""
+    outcome = keras_outcomes[0][case]
+    assert outcome.startswith(KERAS[case])
+    assert outcome == "same" or len(outcome.splitlines()) == 2
+
+
+def test_code_in_a_pickle_is_not_run(torch_outcomes, tmp_path):
+    """From the command line: exit 2, the file named, nothing written, nothing executed."""
+    directory = torch_outcomes[1]
+    done = convert(directory / "hostile.pt", tmp_path / "out.safetensors", "--tf-python", NOT_NEEDED)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {directory / 'hostile.pt'}: it asks for posix.mkdir")
+    assert not (directory / "executed").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_computes_otherwise_is_refused(keras_outcomes):
+    """The same weights under tanh: LeNet's logits are others, and nothing is kept."""
+    directory, labels, weights = keras_outcomes[1], mnist.load().test_labels, trained_alike()
+    users, tanh = np.load(directory / "users.npy"), np.load(directory / "tanh.npy")
+    config = ConvertConfig(Path("tanh.keras"), Path("out.pt"))
+    with pytest.raises(UserError, match=r"tanh.keras: its model's logits differ from LeNet's .* by \d"):
+        check_agreement(Side(weights, tanh, labels), Side(weights, users, labels), config)
+    assert check_agreement(Side(weights, users, labels), Side(weights, users, labels), config).holds
+
+
+CANONICAL = {
+    "missing": ({"conv1/bias": None}, r"conv1/bias \[32\] is missing"),
+    "extra": ({"dense3/bias": np.zeros(3, np.float32)}, r"dense3/bias \[3\] is not a tensor of LeNet"),
+    "misshaped": ({"dense2/bias": np.zeros(11, np.float32)}, r"dense2/bias has the shape \[11\]"),
+    "half": ({"dense2/bias": np.zeros(10, np.float16)}, "dense2/bias is float16"),
+    "mixed": ({"dense2/bias": np.zeros(10, np.float64)}, "dense2/bias is float64; all tensors"),
+    "nan": ({"dense2/bias": np.full(10, np.nan, np.float32)}, "dense2/bias holds 10 of 10 values"),
+}
+
+
+@pytest.mark.parametrize("case", CANONICAL)
+def test_our_own_files_are_checked_alike(tmp_path, case):
+    """Names, shapes, dtypes and values of a canonical file."""
+    change, said = CANONICAL[case]
+    weights = {name: array for name, array in {**trained_alike(), **change}.items() if array is not None}
+    safetensors.numpy.save_file(weights, tmp_path / "bad.safetensors")
+    with pytest.raises(UserError, match=said):
+        read_canonical(tmp_path / "bad.safetensors")

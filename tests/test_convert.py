@@ -1,0 +1,96 @@
+"""`python -m compare.convert`: both frameworks' files, there and back, and what is refused."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from compare.data import mnist
+from compare.ladder.oracle import Oracle
+from lenet_spec import LeNetSpec
+from tests.conversion.commands import NOT_NEEDED, child, convert, trained_alike
+
+SPEC = LeNetSpec()
+
+
+def logits_line(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout.splitlines()[0]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the canonical weights; its name has a space and a letter outside ASCII."""
+    directory = tmp_path_factory.mktemp("convert") / "mes poids é"
+    directory.mkdir()
+    safetensors.numpy.save_file(trained_alike(), directory / "start.safetensors")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def chain(place: Path) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Canonical to Keras to torch to Keras to canonical: every format is written once and read once."""
+    steps = [
+        ("start.safetensors", "a.weights.h5", "--torch-python", NOT_NEEDED),
+        ("a.weights.h5", "b.pt"),
+        ("b.pt", "c.keras"),
+        ("c.keras", "end.safetensors", "--torch-python", NOT_NEEDED),
+    ]
+    return {target: convert(place / source, place / target, *options) for source, target, *options in steps}
+
+
+def test_each_conversion_gives_the_same_predictions(chain):
+    """Ten thousand equal predictions at each step, and one line that says so."""
+    for done in chain.values():
+        line = logits_line(done)
+        assert line.startswith("logits    10,000 of 10,000 predictions equal · largest difference ")
+        assert len(done.stdout.splitlines()) == 2
+
+
+def test_there_and_back_no_bit_is_lost(chain, place):
+    """After Keras, torch and Keras again the canonical arrays are the first ones, bit for bit."""
+    assert chain["end.safetensors"].returncode == 0
+    end = safetensors.numpy.load_file(place / "end.safetensors")
+    assert set(end) == set(SPEC.parameter_shapes())
+    for name, array in trained_alike().items():
+        assert end[name].dtype == array.dtype
+        assert end[name].tobytes() == array.tobytes(), name
+
+
+def test_a_user_without_this_project_loads_both_keras_files(chain, place):
+    """Plain Keras gives the ten thousand predictions that the oracle gives."""
+    assert chain["c.keras"].returncode == 0
+    images = mnist.scale(mnist.load().test_images, SPEC)
+    np.save(place / "images.npy", images)
+    child("tests.conversion.plain_keras", place / "c.keras", place / "a.weights.h5", place / "images.npy",
+          place / "predictions.npy")  # fmt: skip
+    loaded, built = np.load(place / "predictions.npy")
+    np.testing.assert_array_equal(loaded, built)
+    oracle = Oracle(SPEC, trained_alike()).logits(images[:500]).argmax(axis=1)
+    np.testing.assert_array_equal(loaded[:500], oracle)
+    assert len(np.unique(oracle)) > 2  # predictions that tell something
+
+
+def test_nothing_else_is_left_beside_the_files(chain, place):
+    """No temporary directory, no log."""
+    assert not list(place.glob(".*"))
+
+
+def test_a_target_that_is_there_is_not_replaced(place, tmp_path):
+    """Exit 2 before any framework is started; --overwrite is named."""
+    target = tmp_path / "out.pt"
+    target.write_bytes(b"precious")
+    done = convert(place / "start.safetensors", target)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is there already; it is not replaced" in done.stderr
+    assert "--overwrite" in done.stderr
+    assert target.read_bytes() == b"precious"
+
+
+def test_a_source_that_is_not_there(tmp_path):
+    """One line, exit 2."""
+    done = convert(tmp_path / "none.pt", tmp_path / "out.keras")
+    assert done.returncode == 2
+    assert done.stderr.endswith("none.pt: No such file or directory. Name a file that this user can read.\n")
