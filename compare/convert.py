@@ -23,9 +23,9 @@ class ConvertConfig:
     .safetensors, and check the logits of all 10,000 test images before anything is kept.
     """
 
-    source: Annotated[Path, tyro.conf.Positional]
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """the trained weights; a .safetensors file may be ours or a torch state_dict"""
-    target: Annotated[Path, tyro.conf.Positional]
+    target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")]
     """the file to write; its suffix says which kind"""
     overwrite: bool = False
     """replace TARGET if it is there"""

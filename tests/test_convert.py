@@ -1,6 +1,7 @@
 """`python -m compare.convert`: both frameworks' files, there and back, and what is refused."""
 
 import subprocess
+import venv
 from pathlib import Path
 
 import numpy as np
@@ -82,11 +83,27 @@ def test_a_target_that_is_there_is_not_replaced(place, tmp_path):
     """Exit 2 before any framework is started; --overwrite is named."""
     target = tmp_path / "out.pt"
     target.write_bytes(b"precious")
-    done = convert(place / "start.safetensors", target)
+    done = convert(place / "start.safetensors", target, "--torch-python", NOT_NEEDED)
     assert (done.returncode, done.stdout) == (2, "")
     assert "is there already; it is not replaced" in done.stderr
     assert "--overwrite" in done.stderr
     assert target.read_bytes() == b"precious"
+
+
+def test_a_framework_that_is_missing(tmp_path):
+    """Exit 2, with the option that names another interpreter."""
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
+    site = next((tmp_path / "bare" / "lib").glob("python*/site-packages"))
+    for package in ("numpy", "numpy.libs", "msgspec", "safetensors"):
+        source = Path(np.__file__).parents[1] / package
+        if source.exists():
+            (site / package).symlink_to(source)
+    (tmp_path / "some.keras").write_bytes(b"")
+    bare = str(tmp_path / "bare" / "bin" / "python")
+    done = convert(tmp_path / "some.keras", tmp_path / "out.pt", "--tf-python", bare)
+    assert done.returncode == 2
+    assert "TensorFlow cannot be imported: No module named" in done.stderr
+    assert "--tf-python PATH" in done.stderr
 
 
 def test_a_source_that_is_not_there(tmp_path):

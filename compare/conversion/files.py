@@ -52,6 +52,10 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         temporary = directory / target.name
         yield temporary
         move(temporary, target, overwrite=overwrite)
+    except OSError as error:
+        raise UserError(
+            f"{target} cannot be written: {error.strerror or error}. Make room, or name another place."
+        ) from error
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -1,5 +1,7 @@
 """When two sides agree, and how a target appears."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,18 @@ def test_a_tie_within_rounding_is_counted_not_refused():
     assert "1 of 2 predictions equal (the others are ties within rounding)" in agreement.sentence()
     other[1, 7] = 1e-4
     assert not agreement_of(one, other, np.zeros(2), "float32").holds
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    """Not a traceback; nothing is left."""
+    with pytest.raises(UserError, match=r"out.pt cannot be written: No space left on device"):
+        fill_the_disk(tmp_path / "out.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def fill_the_disk(target: Path) -> None:
+    with replacing(target, overwrite=False):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def fail_in_the_middle(target: Path) -> None:
