@@ -1,7 +1,10 @@
 """IDX files and sets of them, made for the tests."""
 
 import dataclasses
+import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +52,15 @@ def assert_tells(raised: pytest.ExceptionInfo[UserError], *parts: str) -> None:
     assert message.endswith("."), message
     for part in parts:
         assert part in message, message
+
+
+@contextmanager
+def without_root() -> Iterator[None]:
+    """Permissions do not bind root: where the tests run as root, they give that up for a while."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)

@@ -9,7 +9,7 @@ import pytest
 from compare.data.locations import STEMS, Files, find_files
 from compare.data.mnist import load
 from compare.errors import UserError
-from tests.data.idx_files import SPEC, assert_tells, write_set
+from tests.data.idx_files import SPEC, assert_tells, without_root, write_set
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 DOTTED = "train-images.idx3-ubyte"
@@ -158,16 +158,22 @@ def test_a_directory_without_permission_is_refused(closed: str):
         root = Path(directory)
         root.chmod(0o755)
         touch(root / closed).chmod(0)
-        user = os.geteuid()
-        if user == 0:
-            os.seteuid(65534)
-        try:
-            with pytest.raises(UserError) as raised:
-                find_files(root / "data")
-        finally:
-            os.seteuid(user)
-            (root / closed).chmod(0o755)
+        with without_root(), pytest.raises(UserError) as raised:
+            find_files(root / "data")
+        (root / closed).chmod(0o755)
     assert_tells(raised, str(root / closed), "cannot be read: Permission denied")
+
+
+def test_a_closed_directory_beside_the_set_is_passed_over():
+    """A disk's `lost+found` is nobody's data."""
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        root.chmod(0o755)
+        touch(root / "MNIST" / "raw")
+        (root / "lost+found").mkdir(mode=0)
+        with without_root():
+            files = find_files(root)
+        assert files.train_images == root / "MNIST" / "raw" / TRAIN_IMAGES
 
 
 def test_a_broken_link_is_named_when_it_is_read(tmp_path: Path):
