@@ -12,6 +12,7 @@ from compare.data import mnist
 from compare.ladder.oracle import Oracle
 from lenet_spec import LeNetSpec
 from tests.conversion.commands import NOT_NEEDED, child, convert, trained_alike
+from torch_impl.layout import from_canonical
 
 SPEC = LeNetSpec()
 
@@ -111,3 +112,16 @@ def test_a_source_that_is_not_there(tmp_path):
     done = convert(tmp_path / "none.pt", tmp_path / "out.keras")
     assert done.returncode == 2
     assert done.stderr.endswith("none.pt: No such file or directory. Name a file that this user can read.\n")
+
+
+@pytest.mark.parametrize("name", SPEC.parameter_shapes())
+def test_the_page_tells_the_names_and_layouts(name):
+    """docs/checkpoints.md holds each parameter's name and shape in both layouts."""
+    shape = SPEC.parameter_shapes()[name]
+    theirs = from_canonical(name, np.zeros(shape, np.float32), SPEC).shape
+    lines = (Path(__file__).parents[1] / "docs" / "checkpoints.md").read_text().splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| `{name}` |")]
+    cells = [cell.strip().partition(" (")[0] for cell in row.strip("|").split("|")]
+    torch_name = name.replace("/kernel", ".weight").replace("/bias", ".bias")
+    assert cells[1] == ", ".join(map(str, shape))
+    assert cells[3:] == [f"`{torch_name}`", ", ".join(map(str, theirs))]
