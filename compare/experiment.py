@@ -46,7 +46,8 @@ class Experiment:
         if config.tensorboard:
             check_available()
         if config.download and config.data_dir is not None:
-            download("MNIST", config.data_dir, config.torch_python)
+            downloaded = download("MNIST", config.data_dir, config.torch_python)
+            config = dataclasses.replace(config, data_dir=downloaded)
         dataset = mnist.load(config.data_dir, config.spec())
         directory = new_directory(config.out)
         check_devices(config, directory)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from compare.ladder.records import Climb, Difference, Rung
 from compare.ladder.rungs import ORACLE, RUNGS
+from compare.ladder.tolerances import has_own_tolerances
 
 
 def summary(climbs: Sequence[Climb], left_out: Mapping[str, str]) -> str:
@@ -39,11 +40,17 @@ def agreement(climbs: Sequence[Climb]) -> str:
     """How close the losses of the frameworks are, or, of one alone, its losses to the oracle's."""
     differences = [one for climb in climbs for one in loss_differences(climb)]
     pairs = [one for one in differences if one.right != ORACLE]
-    shown = pairs or differences
+    loose = [one for one in pairs if has_own_tolerances(one.left, climbs[0].dtype)]
+    loose += [one for one in pairs if has_own_tolerances(one.right, climbs[0].dtype)]
+    strict = [one for one in pairs if one not in loose]
+    shown = strict or pairs or differences
     largest = max((one.max_abs or 0.0 for one in shown), default=0.0)
     climb = climbs[0]
     if pairs:
-        return f"{climb.dtype} losses agree to {largest:.0e} over {climb.judged_steps:,} steps"
+        said = f"{climb.dtype} losses agree to {largest:.0e} over {climb.judged_steps:,} steps"
+        if strict and loose:
+            said += f", {loose[0].right}'s to {max(one.max_abs or 0.0 for one in loose):.0e}"
+        return said
     steps = min(climb.oracle_steps, climb.judged_steps)
     return f"{climb.dtype} losses agree with the oracle's to {largest:.0e} over {steps:,} steps"
 

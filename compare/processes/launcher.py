@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +48,8 @@ class Worker:
         self, command: Sequence[str], *, environment: Mapping[str, str], log_path: Path, name: str
     ) -> None:
         self.name, self.log_path, self.closed = name, log_path, False
+        # a place of its own for temporary files, so that none is left, and compilers start without a cache
+        self.scratch = tempfile.TemporaryDirectory(prefix="lenet-compare-", ignore_cleanup_errors=True)
         child_read, parent_write = os.pipe()
         parent_read, child_write = os.pipe()
         try:
@@ -58,11 +61,12 @@ class Worker:
                     stderr=log,
                     pass_fds=(child_read, child_write),
                     start_new_session=True,  # a group of its own, which can be ended as a whole
-                    env=dict(environment),
+                    env=dict(environment) | {"TMPDIR": self.scratch.name},
                 )
         except BaseException as error:
             os.close(parent_read)
             os.close(parent_write)
+            self.scratch.cleanup()
             if isinstance(error, OSError):
                 raise WorkerFailed(f"{name}: {command[0]} cannot be started: {error.strerror}") from error
             raise
@@ -120,6 +124,7 @@ class Worker:
         self.process.wait()
         if self.exit_fd is not None:
             os.close(self.exit_fd)
+        self.scratch.cleanup()
 
     def _await_exit(self, grace_seconds: float) -> int | None:
         """The exit status, negative for a signal, or None if the process outlives the grace.

@@ -11,8 +11,10 @@ from rich.text import Text
 
 from compare.config import RunConfig
 from compare.data.mnist import Dataset
-from compare.rendering import tables
+from compare.rendering import tables, verdicts
 from compare.results import Results
+
+MOST_WARNINGS = 4
 
 
 def headline(config: RunConfig, dataset: Dataset) -> str:
@@ -35,8 +37,15 @@ def summary(results: Results, width: int) -> RenderableType:
     if rows:
         parts += [plain_table(header, rows), Text()]
     parts += [plain_table(*tables.verdict_table(results), left=(0, 4)), Text()]
-    parts += [indented(comparison.sentence) for comparison in results.comparisons]
-    parts += [indented(f"warning: {warning}", "yellow") for warning in results.warnings]
+    parts += [indented(line) for line in verdicts.failures(results)]
+    parts += [indented(line) for line, _, _ in verdicts.said(results, verdicts.headlines(results))]
+    parts += [indented(line) for line in verdicts.fastest(results)]
+    shown = results.warnings[:MOST_WARNINGS]
+    parts += [indented(f"warning: {warning}", "yellow") for warning in shown]
+    if left := len(results.warnings) - len(shown):
+        parts.append(
+            indented(f"{left} more {'warning' if left == 1 else 'warnings'} in the report", "yellow")
+        )
     return Group(*parts, Text())
 
 

@@ -5,7 +5,9 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import msgspec
 
@@ -68,6 +70,8 @@ def misbehave(mode: str, channel: Channel, write_fd: int) -> None:
         if os.fork() == 0:
             time.sleep(600)
         os._exit(1)
+    elif mode == "leaves-a-temporary-file":
+        (Path(tempfile.gettempdir()) / "left-behind").touch()
     elif mode == "has-a-child":
         leave_child()
 

@@ -180,6 +180,16 @@ def test_a_command_that_is_not_there_is_a_failure_not_a_traceback(tmp_path: Path
         Worker(["/no/such/python"], environment={}, log_path=tmp_path / "log", name="tf:eager")
 
 
+def test_no_temporary_file_is_left(start: Start):
+    """What a framework leaves in the directory for temporary files goes with its worker."""
+    worker = start("leaves-a-temporary-file")
+    worker.request(PROBE, messages.Probed, 20)
+    left = Path(worker.scratch.name) / "left-behind"
+    assert left.exists()
+    worker.close()
+    assert not left.parent.exists()
+
+
 def test_no_descriptor_is_left_open(start: Start):
     """Starting and ending workers costs no file descriptor."""
     before = len(os.listdir("/proc/self/fd"))
