@@ -1,5 +1,9 @@
 # make compare [ARGS="--preset quick"]   train both frameworks and compare
 # make test                              linters, type checker, tests
+# make bench                             step times in pytest-benchmark
+# make calibrate                         the harness against itself
+# make docs                              README's and docs' figures from docs/results
+# make fuzz                              10,000 malformed data files
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: compare test install fuzz bench calibrate clean
+.PHONY: compare test install fuzz bench calibrate docs clean
 
 compare: $(STAMP)
 	@$(BIN)/python -m compare.run $(ARGS)
@@ -26,6 +30,9 @@ bench: $(STAMP)
 
 calibrate: $(STAMP)
 	$(BIN)/python -m compare.calibrate $(ARGS)
+
+docs: $(STAMP)
+	$(BIN)/python -m compare.rendering.docs
 
 install: $(STAMP)
 

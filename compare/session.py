@@ -38,7 +38,18 @@ class RefusedRequest(Exception):
         self.kind = kind
 
 
+FRAMEWORK_PACKAGES = {"tf": "tensorflow", "torch": "torch"}
+
+
 def import_runtime(framework: str) -> ModuleType:
+    """The framework's settings module. Raises RefusedRequest where the framework cannot be imported."""
+    package = FRAMEWORK_PACKAGES[framework]
+    if importlib.util.find_spec(package) is None:
+        raise RefusedRequest(
+            "import",
+            f"{package} is not installed for {sys.executable}; install it, or name another interpreter "
+            f"with --{framework}-python",
+        )
     try:
         return importlib.import_module(f"{framework}_impl.runtime")
     except ImportError as error:

@@ -131,5 +131,9 @@ def ratio_cell(comparison: Comparison) -> str:
     return format_ratio(interval(comparison))
 
 
+def ratio_and_verdict(comparison: Comparison) -> tuple[str, str]:
+    return ratio_cell(comparison), comparison.verdict
+
+
 def interval(comparison: Comparison) -> Interval:
     return Interval(comparison.estimate, comparison.low, comparison.high, comparison.launches)

@@ -18,15 +18,45 @@ MOST_WARNINGS = 4
 
 
 def headline(config: RunConfig, dataset: Dataset) -> str:
-    seeds = "1 seed" if config.seeds == 1 else f"{config.seeds} seeds"
-    threads = "1 thread" if config.thread_count == 1 else f"{config.thread_count} threads"
-    parts = [
-        f"LeNet on {dataset.source}",
-        f"{seeds} × {config.steps:,} steps × batch {config.batch_size}",
-        f"{' and '.join(config.devices())}, {threads}",
+    return headline_parts(
+        dataset.source,
+        config.seeds,
+        config.steps,
+        config.batch_size,
+        " and ".join(config.devices()),
+        config.thread_count,
         config.dtype,
+    )
+
+
+def headline_of(results: Results) -> str:
+    """The same, from the record of a run."""
+    config = results.config
+    return headline_parts(
+        config["data"]["source"],
+        config["seeds"],
+        config["steps"],
+        config["batch_size"],
+        config["device"].replace(",", " and "),
+        config["threads"],
+        config["dtype"],
+    )
+
+
+def headline_parts(
+    source: str, seeds: int, steps: int, batch_size: int, devices: str, threads: int, dtype: str
+) -> str:
+    parts = [
+        f"LeNet on {source}",
+        f"{counted(seeds, 'seed')} × {steps:,} steps × batch {batch_size}",
+        f"{devices}, {counted(threads, 'thread')}",
+        dtype,
     ]
     return " · ".join(parts)
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def summary(results: Results, width: int) -> RenderableType:

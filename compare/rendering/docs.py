@@ -1,0 +1,147 @@
+"""`make docs`: every figure of README and docs/, from the results that are committed under docs/results.
+
+A page holds its words, and markers between which a command puts what the results say; a test fails when a
+page and the results disagree.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+
+from compare.calibration.records import Calibration, Trial
+from compare.calibration.records import read as read_calibration
+from compare.ladder.records import read as read_parity
+from compare.rendering import parity_docs, porting_guide, tables, terminal
+from compare.rendering.groups import Group, groups
+from compare.rendering.markdown import table
+from compare.rendering.numbers import format_percent
+from compare.rendering.parity_docs import refreshed
+from compare.report import render
+from compare.results import Results, read_results
+from compare.variants import VARIANTS
+from lenet_spec import LeNetSpec
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "docs" / "results"
+EXAMPLE = ROOT / "docs" / "example"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md")
+TERMINAL_WIDTH = 92
+
+
+def main() -> None:
+    parity_docs.main()
+    (ROOT / "docs" / "porting.md").write_text(porting_guide.guide())
+    found = sections()
+    for page in PAGES:
+        page.write_text(refreshed(page.read_text(), found))
+    EXAMPLE.mkdir(exist_ok=True)
+    render(read_results(RESULTS / "variants.json"), EXAMPLE)
+
+
+def sections() -> dict[str, str]:
+    calibration = read_calibration(RESULTS / "calibration.json")
+    variants = read_results(RESULTS / "variants.json")
+    return {
+        "run": terminal_block(read_results(RESULTS / "run.json")),
+        "variants": variants_section(variants),
+        "parity": parity_section(),
+        "calibration": calibration_section(calibration),
+        "described": table(
+            ["variant", "what it changes", "who would choose it"],
+            [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],
+        ),
+    }
+
+
+def terminal_block(results: Results) -> str:
+    """What `make compare` printed for these results, but for the progress bar."""
+    out = io.StringIO()
+    console = Console(file=out, width=TERMINAL_WIDTH, highlight=False)
+    console.print(terminal.headline_of(results), markup=False)
+    if results.parity is not None:
+        console.print(f"parity    {results.parity['summary']}", markup=False)
+    console.print(terminal.summary(results, TERMINAL_WIDTH))
+    lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return f"```\n{lines.strip()}\n```\n\n{machine_sentence(results)}"
+
+
+def machine_sentence(results: Results) -> str:
+    """The processor and the versions that these figures are of."""
+    versions = {
+        name: number
+        for run in results.runs
+        for name, number in run.versions.items()
+        if number and name != "built_for_cuda"
+    }
+    named = ", ".join(f"{name} {number}" for name, number in versions.items())
+    environment = results.environment
+    return f"{environment['cpu']}, {environment['cpus_usable']} CPUs; {named}."
+
+
+def variants_section(results: Results) -> str:
+    header = ["variant", "step time", "÷ first", "verdict", "share of peak", "test accuracy"]
+    rows = []
+    for group in groups(results, "cpu"):
+        comparison = tables.comparison_of(results, "step_seconds", group.label, "cpu")
+        ratio, verdict = ("1", "baseline") if comparison is None else tables.ratio_and_verdict(comparison)
+        rows.append(
+            [
+                group.title,
+                tables.seconds_cell(group.runs),
+                ratio,
+                verdict,
+                share_cell(group, results),
+                tables.accuracy_cell(group.runs),
+            ]
+        )
+    return f"{table(header, rows)}\n\n{machine_sentence(results)}"
+
+
+def share_cell(group: Group, results: Results) -> str:
+    """Operations per second of the median step over the worker's own peak; the median of launches."""
+    flops = LeNetSpec().training_flops(results.config["batch_size"])
+    shares = [
+        flops / median(run.timed_seconds) / run.matmul_peak_flops
+        for run in group.runs
+        if run.matmul_peak_flops
+    ]
+    return format_percent(median(shares), 0) if shares else ""
+
+
+def parity_section() -> str:
+    proof = read_parity(RESULTS / "parity.json")
+    return parity_docs.proof_sentence(proof)
+
+
+def calibration_section(calibration: Calibration) -> str:
+    """How many self-comparisons say "no difference", and what was said of the slowed ones."""
+    rows = [
+        calibration_row(calibration, name) for name in dict.fromkeys(t.variant for t in calibration.trials)
+    ]
+    header = ["variant", "against itself: no difference", "widest ratio seen", "slowed by 5 %"]
+    first = calibration.self_comparisons()[0]
+    words = f"Each variant against itself, {first.launches} launches × {first.steps} steps a side"
+    if calibration.slowed():
+        words += f", and against itself slowed by 5 %, {calibration.slowed()[0].launches} launches a side"
+    return f"{words}:\n\n{table(header, rows)}\n\n{calibration.environment['cpu']}."
+
+
+def calibration_row(calibration: Calibration, name: str) -> list[str]:
+    same = [trial for trial in calibration.self_comparisons() if trial.variant == name]
+    quiet = sum(trial.kind == "no_difference" for trial in same)
+    ratios = sorted((trial.estimate or 1.0 for trial in same), key=lambda ratio: abs(ratio - 1))
+    slowed = [slowed_words(trial) for trial in calibration.slowed() if trial.variant == name]
+    widest = f"{ratios[-1]:.3f}×" if ratios else ""
+    return [tables.title(name), f"{quiet} of {len(same)}", widest, "; ".join(slowed)]
+
+
+def slowed_words(trial: Trial) -> str:
+    return f"{trial.words}: {trial.estimate:.3f}× [{trial.low:.3f}, {trial.high:.3f}]"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""README and docs say what the committed results say, and their links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from compare.calibration.records import read as read_calibration
+from compare.rendering import docs, markdown
+from compare.rendering.parity_docs import refreshed
+from compare.results import read_results
+
+PAGES = [docs.ROOT / "README.md", *sorted((docs.ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", docs.PAGES, ids=lambda page: page.name)
+def test_a_page_shows_the_committed_results(page: Path):
+    """Run `make docs` where this fails."""
+    assert refreshed(page.read_text(), docs.sections()) == page.read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_to_a_file(page: Path):
+    """No link to a file that is not there."""
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_readmes_run_is_the_default_run():
+    """What README shows comes of `make compare` without options."""
+    results = read_results(docs.RESULTS / "run.json")
+    from compare.config import RunConfig
+
+    default = RunConfig()
+    for option in ("device", "variants", "steps", "batch_size", "seeds", "first_seed", "dtype", "allocator"):
+        assert results.config[option] == getattr(default, option), option
+
+
+def test_the_default_run_learns_as_promised():
+    """Every seed of both frameworks passes 98.7 %, first losses agree, digests are equal."""
+    results = read_results(docs.RESULTS / "run.json")
+    assert len(results.runs) == 6
+    for run in results.runs:
+        assert run.status == "ok"
+        assert (run.test_accuracy or 0) >= 0.987
+    for seed in range(3):
+        tf, torch = (run for run in results.runs if run.seed == seed)
+        assert tf.losses[0] == pytest.approx(torch.losses[0], abs=1e-6)
+        assert tf.batches_sha256 == torch.batches_sha256
+
+
+def test_the_example_report_is_of_the_committed_results():
+    """docs/example was rendered from docs/results/variants.json."""
+    results = read_results(docs.RESULTS / "variants.json")
+    text = (docs.EXAMPLE / "report.md").read_text()
+    without_pictures = markdown.report(results, [])
+    assert without_pictures.splitlines()[:8] == text.splitlines()[:8]
+
+
+def test_the_calibration_clears_its_bar():
+    """At least 19 of 20 self-comparisons say no difference, and the slowdown is found."""
+    assert read_calibration(docs.RESULTS / "calibration.json").passed
