@@ -42,16 +42,17 @@ VARIANTS: tuple[Variant, ...] = (
         "tf",
         "keras",
         "tf_impl.keras_fit",
-        changes="a compiled Keras model with Keras' own Adam and train_on_batch, which traces and, by "
-        "Keras' default, compiles with XLA",
+        changes="a compiled Keras model with Keras' own Adam and train_on_batch, which traces the step into "
+        "a graph (and, where there is a GPU, compiles it with XLA)",
         choose_when="you want the shortest code: this is what most Keras users write",
     ),
     Variant(
         "tf",
         "tuned",
         "tf_impl.tuned",
-        changes="eager tf.nn operations in place of Keras layers; pooling before bias and ReLU",
-        choose_when="you must stay eager and every millisecond of Python counts",
+        changes="eager tf.nn operations in place of Keras layers; pooling before bias and ReLU; no gradient "
+        "of the images; on the CPU a max pool whose gradient is elementwise operations",
+        choose_when="you must stay eager, and may write two gradients by hand",
     ),
     Variant(
         "tf",
@@ -78,8 +79,9 @@ VARIANTS: tuple[Variant, ...] = (
         "torch",
         "tuned",
         "torch_impl.tuned",
-        changes="channels_last memory; pooling before ReLU",
-        choose_when="you want the speed of two changed lines and stay eager",
+        changes="pooling before ReLU; on the CPU in float32 oneDNN's tensors (to_mkldnn) from the images to "
+        "the last hidden layer, elsewhere channels_last memory",
+        choose_when="you want the speed of a few changed lines and stay eager",
     ),
     Variant(
         "torch",

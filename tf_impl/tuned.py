@@ -1,6 +1,8 @@
-"""Eager TensorFlow at its fastest: plain operations in place of Keras layers. See torch_impl/tuned.py."""
+"""Eager TensorFlow at its fastest: plain operations, two gradients written out. See torch_impl/tuned.py."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -10,32 +12,90 @@ from tf_impl.model import dropout
 
 
 class Trainer(train.Trainer):
-    """`tf.nn` operations on the Keras model's own variables; Keras' call machinery is left out."""
+    """`tf.nn` operations on the Keras model's own variables; Keras' call machinery is left out.
+
+    That alone is worth little: the time is in two gradients. The tape works out conv1's gradient with respect
+    to the images, which nobody asked for (a graph prunes it), and eager MaxPoolGrad on the CPU is Eigen's
+    kernel, where a graph gets oneDNN's. `image_conv` and `max_pool_2x2` bring gradients of their own.
+
+    `forward` and `gradients` go this way; `activations` shows the layers in the spec's own order.
+    """
 
     def forward(
         self, images: tf.Tensor, labels: tf.Tensor, dropout_mask: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         spec, v = self.spec, self.variables
-        x = conv_pool(images, v["conv1/kernel"], v["conv1/bias"], spec.conv1, spec.pool1)  # [N, 12, 12, 32]
-        x = conv_pool(x, v["conv2/kernel"], v["conv2/bias"], spec.conv2, spec.pool2)  # [N, 4, 4, 64]
+        x = image_conv(images, tf.convert_to_tensor(v["conv1/kernel"]), spec.conv1)  # [N, 24, 24, 32]
+        x = self.pool(x, v["conv1/bias"], spec.conv1, spec.pool1)  # [N, 12, 12, 32]
+        x = tf.nn.conv2d(x, v["conv2/kernel"], spec.conv2.stride, spec.conv2.padding.upper())
+        x = self.pool(x, v["conv2/bias"], spec.conv2, spec.pool2)  # [N, 4, 4, 64]
         x = tf.reshape(x, (-1, spec.flat_size))  # [N, 1024]
         x = dense(x, v["dense1/kernel"], v["dense1/bias"], spec.dense1)  # [N, 1024]
         x = dropout(x, dropout_mask, spec.dropout.rate)
         logits = dense(x, v["dense2/kernel"], v["dense2/bias"], spec.dense2)  # [N, 10]
         return self.loss(logits, labels), logits
 
+    def pool(self, units: tf.Tensor, bias: tf.Variable, layer: Conv, pool: MaxPool) -> tf.Tensor:
+        """Pool, then bias and activation, on a quarter of the units.
 
-def conv_pool(
-    images: tf.Tensor, kernel: tf.Variable, bias: tf.Variable, layer: Conv, pool: MaxPool
-) -> tf.Tensor:
-    """Pool, then bias and activation, on a quarter of the units.
+        The same function: adding one bias to a whole channel and ReLU both keep the order of its units, so
+        the largest stays the largest.
+        """
+        whole = pool.size == pool.stride == 2 and units.shape[1] % 2 == units.shape[2] % 2 == 0
+        if whole and self.device == "/CPU:0":
+            units = max_pool_2x2(units)
+        else:  # on CUDA the pool is cuDNN's, gradient and all
+            units = tf.nn.max_pool2d(units, pool.size, pool.stride, "VALID")
+        return activate(tf.nn.bias_add(units, bias), layer)
 
-    The same function: adding one bias to a whole channel and ReLU both keep the order of its units, so the
-    largest stays the largest.
+
+def image_conv(images: tf.Tensor, kernel: tf.Tensor, layer: Conv) -> tf.Tensor:
+    """A convolution of the network's input, which needs no gradient of its own."""
+    strides, padding = [1, layer.stride, layer.stride, 1], layer.padding.upper()
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def convolve(kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return tf.raw_ops.Conv2DBackpropFilter(
+                input=images,
+                filter_sizes=kernel.shape,
+                out_backprop=upstream,
+                strides=strides,
+                padding=padding,
+            )
+
+        return tf.nn.conv2d(images, kernel, strides, padding), gradient
+
+    return convolve(kernel)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def max_pool_2x2(units: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """[N, H, W, C], H and W even: the larger of each pair in a row, then of each pair of rows.
+
+    Of equal units the first in the window's row-major order gets the gradient, as in MaxPoolGrad.
     """
-    units = tf.nn.conv2d(images, kernel, layer.stride, layer.padding.upper())
-    units = tf.nn.max_pool2d(units, pool.size, pool.stride, "VALID")
-    return activate(tf.nn.bias_add(units, bias), layer)
+    n, height, width, channels = units.shape
+    rows, left_wins = pair_max(units, channels)
+    pooled, upper_wins = pair_max(rows, width // 2 * channels)
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(unpair(unpair(upstream, upper_wins), left_wins), units.shape)
+
+    return tf.reshape(pooled, (n, height // 2, width // 2, channels)), gradient
+
+
+def pair_max(units: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Of two runs of `length` units that lie one after the other, the larger units; where the first's are."""
+    first, second = tf.unstack(tf.reshape(units, (-1, 2, length)), axis=1)
+    return tf.maximum(first, second), first >= second
+
+
+def unpair(upstream: tf.Tensor, first_wins: tf.Tensor) -> tf.Tensor:
+    """The gradient of `pair_max`: upstream's where a unit won, 0 where it lost."""
+    upstream = tf.reshape(upstream, first_wins.shape)
+    first = tf.where(first_wins, upstream, tf.zeros_like(upstream))
+    return tf.stack([first, upstream - first], axis=1)
 
 
 def dense(units: tf.Tensor, kernel: tf.Variable, bias: tf.Variable, layer: Dense) -> tf.Tensor:
