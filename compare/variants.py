@@ -63,6 +63,13 @@ VARIANTS: tuple[Variant, ...] = (
     ),
     Variant(
         "tf",
+        "tuned-graph",
+        "tf_impl.tuned_graph",
+        changes="the operations of tuned in tf.function: pooling before bias and ReLU, in one graph",
+        choose_when="you want TensorFlow at its fastest on a CPU",
+    ),
+    Variant(
+        "tf",
         "xla",
         "tf_impl.xla",
         changes="tf.function(jit_compile=True): the graph compiled by XLA",

@@ -42,9 +42,9 @@ class Trainer(train.Trainer):
         the largest stays the largest.
         """
         whole = pool.size == pool.stride == 2 and units.shape[1] % 2 == units.shape[2] % 2 == 0
-        if whole and self.device == "/CPU:0":
+        if whole and self.device == "/CPU:0" and tf.executing_eagerly():
             units = max_pool_2x2(units)
-        else:  # on CUDA the pool is cuDNN's, gradient and all
+        else:  # on CUDA the pool is cuDNN's, in a graph oneDNN's, gradient and all
             units = tf.nn.max_pool2d(units, pool.size, pool.stride, "VALID")
         return activate(tf.nn.bias_add(units, bias), layer)
 
