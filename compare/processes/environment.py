@@ -22,12 +22,13 @@ RECORDED_VARIABLES = (
     "MALLOC_MMAP_MAX_", "KERAS_BACKEND", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES",
 )  # fmt: skip
 
-# glibc gives a freed buffer above the mmap threshold (128 KiB at first, moving) back to the kernel at once,
-# and the next step pays for every page of it again; whether that happens differs from launch to launch by a
-# third of the step time. Kept, the memory is paid for once. 32 MiB is the most that glibc accepts as a
-# threshold; the trim threshold and padding keep the heap's top from going back as well.
+# glibc gives a freed buffer that it took by mmap (128 KiB or more at first, a moving threshold) back to the
+# kernel at once, and the next step pays for every page of it again: thousands of page faults a step in torch,
+# not the same number in every launch. Kept, the memory is paid for once. So nothing is taken by mmap, and the
+# heap's top is not given back. A raised threshold is not enough: 32 MiB is the most that glibc accepts, and
+# at batch 512, or 256 in float64, buffers are larger.
 STABLE_ALLOCATOR = {
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
