@@ -23,6 +23,7 @@ class Recording:
     batch: tuple[torch.Tensor | None, ...]
     loss: torch.Tensor
     logits: torch.Tensor
+    gradients: list[torch.Tensor]  # one a parameter
 
 
 class Trainer(train.Trainer):
@@ -32,16 +33,21 @@ class Trainer(train.Trainer):
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: Any) -> None:
         super().__init__(spec, weights, **where)
-        self.recordings: dict[int, Recording] = {}  # by batch size
+        self.recordings: dict[tuple[int, bool], Recording] = {}  # by batch size and whether units are dropped
 
     def train_step(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        recording = self.recordings.get(len(images)) or self.record(images, labels, dropout_mask)
+        key = len(images), dropout_mask is not None
+        if key not in self.recordings:
+            self.recordings[key] = self.record(images, labels, dropout_mask)
+        recording = self.recordings[key]
         for fixed, given in zip(recording.batch, (images, labels, dropout_mask), strict=True):
             if fixed is not None and given is not None:
                 fixed.copy_(given)
         recording.graph.replay()
+        for variable, gradient in zip(self.variables.values(), recording.gradients, strict=True):
+            variable.grad = gradient  # another recording's may stand there
         self.optimizer.step()
         return recording.loss.clone(), recording.logits.clone()  # the next replay overwrites them
 
@@ -60,6 +66,5 @@ class Trainer(train.Trainer):
         with torch.cuda.graph(graph):
             loss, logits = self.forward(*fixed)
             loss.backward()
-        recording = Recording(graph, fixed, loss.detach(), logits.detach())
-        self.recordings[len(logits)] = recording
-        return recording
+        gradients = [variable.grad for variable in self.variables.values()]
+        return Recording(graph, fixed, loss.detach(), logits.detach(), gradients)
