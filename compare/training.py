@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ from compare.schedule import Round, rounds
 from compare.weights import initial_weights, weights_digest
 
 WARMUP_STEPS = 20
-BLOCK_STEPS = 50
+BLOCK_STEPS = 10  # short, since what slows the machine for a second should fall on both sides
+SAVE_INTERVAL_SECONDS = 2.0
 EVALUATION_BATCH_SIZE = 1000
 
 
@@ -78,7 +80,8 @@ def train_seed(
 ) -> list[Run]:
     """One launch of every entrant; all of them live at once, one of them trains at a time.
 
-    Every failure ends its own row, with the reason, and no other. `save` gets the rows as they grow.
+    Every failure ends its own row, with the reason, and no other. `save` gets the rows at every start and end,
+    and every two seconds as they grow.
     """
     weights = initial_weights(config.spec(), seed)
     weights_path = directory / f"initial-weights-seed{seed}.safetensors"
@@ -98,11 +101,15 @@ def train_seed(
             progress.starting(launch.entrant.label, seed)
             attempt(launch, partial(start, launch, config, expected, weights_path, stack))
             save(runs)
+        saved = time.monotonic()
         for round_ in schedule(config, len(launches), seed):
             for index in round_.order:
                 launch = launches[index]
                 attempt(launch, partial(train_block, launch, round_.steps, config, progress))
-            save(runs)
+            if time.monotonic() - saved >= SAVE_INTERVAL_SECONDS:
+                save(runs)
+                saved = time.monotonic()
+        save(runs)
         for launch in launches:
             attempt(launch, partial(finish, launch, expected, dataset, config, directory))
         save(runs)
