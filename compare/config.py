@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from compare.dtypes import Dtype
 from compare.errors import UserError
 from compare.processes.environment import Allocator
 from compare.variants import BY_NAME, VARIANTS, Variant
@@ -46,8 +47,8 @@ class RunConfig:
     """launches of each variant, each with weights and batches of its own"""
     first_seed: int = 0
     """the seeds are first-seed, first-seed + 1, ..."""
-    dtype: Literal["float32", "float64"] = "float32"
-    """of weights, images and arithmetic"""
+    dtype: Dtype = "float32"
+    """of weights, images and arithmetic; bfloat16: of the layers' arithmetic alone, over float32 weights"""
     dropout: bool = False
     """switch the declared dropout on, with masks that both frameworks share"""
     preset: Preset = "standard"
@@ -153,7 +154,7 @@ def entrants(config: RunConfig) -> list[Entrant]:
 
 def chosen_variants(config: RunConfig) -> list[Variant]:
     if config.variants == "all":
-        return list(VARIANTS)
+        return [variant for variant in VARIANTS if variant.takes(config.dtype)]
     return [BY_NAME[name] for name in config.variants.split(",")]
 
 
@@ -170,6 +171,8 @@ def check(config: RunConfig) -> None:
         if value < least:
             flag = "--" + option.replace("_", "-")
             raise UserError(f"{flag} is {value}; it must be at least {least}.")
+    if config.tf32 and "cuda" not in config.devices():
+        raise UserError(f"--tf32 is an arithmetic of GPUs, but --device is {config.device}. Leave it out.")
     config.swept_batch_sizes()
     if max(config.thread_counts()) > usable_cpus():
         raise UserError(
@@ -197,3 +200,6 @@ def check_variants(config: RunConfig) -> None:
         if not set(BY_NAME[name].devices) & set(config.devices()):
             devices = ", ".join(BY_NAME[name].devices)
             raise UserError(f"--variants: {name} runs on {devices} only, but --device is {config.device}.")
+        if not BY_NAME[name].takes(config.dtype):
+            others = ", ".join(variant.name for variant in VARIANTS if variant.takes(config.dtype))
+            raise UserError(f"--variants: {name} has no form in {config.dtype}. Use some of: {others}.")

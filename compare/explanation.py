@@ -64,7 +64,7 @@ def time_batch_size(session: Session, request: messages.TimeBatchSize) -> messag
     """Synchronized step times at another batch size, after a warm-up at that size."""
     training = dataclasses.replace(session.spec.training, batch_size=request.batch_size)
     spec = dataclasses.replace(session.spec, training=training)
-    stream = batches(session.dataset, spec, seed=session.request.seed, dtype=session.request.dtype)
+    stream = batches(session.dataset, spec, seed=session.request.seed, dtype=session.host_dtype)
     if request.batch_size < 1:
         raise RefusedRequest("error", f"batch size {request.batch_size} is below 1")
     seconds = [session.timed_step(batch)[2] for batch in islice(stream, request.warmup + request.steps)]

@@ -20,9 +20,12 @@ import msgspec
 import numpy as np
 import safetensors.numpy
 
+from compare.cuda import driver, refusals
+from compare.cuda.placement import misplaced
 from compare.data import mnist
 from compare.data.batches import Batch, batches, update_digest
 from compare.data.digests import batch_digests, describe
+from compare.dtypes import host_dtype
 from compare.metrics import accuracy
 from compare.processes import messages
 from compare.processes.environment import RECORDED_VARIABLES
@@ -54,7 +57,16 @@ def import_runtime(framework: str) -> ModuleType:
         return importlib.import_module(f"{framework}_impl.runtime")
     except ImportError as error:
         traceback.print_exc()
-        raise RefusedRequest("import", str(error).splitlines()[0]) from error
+        raise RefusedRequest("import", refusals.import_reason(package, error)) from error
+
+
+def require_device(runtime: Any, device: str) -> None:
+    """Raises RefusedRequest, with what to do about it, where the framework cannot use the device."""
+    if device == "cpu":
+        return
+    build = refusals.Build(**runtime.build())
+    if reason := refusals.why_not(build, driver.read(), runtime.cards, os.environ):
+        raise RefusedRequest("device", reason)
 
 
 def import_module(name: str) -> ModuleType:
@@ -144,8 +156,7 @@ class Session:
         self.runtime = import_runtime(request.framework)
         self.module = import_module(request.module)
         self.import_seconds = time.perf_counter() - start
-        if reason := self.runtime.unavailable(request.device):
-            raise RefusedRequest("device", reason)
+        require_device(self.runtime, request.device)
         configure_once(self.runtime, request)
         start = time.perf_counter()
         self.trainer = self.build_trainer(
@@ -153,6 +164,7 @@ class Session:
         )
         self.trainer.synchronize()
         self.build_seconds = time.perf_counter() - start
+        self.require_placement(self.parameter_devices())
         self.batches = self.stream()
         self.digest = hashlib.sha256()
         self.steps_done = 0
@@ -164,15 +176,32 @@ class Session:
             return build(self.spec, weights, device=self.request.device, dtype=self.request.dtype)
         except Exception as error:
             traceback.print_exc()
+            if known := refusals.from_error(str(error)):
+                raise RefusedRequest(*known) from error
             lines = str(error).strip().splitlines() or [""]
             said = f"{type(error).__name__}: {lines[0]}"[:400]
             raise RefusedRequest("parameters", f"{weights.last_in_words()}: {said}") from error
+
+    def parameter_devices(self) -> dict[str, str]:
+        """Where each parameter lies; nothing for a reader's port that does not tell."""
+        if not hasattr(self.trainer, "device_of"):
+            return {}
+        return {name: self.trainer.device_of(variable) for name, variable in self.trainer.variables.items()}
+
+    def require_placement(self, devices: dict[str, str]) -> None:
+        """Raises RefusedRequest, naming the tensor, where one does not lie on the run's device."""
+        if reason := misplaced(devices, self.request.device):
+            raise RefusedRequest("device", reason)
+
+    @property
+    def host_dtype(self) -> str:
+        return host_dtype(self.request.dtype)
 
     def stream(self) -> Iterator[Batch]:
         """The shared batches, or the trainer's or module's own: a port may have its own input pipeline."""
         own = getattr(self.module, "batches", batches)
         make = getattr(getattr(self.module, self.request.trainer), "batches", own)
-        return iter(make(self.dataset, self.spec, seed=self.request.seed, dtype=self.request.dtype))
+        return iter(make(self.dataset, self.spec, seed=self.request.seed, dtype=self.host_dtype))
 
     def ready(self) -> messages.Ready:
         parameters = self.trainer.parameters()
@@ -229,7 +258,7 @@ class Session:
         logits = []
         for start in range(0, len(self.dataset.test_labels), batch_size):
             images = mnist.scale(self.dataset.test_images[start : start + batch_size], self.spec)
-            logits.append(self.trainer.logits(images.astype(self.request.dtype, copy=False)))
+            logits.append(self.trainer.logits(images.astype(self.host_dtype, copy=False)))
         return arrays({"logits": np.concatenate(logits)})
 
     def batch_digests(self, steps: int) -> messages.BatchesDigested:
@@ -243,5 +272,8 @@ class Session:
         return found
 
     def gradients(self) -> messages.Arrays:
+        """On a card it is first seen where activations and gradients lie: a run climbs before it trains."""
         batch = next(self.stream())
+        if self.request.device == "cuda" and hasattr(self.trainer, "devices"):
+            self.require_placement(self.trainer.devices(*batch))
         return arrays(self.trainer.gradients(*batch))

@@ -20,6 +20,7 @@ from compare.after_training import explain
 from compare.config import Entrant, RunConfig
 from compare.data.batches import batches, digest_of
 from compare.data.mnist import Dataset
+from compare.dtypes import host_dtype
 from compare.metrics import accuracy, cross_entropy
 from compare.processes import messages
 from compare.processes.environment import worker_environment
@@ -143,7 +144,8 @@ def finished(launches: list[Launch]) -> list[tuple[Run, Worker]]:
 
 
 def batches_digest(config: RunConfig, dataset: Dataset, seed: int) -> str:
-    return digest_of(batches(dataset, config.spec(), seed=seed, dtype=config.dtype), config.steps)
+    stream = batches(dataset, config.spec(), seed=seed, dtype=host_dtype(config.dtype))
+    return digest_of(stream, config.steps)
 
 
 def schedule(config: RunConfig, launches: int, seed: int) -> list[Round]:
@@ -187,10 +189,11 @@ def start(
             name=entrant.label,
         )
     )
+    module, trainer = entrant.variant.place(config.dtype)
     request = messages.SetUp(
         framework=entrant.framework,
-        module=entrant.variant.module,
-        trainer=entrant.variant.trainer,
+        module=module,
+        trainer=trainer,
         spec=dataclasses.asdict(config.spec()),
         device=entrant.device,
         dtype=config.dtype,

@@ -24,10 +24,20 @@ class Variant:
     choose_when: str
     devices: tuple[str, ...] = ("cpu", "cuda")
     trainer: str = "Trainer"
+    bfloat16: str | None = None  # its class in the framework's `mixed`; None: it has no such form
 
     @property
     def name(self) -> str:
         return f"{self.framework}:{self.variant}"
+
+    def place(self, dtype: str) -> tuple[str, str]:
+        """The module, and the class in it, that trains in `dtype`."""
+        if dtype == "bfloat16" and self.bfloat16 is not None:
+            return f"{self.framework}_impl.mixed", self.bfloat16
+        return self.module, self.trainer
+
+    def takes(self, dtype: str) -> bool:
+        return dtype != "bfloat16" or self.bfloat16 is not None
 
 
 VARIANTS: tuple[Variant, ...] = (
@@ -37,6 +47,7 @@ VARIANTS: tuple[Variant, ...] = (
         "tf_impl.train",
         changes="Keras layers, GradientTape, one fused Adam kernel a variable: the tutorial's way today",
         choose_when="you debug, or port the tutorial line by line",
+        bfloat16="Trainer",
     ),
     Variant(
         "tf",
@@ -60,6 +71,7 @@ VARIANTS: tuple[Variant, ...] = (
         "tf_impl.graph",
         changes="the eager step in tf.function: one graph, no Python between operations",
         choose_when="the step works and you want its speed: the usual next line after debugging",
+        bfloat16="Graph",
     ),
     Variant(
         "tf",
@@ -74,6 +86,7 @@ VARIANTS: tuple[Variant, ...] = (
         "tf_impl.xla",
         changes="tf.function(jit_compile=True): the graph compiled by XLA",
         choose_when="you run on a GPU, or the graph has many small operations to fuse",
+        bfloat16="XLA",
     ),
     Variant(
         "torch",
@@ -81,6 +94,7 @@ VARIANTS: tuple[Variant, ...] = (
         "torch_impl.train",
         changes="nn.Module, NCHW, autograd, torch's fused Adam: what most PyTorch code looks like",
         choose_when="you write PyTorch as its tutorials do",
+        bfloat16="Trainer",
     ),
     Variant(
         "torch",
@@ -96,6 +110,7 @@ VARIANTS: tuple[Variant, ...] = (
         "torch_impl.compiled",
         changes="torch.compile of forward and backward; fused Adam stays eager",
         choose_when="the step has many small operations to fuse, or you run on a GPU",
+        bfloat16="Compiled",
     ),
     Variant(
         "torch",
@@ -104,6 +119,7 @@ VARIANTS: tuple[Variant, ...] = (
         changes="forward and backward recorded as a CUDA graph and replayed",
         choose_when="the network is so small that launching kernels takes longer than running them",
         devices=("cuda",),
+        bfloat16="CUDAGraph",
     ),
 )
 

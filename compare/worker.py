@@ -13,11 +13,12 @@ import sys
 import traceback
 
 from compare.conversion.in_worker import checkpoint
+from compare.cuda.refusals import from_error
 from compare.errors import UserError
 from compare.explanation import explain, time_batch_size
 from compare.processes import messages
 from compare.processes.channel import Channel, ChannelClosed
-from compare.session import RefusedRequest, Session, arrays, import_runtime
+from compare.session import RefusedRequest, Session, arrays, import_runtime, require_device
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -92,12 +93,18 @@ def answer(request: messages.Request, session: Session | None) -> messages.Reply
 def crashed(error: Exception) -> messages.Refused:
     """The whole traceback goes to the log, its last line to the parent."""
     traceback.print_exc()
+    if known := from_error(str(error)):
+        return messages.Refused(*known)
     lines = str(error).strip().splitlines() or [""]
     return messages.Refused("error", f"{type(error).__name__}: {lines[0]}"[:500])
 
 
 def probe(request: messages.Probe) -> messages.Probed:
+    """Uses the device, as configured for a run: what the frameworks promise of a card is not always so."""
     runtime = import_runtime(request.framework)
-    reason = runtime.unavailable(request.device)
-    versions = {} if reason else runtime.describe(request.device)["versions"]
-    return messages.Probed(reason, versions)
+    try:
+        require_device(runtime, request.device)
+    except RefusedRequest as refusal:
+        return messages.Probed(str(refusal), {})
+    runtime.configure(device=request.device, threads=1, tf32=False, deterministic=False)
+    return messages.Probed(None, runtime.describe(request.device)["versions"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -10,20 +11,22 @@ import numpy as np
 import tensorflow as tf
 
 
-def unavailable(device: str) -> str | None:
-    """Why `device` cannot be used, or None when it can."""
-    if device == "cpu":
-        return None
-    if not tf.test.is_built_with_cuda():
-        return f"this TensorFlow {tf.__version__} is built without CUDA"
-    if not tf.config.list_physical_devices("GPU"):
-        return f"TensorFlow {tf.__version__} (CUDA {built_for_cuda()}) sees no GPU"
-    return None
+def build() -> dict[str, Any]:
+    """What this TensorFlow was built for; nothing is started on a card."""
+    info = tf.sysconfig.get_build_info()
+    return {
+        "framework": f"TensorFlow {tf.__version__}",
+        "cuda": info.get("cuda_version") if tf.test.is_built_with_cuda() else None,
+        "capabilities": list(info.get("cuda_compute_capabilities") or []),
+    }
 
 
-def built_for_cuda() -> str | None:
-    version = tf.sysconfig.get_build_info().get("cuda_version")
-    return str(version) if version else None
+def cards() -> list[tuple[str, tuple[int, int]]]:
+    """Name and compute capability of each card that TensorFlow sees; none where its libraries do not load."""
+    details = [
+        tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    return [(card.get("device_name", "a card"), card.get("compute_capability", (0, 0))) for card in details]
 
 
 def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> None:
@@ -34,7 +37,8 @@ def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.set_soft_device_placement(False)  # otherwise /GPU:0 runs silently on the CPU
-    tf.config.experimental.enable_tensor_float_32_execution(tf32)
+    tf.config.experimental.enable_tensor_float_32_execution(tf32)  # True by default
+    os.environ["TF_CUDNN_USE_AUTOTUNE"] = "0" if deterministic else "1"  # read at the first convolution
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     if device == "cuda":
@@ -43,34 +47,54 @@ def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> 
 
 
 def describe(device: str) -> dict[str, Any]:
-    """What is in force, read back from TensorFlow."""
+    """What is in force, read back from TensorFlow; on CUDA also the first use of the card."""
     return {
         "versions": {
             "tensorflow": str(tf.__version__),
             "keras": keras.__version__,
             "numpy": np.__version__,
-            "built_for_cuda": built_for_cuda(),
+            "built_for_cuda": build()["cuda"],
         },
-        "device_name": gpu_name() if device == "cuda" else None,
+        "device_name": cards()[0][0] if device == "cuda" else None,
         "threads": {
             "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
             "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
         },
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "tf32_computed": tf32_computed() if device == "cuda" else None,
+        "cudnn_autotune": os.environ.get("TF_CUDNN_USE_AUTOTUNE") == "1" if device == "cuda" else None,
+        "memory_growth": grows() if device == "cuda" else None,
         "deterministic": op_determinism(),
         "flush_denormals": flushes_denormals(device),
     }
-
-
-def gpu_name() -> str:
-    gpu = tf.config.list_physical_devices("GPU")[0]
-    return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
 
 
 def op_determinism() -> bool:
     from tensorflow.python.framework import config  # the public API can set it but not read it
 
     return bool(config.is_op_determinism_enabled())
+
+
+def grows() -> bool:
+    """Whether memory of the card is taken as it is needed."""
+    return all(
+        tf.config.experimental.get_memory_growth(gpu) for gpu in tf.config.list_physical_devices("GPU")
+    )
+
+
+def tf32_computed() -> dict[str, bool]:
+    """Whether the card rounds what it multiplies to TF32's 10 bits: 1 + 2**-12, which float32 holds, to 1."""
+    fine = np.float32(1 + 2**-12)
+    with tf.device("/GPU:0"):
+        matrix, ones = tf.fill((256, 256), fine), tf.ones((256, 256))
+        product = tf.linalg.matmul(matrix, ones) / 256
+        images, kernel = tf.fill((8, 24, 24, 32), fine), tf.ones((5, 5, 32, 64))
+        convolved = tf.nn.conv2d(images, kernel, 1, "VALID") / 800
+    tf.config.experimental.reset_memory_stats("GPU:0")  # the peak is to be the training's
+    return {
+        "products": bool(np.all(product.numpy() < 1 + 2**-13)),
+        "convolutions": bool(np.all(convolved.numpy() < 1 + 2**-13)),
+    }
 
 
 def flushes_denormals(device: str) -> bool:

@@ -117,6 +117,26 @@ class Trainer:
         """Copies of the parameters by canonical name, in canonical layout."""
         return {name: self.to_numpy(variable).copy() for name, variable in self.variables.items()}
 
+    def devices(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> dict[str, str]:
+        """Where each parameter, activation and gradient lies, by name: "cpu" or "cuda"."""
+        with tf.device(self.device):
+            batch = self.to_device(images, labels, dropout_mask)
+            with tf.GradientTape() as tape:
+                loss, _ = self.forward(*batch)
+            gradients = tape.gradient(loss, self.variables)
+            activations = self.model.activations(batch[0], batch[2])
+        named = {
+            **self.variables,
+            **{f"activation {name}": tensor for name, tensor in activations.items()},
+            **{f"gradient {name}": tensor for name, tensor in gradients.items()},
+        }
+        return {name: self.device_of(tensor) for name, tensor in named.items()}
+
+    def device_of(self, tensor: tf.Tensor | tf.Variable) -> str:
+        return "cuda" if "device:GPU" in tensor.device else "cpu"
+
     def to_device(self, *arrays: np.ndarray | None) -> tuple[tf.Tensor | None, ...]:
         return tuple(None if array is None else tf.convert_to_tensor(array) for array in arrays)
 

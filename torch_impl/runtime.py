@@ -12,19 +12,23 @@ import torch
 from torch.nn import functional
 
 
-def unavailable(device: str) -> str | None:
-    """Why `device` cannot be used, or None when it can."""
-    if device == "cpu":
-        return None
-    if torch.version.cuda is None:
-        return f"this torch {torch.__version__} is built without CUDA"
+def build() -> dict[str, Any]:
+    """What this torch was built for; nothing is started on a card."""
+    cuda = torch.version.cuda
+    return {
+        "framework": f"torch {torch.__version__}",
+        "cuda": cuda,
+        # not torch.cuda.get_arch_list(), which is empty where no card can be used
+        "capabilities": torch._C._cuda_getArchFlags().split() if cuda else [],
+    }
+
+
+def cards() -> list[tuple[str, tuple[int, int]]]:
+    """Name and compute capability of each card that torch sees; none where its libraries do not load."""
     if not torch.cuda.is_available():
-        return f"torch {torch.__version__} (CUDA {torch.version.cuda}) sees no GPU"
-    return None
-
-
-def built_for_cuda() -> str | None:
-    return torch.version.cuda
+        return []
+    numbers = range(torch.cuda.device_count())
+    return [(torch.cuda.get_device_name(n), torch.cuda.get_device_capability(n)) for n in numbers]
 
 
 def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> None:
@@ -34,18 +38,19 @@ def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> 
     torch.set_flush_denormal(True)  # as TensorFlow always does
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32  # True by default, unlike the line above
+    torch.backends.cudnn.benchmark = not deterministic  # autotuning: False by default, in TensorFlow True
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses without it
         torch.use_deterministic_algorithms(True)
 
 
 def describe(device: str) -> dict[str, Any]:
-    """What is in force, read back from torch."""
+    """What is in force, read back from torch; on CUDA also the first use of the card."""
     return {
         "versions": {
             "torch": str(torch.__version__),
             "numpy": np.__version__,
-            "built_for_cuda": built_for_cuda(),
+            "built_for_cuda": build()["cuda"],
         },
         "device_name": torch.cuda.get_device_name() if device == "cuda" else None,
         "threads": {
@@ -53,8 +58,26 @@ def describe(device: str) -> dict[str, Any]:
             "inter_op": torch.get_num_interop_threads(),
         },
         "tf32": torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32,
+        "tf32_computed": tf32_computed() if device == "cuda" else None,
+        "cudnn_autotune": torch.backends.cudnn.benchmark if device == "cuda" else None,
+        "memory_growth": True if device == "cuda" else None,  # torch's allocator does nothing else
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "flush_denormals": flushes_denormals(device),
+    }
+
+
+def tf32_computed() -> dict[str, bool]:
+    """Whether the card rounds what it multiplies to TF32's 10 bits: 1 + 2**-12, which float32 holds, to 1."""
+    fine = 1 + 2**-12
+    matrix, ones = torch.full((256, 256), fine, device="cuda"), torch.ones((256, 256), device="cuda")
+    product = torch.matmul(matrix, ones) / 256
+    images = torch.full((8, 32, 24, 24), fine, device="cuda")
+    kernel = torch.ones((64, 32, 5, 5), device="cuda")
+    convolved = functional.conv2d(images, kernel) / 800
+    torch.cuda.reset_peak_memory_stats()  # the peak is to be the training's
+    return {
+        "products": bool((product < 1 + 2**-13).all().item()),
+        "convolutions": bool((convolved < 1 + 2**-13).all().item()),
     }
 
 

@@ -118,6 +118,25 @@ class Trainer:
             for name, parameter in self.variables.items()
         }
 
+    def devices(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> dict[str, str]:
+        """Where each parameter, activation and gradient lies, by name: "cpu" or "cuda"."""
+        batch = self.to_device(images, labels, dropout_mask)
+        loss, _ = self.forward(*batch)
+        gradients = torch.autograd.grad(loss, list(self.variables.values()))
+        with torch.no_grad():
+            activations = self.model.activations(batch[0], batch[2])
+        named = {
+            **self.variables,
+            **{f"activation {name}": tensor for name, tensor in activations.items()},
+            **{f"gradient {name}": tensor for name, tensor in zip(self.variables, gradients, strict=True)},
+        }
+        return {name: self.device_of(tensor) for name, tensor in named.items()}
+
+    def device_of(self, tensor: torch.Tensor) -> str:
+        return tensor.device.type
+
     def to_device(self, *arrays: np.ndarray | None) -> tuple[torch.Tensor | None, ...]:
         return tuple(
             None if array is None else to_nchw(torch.from_numpy(array)).to(self.device) for array in arrays

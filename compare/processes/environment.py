@@ -20,6 +20,7 @@ RECORDED_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_",
     "MALLOC_MMAP_MAX_", "KERAS_BACKEND", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
 )  # fmt: skip
 
 # glibc gives a freed buffer that it took by mmap (128 KiB or more at first, a moving threshold) back to the
@@ -55,4 +56,16 @@ def worker_environment(
         environment |= STABLE_ALLOCATOR
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = "-1"  # a CPU run takes no memory on a card
+    else:
+        environment |= one_card(inherited)
     return environment
+
+
+def one_card(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The first card that the user leaves visible, numbered as nvidia-smi does.
+
+    The step uses one. TensorFlow would take a context on every other, and CUDA's own numbering, the fastest
+    first, is neither nvidia-smi's nor NVML's.
+    """
+    visible = inherited.get("CUDA_VISIBLE_DEVICES", "0")
+    return {"CUDA_VISIBLE_DEVICES": visible.partition(",")[0].strip(), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

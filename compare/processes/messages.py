@@ -29,7 +29,7 @@ class SetUp(msgspec.Struct, tag=True, frozen=True):
 
 
 class Probe(msgspec.Struct, tag=True, frozen=True):
-    """Import the framework and say whether it can use the device."""
+    """Import the framework and say whether it can use the device, by using it."""
 
     framework: str
     device: str
@@ -178,7 +178,8 @@ class Checkpoint(msgspec.Struct, tag=True, frozen=True):
 class Refused(msgspec.Struct, tag=True, frozen=True):
     """The worker could not do what it was asked; `kind` says whose the fault is."""
 
-    kind: str  # "import", "device", "data", "parameters" (the model cannot be built), "checkpoint", "error"
+    kind: str  # "import", "device", "memory" (of a card), "data", "parameters" (the model cannot be built),
+    # "checkpoint", "error"
     reason: str  # one line
 
 

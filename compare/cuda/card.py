@@ -1,0 +1,114 @@
+"""The card as nvidia-smi sees it, through NVML: read by the parent before, during and after a run.
+
+A fact that cannot be had is None, or `absent` says why there is none at all: never 0.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+# NVML's bits for a clock that is held below what the card could do (nvml.h, nvmlClocksEventReasons).
+SLOWED_BY = {
+    0x04: "the power limit",
+    0x08: "a hardware slowdown",
+    0x20: "heat (software)",
+    0x40: "heat (hardware)",
+    0x80: "the power brake",
+}
+NVML_NOT_INSTALLED = "nvidia-ml-py is not installed: pip install nvidia-ml-py"
+
+
+class CardWatch:
+    """Facts about the card that a run on CUDA uses, collected into `record`, which results.json keeps.
+
+    Workers see one card, the first of CUDA_VISIBLE_DEVICES, in nvidia-smi's order (processes/environment.py).
+    nvml: the module `pynvml`, or what stands in for it.
+    """
+
+    def __init__(self, visible: str, nvml: Any = None) -> None:
+        self.record: dict[str, Any] = {"samples": []}
+        self.nvml: Any = None
+        self.handle: Any = None
+        try:
+            self.nvml = nvml or importlib.import_module("pynvml")
+            self.nvml.nvmlInit()
+            self.handle = handle_of(self.nvml, visible)
+            self.record["before"] = self.snapshot()
+        except ImportError:
+            self.record["absent"] = NVML_NOT_INSTALLED
+        except self.nvml.NVMLError as error:
+            self.record["absent"] = f"NVML says: {error}"
+
+    def sample(self) -> None:
+        """Clocks, heat and power, while workers live but none of them is timed."""
+        if self.handle is not None:
+            self.record["samples"].append(self.moving_facts())
+
+    def finish(self) -> None:
+        """The same facts as before the run, once no worker lives."""
+        if self.handle is not None:
+            self.record["after"] = self.snapshot()
+
+    def snapshot(self) -> dict[str, Any]:
+        nvml, handle = self.nvml, self.handle
+        memory = self.asked(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+        processes = self.asked(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
+        limit = self.asked(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle))
+        return {
+            "name": self.asked(lambda: nvml.nvmlDeviceGetName(handle)),
+            "driver": self.asked(nvml.nvmlSystemGetDriverVersion),
+            "memory_bytes": None if memory is None else int(memory.total),
+            "memory_used_bytes": None if memory is None else int(memory.used),
+            "other_processes": None if processes is None else len(processes),
+            "utilization_percent": self.asked(lambda: int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)),
+            "power_limit_watts": None if limit is None else limit / 1000,
+            "max_sm_mhz": self.asked(lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)),
+            "slowed_seconds": {
+                "power": self.slowed_seconds(nvml.NVML_PERF_POLICY_POWER),
+                "heat": self.slowed_seconds(nvml.NVML_PERF_POLICY_THERMAL),
+            },
+            **self.moving_facts(),
+        }
+
+    def moving_facts(self) -> dict[str, Any]:
+        nvml, handle = self.nvml, self.handle
+        bits = self.asked(lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
+        power = self.asked(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
+        return {
+            "sm_mhz": self.asked(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
+            "memory_mhz": self.asked(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)),
+            "celsius": self.asked(lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
+            "power_watts": None if power is None else power / 1000,
+            "slowed_by": None if bits is None else [why for bit, why in SLOWED_BY.items() if bits & bit],
+        }
+
+    def slowed_seconds(self, policy: int) -> float | None:
+        """Counted by the driver since it was loaded; NVML gives nanoseconds."""
+        nanoseconds = self.asked(
+            lambda: self.nvml.nvmlDeviceGetViolationStatus(self.handle, policy).violationTime
+        )
+        return None if nanoseconds is None else nanoseconds / 1e9
+
+    def asked(self, question: Callable[[], Any]) -> Any:
+        """None where this card or driver does not tell."""
+        try:
+            return question()
+        except self.nvml.NVMLError:
+            return None
+
+
+def watch(devices: tuple[str, ...], environ: Mapping[str, str]) -> CardWatch | None:
+    """None for a run that asks nothing of a card."""
+    if "cuda" not in devices:
+        return None
+    return CardWatch(environ.get("CUDA_VISIBLE_DEVICES", "0"))
+
+
+def handle_of(nvml: Any, visible: str) -> Any:
+    """NVML's handle of the first card that CUDA_VISIBLE_DEVICES names, by number or by UUID."""
+    first = visible.partition(",")[0].strip()
+    if first.lstrip("-").isdigit():
+        return nvml.nvmlDeviceGetHandleByIndex(int(first))
+    return nvml.nvmlDeviceGetHandleByUUID(first)

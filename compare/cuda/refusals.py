@@ -1,0 +1,145 @@
+"""Why a framework cannot use a card, and what to do about it: pure functions from facts to words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from compare.cuda.driver import LIBRARY, Driver
+
+# The oldest driver for each major version of CUDA, whatever the minor one:
+# docs.nvidia.com/deploy/cuda-compatibility, "Minor Version Compatibility".
+OLDEST_DRIVER = {12: 525, 13: 580}
+
+# Of `cuInit`, cuda.h's CUresult, where the driver itself is there.
+NO_DEVICE = 100
+STATUS_REASONS = {
+    802: "the system is not ready yet (on machines with NVSwitch: is the fabric manager running?)",
+    803: "its library and its kernel module are of different versions; restart the machine",
+    804: "its library is a compatibility package that this card does not take; remove the package",
+}
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a framework was built for. `capabilities`: sm_80 is code for 8.0; compute_90 serves newer too."""
+
+    framework: str  # with its version
+    cuda: str | None
+    capabilities: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def cuda_major(self) -> int | None:
+        return int(self.cuda.partition(".")[0]) if self.cuda else None
+
+
+Card = tuple[str, tuple[int, int]]  # its name and compute capability
+
+
+def why_not(
+    build: Build, driver: Driver, cards: Callable[[], Sequence[Card]], environ: Mapping[str, str]
+) -> str | None:
+    """The first reason, from the framework down to the card, or None.
+
+    cards: those that the framework sees; asked for only where the driver works, since asking loads libraries.
+    """
+    if build.cuda is None:
+        return f"this {build.framework} is built without CUDA. Install a build with it: make cuda"
+    return driver_reason(build, driver, environ) or card_reason(build, driver, cards())
+
+
+def driver_reason(build: Build, driver: Driver, environ: Mapping[str, str]) -> str | None:
+    major = build.cuda_major or 0
+    wanted = f"driver {OLDEST_DRIVER[major]} or newer" if major in OLDEST_DRIVER else "a newer driver"
+    if not driver.present:
+        return (
+            f"there is no NVIDIA driver ({LIBRARY} does not load), and {build.framework} (CUDA {build.cuda}) "
+            f"needs {wanted}. Install it; in a container, start that with its GPUs (--gpus all)"
+        )
+    if driver.cuda is not None and driver.cuda[0] < major:
+        has = ".".join(map(str, driver.cuda))
+        return (
+            f"the driver is too old: it runs CUDA up to {has}, and {build.framework} is built for "
+            f"CUDA {build.cuda}. Install {wanted}"
+        )
+    if driver.status == NO_DEVICE or driver.devices == 0:
+        return no_card_reason(environ.get("CUDA_VISIBLE_DEVICES"))
+    if driver.status != 0:
+        said = STATUS_REASONS.get(driver.status or 0, "nvidia-smi may say more")
+        return f"the NVIDIA driver does not start (cuInit: {driver.status}): {said}"
+    return None
+
+
+def no_card_reason(visible: str | None) -> str:
+    if visible in ("", "-1"):
+        return f"CUDA_VISIBLE_DEVICES is {visible!r}, which hides every card. Unset it, or name one"
+    named = f" named by CUDA_VISIBLE_DEVICES={visible}" if visible not in (None, "0") else ""
+    return f"the NVIDIA driver finds no card{named}. nvidia-smi -L lists those that are there"
+
+
+def card_reason(build: Build, driver: Driver, cards: Sequence[Card]) -> str | None:
+    if not cards:
+        return (
+            f"the driver works, but {build.framework} does not load its CUDA {build.cuda_major} libraries: "
+            "they are missing, or another framework's have replaced them. Give it an environment of its own: "
+            "make cuda"
+        )
+    name, capability = cards[0]
+    if build.capabilities and not runs_on(build.capabilities, capability):
+        has = ", ".join(build.capabilities)
+        return (
+            f"{build.framework} has no code for {name}, of compute capability {dotted(capability)}: it is "
+            f"built for {has}. Use another card, or a build for this one"
+        )
+    return None
+
+
+def runs_on(capabilities: Sequence[str], card: tuple[int, int]) -> bool:
+    """Machine code (sm) runs on its major capability from its minor one up; compute is compiled for later."""
+    for built in capabilities:
+        found = re.fullmatch(r"(sm|compute)_(\d+)(\d)[a-z]?", built)
+        if found is None:
+            continue
+        kind, major, minor = found[1], int(found[2]), int(found[3])
+        if kind == "sm" and major == card[0] and minor <= card[1]:
+            return True
+        if kind == "compute" and (major, minor) <= card:
+            return True
+    return False
+
+
+def dotted(capability: tuple[int, int]) -> str:
+    return ".".join(map(str, capability))
+
+
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|OUT_OF_MEMORY|OOM when allocating|ran out of memory|STATUS_ALLOC_FAILED", re.IGNORECASE
+)
+ON_CPU = re.compile(r"device:CPU|allocator cpu|DefaultCPUAllocator")
+NO_CODE = re.compile(r"no kernel image is available|NO_BINARY_FOR_GPU")
+NO_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\d.]*): cannot open shared object|undefined symbol|Cannot dlopen")
+
+
+def from_error(text: str) -> tuple[str, str] | None:
+    """Kind of refusal, as in `messages.Refused`, and reason, of an error that came from a card; else None."""
+    line = (text.strip().splitlines() or [""])[0][:300]
+    if ON_CPU.search(text):
+        return None
+    if OUT_OF_MEMORY.search(text):
+        action = "Close what else runs on it (nvidia-smi lists it), or use a smaller --batch-size"
+        return "memory", f"the card's memory is full: {line}. {action}"
+    if NO_CODE.search(text):
+        return "device", f"it has no code for this card: {line}. Use another card, or a build for this one"
+    return None
+
+
+def import_reason(package: str, error: ImportError) -> str:
+    """Why a framework that is installed cannot be imported."""
+    line = (str(error).strip().splitlines() or [""])[0]
+    if not NO_LIBRARY.search(line):
+        return line
+    return (
+        f"{package} does not load: {line}. A library of its own is missing, or another framework's wheels "
+        "have replaced it. Give it an environment of its own: make cuda"
+    )
