@@ -81,8 +81,8 @@ def train_seed(
 ) -> list[Run]:
     """One launch of every entrant; all of them live at once, one of them trains at a time.
 
-    Every failure ends its own row, with the reason, and no other. `save` gets the rows at every start and end,
-    and every two seconds as they grow.
+    Every failure ends its own row, with the reason, and no other. `save` gets the rows at every start and
+    end, and every two seconds as they grow.
     """
     weights = initial_weights(config.spec(), seed)
     weights_path = directory / f"initial-weights-seed{seed}.safetensors"

@@ -15,7 +15,7 @@ from rich.console import Console
 from compare.calibration.records import Calibration, Trial
 from compare.calibration.records import read as read_calibration
 from compare.ladder.records import read as read_parity
-from compare.rendering import parity_docs, porting_guide, tables, terminal
+from compare.rendering import method_figures, parity_docs, porting_guide, tables, terminal
 from compare.rendering.groups import Group, groups
 from compare.rendering.markdown import table
 from compare.rendering.numbers import format_percent
@@ -50,6 +50,12 @@ def sections() -> dict[str, str]:
         "variants": variants_section(variants),
         "parity": parity_section(),
         "calibration": calibration_section(calibration),
+        "harness": method_figures.harness_section(method_figures.read(RESULTS / "harness_cost.json")),
+        "tried": method_figures.tried_section(method_figures.read(RESULTS / "tried.json")),
+        "growth": method_figures.growth_section(variants),
+        "allocator": method_figures.allocator_section(
+            read_results(RESULTS / "allocator_stable.json"), read_results(RESULTS / "allocator_system.json")
+        ),
         "described": table(
             ["variant", "what it changes", "who would choose it"],
             [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],

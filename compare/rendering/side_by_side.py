@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from compare.rendering import facts, tables
+from compare.rendering.numbers import format_ratio
 from compare.results import Comparison, Results, Run
+from compare.statistics.intervals import unpaired_ratio_interval
 
 NAMES = ("A", "B")
 
@@ -66,15 +68,18 @@ def merged_parity(found: Sequence[dict[str, Any] | None], names: Sequence[str]) 
 
 
 def step_rows(results: Sequence[Results]) -> list[list[str]]:
-    """For each label and device that both ran: step time and accuracy in A and B, and B ÷ A."""
+    """For each label and device that both ran: step time and accuracy in A and B, and B ÷ A.
+
+    Unpaired: launches of one seed in two runs were not interleaved, and share nothing but the seed.
+    """
     first, second = results
     rows = []
     for label, device in tables.labels(first.runs):
         sides = [tables.runs_of(one.runs, label, device) for one in (first, second)]
         if not all(sides):
             continue
-        seconds = [tables.typical_seconds(side) for side in sides]
-        ratio = f"{seconds[1] / seconds[0]:.3g}×" if seconds[0] and seconds[1] else ""
+        medians = [[tables.median_seconds(run) for run in side if run.timed_seconds] for side in sides]
+        ratio = format_ratio(unpaired_ratio_interval(medians[1], medians[0])) if all(medians) else ""
         cells = [tables.seconds_cell(side) for side in sides]
         rows.append(
             [

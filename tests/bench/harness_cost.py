@@ -1,14 +1,16 @@
 """What the harness adds to a step: its timed loop against a bare loop of the same operations.
 
-    python -m tests.bench.harness_cost torch
+    python -m tests.bench.harness_cost
 
-One process, one model, blocks of steps in A B B A order, so that only the loop differs. The bare loop does
-what a user would write: step, loss to the host. Prints the ratio of medians, and writes nothing.
+One process and one model a launch, blocks of steps in A B B A order, so that only the loop differs. The bare
+loop does what a user would write: step, loss to the host. Prints both medians and their ratio, and writes
+docs/results/harness_cost.json.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -18,30 +20,44 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-BLOCKS, BLOCK_STEPS = 12, 50
+import safetensors.numpy
+
+from compare import machine
+from compare.config import usable_cpus
+from compare.processes import messages
+from compare.processes.environment import worker_environment
+from compare.results import write_atomically
+from compare.session import Session
+from compare.weights import initial_weights
+from lenet_spec import LeNetSpec
+
+LAUNCHES, BLOCKS, BLOCK_STEPS = 3, 60, 10
 
 
-def main(framework: str) -> None:
-    """Runs itself again in a worker's environment, as a worker is started."""
-    from compare.config import usable_cpus
-    from compare.processes.environment import worker_environment
-
-    if os.environ.get("KERAS_BACKEND"):
-        measure(framework)
-        return
+def main() -> None:
+    """Each launch is this file again, in a worker's environment, as a worker is started."""
     environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
-    command = [sys.executable, "-m", "tests.bench.harness_cost", framework]
-    subprocess.run(command, env=environment, check=True)
+    record: dict = {"environment": machine.describe(), "steps": BLOCKS * BLOCK_STEPS, "launches": []}
+    for framework in ("tf", "torch"):
+        for _ in range(LAUNCHES):
+            command = [sys.executable, "-m", "tests.bench.harness_cost", framework]
+            done = subprocess.run(
+                command, env=environment, cwd=machine.ROOT, stdout=subprocess.PIPE, text=True, check=True
+            )
+            launch = {"framework": framework} | json.loads(done.stdout.splitlines()[-1])
+            record["launches"].append(launch)
+            ratio = launch["harness_seconds"] / launch["bare_seconds"]
+            print(
+                f"{framework}: harness {launch['harness_seconds'] * 1000:.3f} ms, "
+                f"bare loop {launch['bare_seconds'] * 1000:.3f} ms, ratio {ratio:.4f}",
+                flush=True,
+            )
+    path = machine.ROOT / "docs" / "results" / "harness_cost.json"
+    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def measure(framework: str) -> None:
-    import safetensors.numpy
-
-    from compare.processes import messages
-    from compare.session import Session
-    from compare.weights import initial_weights
-    from lenet_spec import LeNetSpec
-
+    """One launch: prints the median steps of both loops as a line of JSON."""
     with tempfile.TemporaryDirectory() as directory:
         weights_path = Path(directory) / "weights.safetensors"
         safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
@@ -69,11 +85,7 @@ def measure(framework: str) -> None:
                 harness += session.train(BLOCK_STEPS).step_seconds
             else:
                 bare += bare_loop(session.trainer, prepared)
-    ratio = median(harness) / median(bare)
-    print(
-        f"{framework}: harness {median(harness) * 1000:.3f} ms, bare loop {median(bare) * 1000:.3f} ms, "
-        f"ratio {ratio:.4f}, {BLOCKS * BLOCK_STEPS} steps each"
-    )
+    print(json.dumps({"harness_seconds": median(harness), "bare_seconds": median(bare)}))
 
 
 def bare_loop(trainer, prepared) -> list[float]:
@@ -87,4 +99,4 @@ def bare_loop(trainer, prepared) -> list[float]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    measure(sys.argv[1]) if sys.argv[1:] else main()

@@ -146,6 +146,34 @@ def test_a_batch_sweep_is_read_from_the_launches_too() -> None:
     ]
 
 
+def test_a_batch_sweep_tells_the_fixed_cost_and_the_cost_per_image() -> None:
+    """From times that are 3 ms and a cost per image, as the made-up ones are."""
+    results = synthetic.results(("tf:eager", "torch:tuned"), steps=60, explained=True)
+    [chart] = scaling.batch_sweep(results, PAGE)
+    assert "fixed TensorFlow eager 3.00 ms; PyTorch tuned 3.00 ms" in chart.message
+    assert "per image TensorFlow eager 242 µs; PyTorch tuned 126 µs" in chart.message
+    assert dict(chart.numbers)["TensorFlow eager"].endswith("3.00 ms + 242 µs an image, within 0 %")
+
+
+def test_a_step_of_mostly_fixed_cost_is_called_launch_bound() -> None:
+    """A flat line, as a GPU gives, and a climbing one beside it."""
+    sizes = (1, 8, 32, 128, 512)
+    flat = [scaling.Point("torch:eager", "cuda", size, 0.001 + 1e-7 * size) for size in sizes]
+    climbing = [scaling.Point("tf:eager", "cpu", size, 0.001 + 1e-4 * size) for size in sizes]
+    points = [*flat, *climbing]
+    said = scaling.launch_bound(points, scaling.batch_costs(points), 128)
+    assert "fixed cost with PyTorch eager, cuda: it is bound by launching" in said
+    assert "TensorFlow" not in said
+    assert scaling.launch_bound(climbing, scaling.batch_costs(climbing), 128) == ""
+
+
+def test_two_batch_sizes_are_drawn_without_a_fit() -> None:
+    """A line through two points is no finding."""
+    points = [scaling.Point("tf:eager", "cpu", size, 0.01 * size) for size in (1, 8)]
+    assert scaling.batch_costs(points) == {}
+    assert scaling.cost_message(points, {}) == ""
+
+
 def test_threads_are_drawn_where_more_than_one_count_ran() -> None:
     results = synthetic.results(steps=60)
     results.thread_runs = [synthetic.run(label, "cpu", 0, 60, False) for label in ("tf:eager", "torch:eager")]

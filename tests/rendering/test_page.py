@@ -138,7 +138,7 @@ def test_ten_seeds_of_all_variants_stay_under_five_megabytes() -> None:
 
 
 def test_two_runs_on_one_page() -> None:
-    """Rows say whose they are, conditions that differ are marked, and B ÷ A claims no certainty."""
+    """Rows say whose they are, conditions that differ are marked, and B ÷ A comes with an interval."""
     one, two = synthetic.results(steps=60), synthetic.results(seeds=2, steps=60)
     two.environment = one.environment | {"cpu": "Another CPU"}
     both = side_by_side.merged([one, two])
@@ -149,7 +149,7 @@ def test_two_runs_on_one_page() -> None:
     assert differing == {"seeds, steps", "processor"}
     rows = side_by_side.step_rows([one, two])
     assert [row[0] for row in rows] == ["TensorFlow eager, cpu", "PyTorch eager, cpu"]
-    assert all(row[3].endswith("×") for row in rows)
+    assert all(re.fullmatch(r"[\d.]+× \[[\d.]+, [\d.]+\]", row[3]) for row in rows)
     assert len(one.runs) == 6  # merging leaves its parts as they were
     assert one.runs[0].device == "cpu"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -14,11 +14,13 @@ from compare.rendering import tables
 from compare.rendering.charts.frame import Chart, decades, framed, slug, spoken, styles, values
 from compare.rendering.groups import devices, groups, panel, suffix
 from compare.rendering.look import Look
-from compare.rendering.numbers import format_seconds
+from compare.rendering.numbers import format_percent, format_seconds
 from compare.results import Results
+from compare.statistics.fits import BatchCost, batch_cost
 
 HEIGHT = 320
 LABEL_SPACING = 14  # pixels between labels at the lines' ends
+MOSTLY_FIXED = 0.5  # of a step
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,11 @@ class Point:
 
 
 def batch_sweep(results: Results, look: Look) -> list[Chart]:
+    points = batch_points(results)
+    costs = batch_costs(points)
     said = "A flat line is a cost that the batch does not change, a straight climb one that grows with it."
-    return lines(results, look, batch_points(results), "batch size", "images in a batch", said)
+    bound = launch_bound(points, costs, results.config.get("batch_size"))
+    return lines(results, look, points, "batch size", "images in a batch", f"{said}{bound}", costs)
 
 
 def thread_scaling(results: Results, look: Look) -> list[Chart]:
@@ -68,17 +73,24 @@ def thread_points(results: Results) -> list[Point]:
 
 
 def lines(
-    results: Results, look: Look, points: Sequence[Point], what: str, axis: str, said: str
+    results: Results,
+    look: Look,
+    points: Sequence[Point],
+    what: str,
+    axis: str,
+    said: str,
+    costs: Mapping[tuple[str, str], BatchCost] | None = None,
 ) -> list[Chart]:
-    """One chart a device with at least two sizes."""
+    """One chart a device with at least two sizes. `costs`: fits to tell of, by label and device."""
     charts = []
     for device in dict.fromkeys(panel(device) for device in devices(results)):
         shown = [point for point in points if panel(point.device) == device and point.seconds > 0]
         if len({point.size for point in shown}) > 1:
             name, title = f"{slug(what)}-{slug(device)}", f"Step time against {what}{suffix(results, device)}"
-            message = f"{line_message(shown, what)} Both axes are logarithmic. {said}"
+            fitted = cost_message(shown, costs or {})
+            message = f"{line_message(shown, what)} {fitted}Both axes are logarithmic. {said}"
             picture = framed(line_layers(shown, axis, look), look, HEIGHT)
-            charts.append(Chart(name, title, message, picture, line_numbers(shown)))
+            charts.append(Chart(name, title, message, picture, line_numbers(shown, costs or {})))
     return charts
 
 
@@ -176,8 +188,66 @@ def line_message(points: Sequence[Point], what: str) -> str:
     return f"Median step {', '.join(facts)}."
 
 
-def line_numbers(points: Sequence[Point]) -> list[tuple[str, str]]:
+def batch_costs(points: Sequence[Point]) -> dict[tuple[str, str], BatchCost]:
+    """The fit of each label on each device that has enough sizes for one."""
+    found = {}
+    for key in dict.fromkeys((point.label, point.device) for point in points):
+        own = [point for point in points if (point.label, point.device) == key and point.seconds > 0]
+        cost = batch_cost([point.size for point in own], [point.seconds for point in own])
+        if cost is not None:
+            found[key] = cost
+    return found
+
+
+def cost_message(points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost]) -> str:
+    """The fixed costs and the costs per image, in a sentence; empty without a fit."""
+    fixed, per_image = {}, {}
+    for name, point in named(points):
+        if cost := costs.get((point.label, point.device)):
+            fixed[name] = (name, format_seconds(cost.fixed_seconds), cost.fixed_seconds)
+            per_image[name] = (name, format_seconds(cost.seconds_per_image), cost.seconds_per_image)
+    if not fixed:
+        return ""
+    return (
+        f"As a fixed cost plus a cost per image: fixed {spoken(list(fixed.values()))}; "
+        f"per image {spoken(list(per_image.values()))}. "
+    )
+
+
+def launch_bound(
+    points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost], batch_size: object
+) -> str:
+    """Whose step is mostly fixed cost at the run's batch size, and what that means; empty where nobody's is."""
+    if not isinstance(batch_size, int):
+        return ""
+    several = len({point.device for point in points}) > 1
+    names = [
+        tables.title(label) + (f", {device}" if several else "")
+        for (label, device), cost in costs.items()
+        if cost.fixed_share(batch_size) > MOSTLY_FIXED
+    ]
+    if not names:
+        return ""
+    return (
+        f" At a batch of {batch_size}, more than half of the step is fixed cost with {', '.join(names)}: it is "
+        "bound by launching operations, not by arithmetic, and says little about a larger network."
+    )
+
+
+def line_numbers(
+    points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost]
+) -> list[tuple[str, str]]:
     texts: dict[str, list[str]] = {}
+    fits: dict[str, str] = {}
     for name, point in named(points):
         texts.setdefault(name, []).append(f"{format_seconds(point.seconds)} at {point.size}")
-    return [(name, ", ".join(found)) for name, found in texts.items()]
+        if cost := costs.get((point.label, point.device)):
+            fits[name] = f"; {cost_text(cost)}"
+    return [(name, ", ".join(found) + fits.get(name, "")) for name, found in texts.items()]
+
+
+def cost_text(cost: BatchCost) -> str:
+    return (
+        f"{format_seconds(cost.fixed_seconds)} + {format_seconds(cost.seconds_per_image)} an image, "
+        f"within {format_percent(cost.largest_misfit, 0)}"
+    )

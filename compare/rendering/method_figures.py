@@ -1,0 +1,94 @@
+"""Figures of docs/methods.md: what was tried, what the allocator does, how the step grows, the harness' cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from compare.rendering import tables
+from compare.rendering.charts.scaling import batch_costs, batch_points, thread_points
+from compare.rendering.groups import groups
+from compare.rendering.markdown import table
+from compare.rendering.numbers import format_percent, format_ratio, format_seconds
+from compare.results import Results
+from compare.statistics.intervals import ratio_interval, unpaired_ratio_interval
+from compare.variants import FRAMEWORK_NAMES
+
+
+def read(path: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
+
+
+def tried_section(record: dict[str, Any]) -> str:
+    """A row a form: its step, and its ratio to the framework's first form with an interval over launches."""
+    rows = []
+    baseline: dict[str, Sequence[float]] = {}
+    for form in record["forms"]:
+        times = form["median_step_seconds"]
+        first = baseline.setdefault(form["framework"], times)
+        ratio = "1" if first is times else format_ratio(ratio_interval(times, first))
+        name = f"{FRAMEWORK_NAMES[form['framework']]}: {form['name']}"
+        rows.append([name, form["what"], format_seconds(median(times)), ratio])
+    return table(["form", "what", "step time", "÷ its eager"], rows)
+
+
+def allocator_section(stable: Results, system: Results) -> str:
+    """A row a variant: its step under either allocator. Unpaired, since two runs are not interleaved."""
+    rows = []
+    for group in groups(stable, "cpu"):
+        sides = [
+            [tables.median_seconds(run) for run in tables.runs_of(one.runs, group.label, "cpu")]
+            for one in (stable, system)
+        ]
+        ratio = format_ratio(unpaired_ratio_interval(sides[1], sides[0])) if all(sides) else ""
+        rows.append([group.title, *(format_seconds(median(side)) if side else "" for side in sides), ratio])
+    return table(["variant", "stable", "system", "system ÷ stable"], rows)
+
+
+def growth_section(results: Results) -> str:
+    """A row a variant: fixed cost, cost per image, how far the fit is off, the fixed share, two threads."""
+    batch = results.config["batch_size"]
+    costs = batch_costs(batch_points(results))
+    rows = []
+    for group in groups(results, "cpu"):
+        cost = costs.get((group.label, group.device))
+        if cost is None:
+            continue
+        rows.append(
+            [
+                group.title,
+                format_seconds(cost.fixed_seconds),
+                format_seconds(cost.seconds_per_image),
+                format_percent(cost.largest_misfit, 0),
+                format_percent(cost.fixed_share(batch), 0),
+                thread_cell(results, group.label, group.device),
+            ]
+        )
+    header = ["variant", "fixed", "per image", "fit within", f"fixed share at {batch}", "1 → 2 threads"]
+    return table(header, rows)
+
+
+def thread_cell(results: Results, label: str, device: str) -> str:
+    """How much faster the most threads are than one."""
+    times = {
+        point.size: point.seconds
+        for point in thread_points(results)
+        if (point.label, point.device) == (label, device)
+    }
+    return f"{times[1] / times[max(times)]:.2f}× faster" if 1 in times and len(times) > 1 else ""
+
+
+def harness_section(record: dict[str, Any]) -> str:
+    """For each framework the ratio of the harness' median step to a bare loop's, over launches."""
+    rows = []
+    for framework, name in FRAMEWORK_NAMES.items():
+        launches = [launch for launch in record["launches"] if launch["framework"] == framework]
+        harness = [launch["harness_seconds"] for launch in launches]
+        bare = [launch["bare_seconds"] for launch in launches]
+        ratio = format_ratio(ratio_interval(harness, bare))
+        rows.append([f"{name} eager", format_seconds(median(harness)), format_seconds(median(bare)), ratio])
+    return table(["", "in the harness", "bare loop", "ratio"], rows)

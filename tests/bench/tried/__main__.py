@@ -1,0 +1,59 @@
+"""`python -m tests.bench.tried`: every form of both frameworks, to docs/results/tried.json."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from compare import machine
+from compare.config import usable_cpus
+from compare.processes.environment import worker_environment
+from compare.results import write_atomically
+
+LAUNCHES = 3
+OUT = machine.ROOT / "docs" / "results" / "tried.json"
+
+
+def main() -> None:
+    environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
+    record = {"environment": machine.describe(), "launches": LAUNCHES, "forms": []}
+    for framework in ("tf", "torch"):
+        launches = [measure(framework, seed, environment) for seed in range(LAUNCHES)]
+        for name, what in descriptions(framework).items():
+            record["forms"].append(
+                {
+                    "framework": framework,
+                    "name": name,
+                    "what": what,
+                    "median_step_seconds": [launch[name] for launch in launches],  # one a launch
+                }
+            )
+    write_atomically(OUT, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def measure(framework: str, seed: int, environment: dict[str, str]) -> dict[str, float]:
+    command = [sys.executable, "-m", "tests.bench.tried.child", framework, str(seed)]
+    done = subprocess.run(
+        command, env=environment, cwd=machine.ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(framework, seed, {name: f"{seconds * 1000:.2f} ms" for name, seconds in found.items()}, flush=True)
+    return found
+
+
+def descriptions(framework: str) -> dict[str, str]:
+    """The forms' names and words, read without importing the framework."""
+    source = Path(__file__).with_name(f"{framework}_forms.py").read_text()
+    return {
+        node.args[0].value: node.args[1].value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Form"
+    }
+
+
+if __name__ == "__main__":
+    main()
