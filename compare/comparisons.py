@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 
+from compare.cuda.cautions import card_cautions
 from compare.rendering.numbers import format_percent
 from compare.rendering.tables import labels, runs_of, title
 from compare.results import Comparison, Results, Run, SweepPoint
@@ -109,7 +110,7 @@ def warnings_about(results: Results) -> list[str]:
     for label, device in labels(results.runs):
         timed = [run.timed_seconds for run in runs_of(results.runs, label, device)]
         found += [caution.sentence for caution in warnings_for(f"{title(label)}, {device}", timed)]
-    found += [*foreign_load(results), *clock_change(results), *notes(results.runs)]
+    found += [*foreign_load(results), *clock_change(results), *card_cautions(results), *notes(results.runs)]
     return found
 
 

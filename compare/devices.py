@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from compare.config import RunConfig, entrants
@@ -14,21 +15,26 @@ from compare.variants import FRAMEWORK_NAMES
 
 
 def check_devices(config: RunConfig, directory: Path) -> None:
-    """Raises UserError, a line per framework, where a device other than the CPU cannot be used."""
-    reasons = []
-    for device in config.devices():
-        if device == "cpu":
-            continue
-        frameworks = dict.fromkeys(e.framework for e in entrants(config) if e.device == device)
-        for framework in frameworks:
-            if reason := probe(config, framework, device, directory):
-                reasons.append(f"{FRAMEWORK_NAMES[framework]}: {reason}")
-    if reasons:
-        for log in directory.glob("probe-*.log"):
-            log.unlink()
-        if not any(directory.iterdir()):
-            directory.rmdir()
-        raise UserError(f"--device {config.device} cannot be used here:\n" + "\n".join(reasons))
+    """Raises UserError, a line per framework, where one cannot use the card that it is asked to."""
+    frameworks = dict.fromkeys(e.framework for e in entrants(config) if e.device == "cuda")
+    reasons = {framework: probe(config, framework, "cuda", directory) for framework in frameworks}
+    if not any(reasons.values()):
+        return
+    for log in directory.glob("probe-*.log"):
+        log.unlink()
+    if not any(directory.iterdir()):
+        directory.rmdir()
+    raise UserError("\n".join([f"--device {config.device} cannot be used here:", *lines(config, reasons)]))
+
+
+def lines(config: RunConfig, reasons: Mapping[str, str | None]) -> list[str]:
+    """Each framework's reason; and what to name where only one framework has one."""
+    said = [f"{FRAMEWORK_NAMES[framework]}: {reason}" for framework, reason in reasons.items() if reason]
+    able = [framework for framework, reason in reasons.items() if not reason]
+    if able:
+        names = dict.fromkeys(e.variant.name for e in entrants(config) if e.framework in able)
+        said.append(f"To run what can be run: --variants {','.join(names)}")
+    return said
 
 
 def probe(config: RunConfig, framework: str, device: str, directory: Path) -> str | None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from compare import machine
 from compare.comparisons import batch_sweep, compare_runs, warnings_about
 from compare.config import Entrant, RunConfig, check, entrants
+from compare.cuda.card import CardWatch, watch
 from compare.data import mnist
 from compare.data.download import download
 from compare.devices import check_devices
@@ -38,6 +39,7 @@ class Experiment:
     directory: Path
     entrants: list[Entrant]
     console: Console
+    card: CardWatch | None = None
 
     @classmethod
     def prepare(cls, config: RunConfig, console: Console | None = None) -> Experiment:
@@ -57,6 +59,9 @@ class Experiment:
         """Trains every seed, printing and writing as it goes. Interrupted, it leaves what was finished."""
         results = Results(config=config_record(self.config, self.dataset), environment=machine.describe())
         self.console.print(terminal.headline(self.config, self.dataset), markup=False)
+        self.card = watch(self.config.devices(), os.environ)
+        if self.card is not None:
+            results.environment["card"] = self.card.record
         self.climb(results)
         with self.progress() as progress:
             for seed in self.config.seed_range():
@@ -65,6 +70,8 @@ class Experiment:
                     group = [entrant for entrant in self.entrants if entrant.device == device]
                     self.train_group(group, seed, results, progress)
                     self.train_other_thread_counts(group, seed, results, progress)
+        if self.card is not None:
+            self.card.finish()
         self.write(results)
         if self.config.tensorboard:
             write_events(results, self.directory)
@@ -103,6 +110,8 @@ class Experiment:
         finished = list(results.runs)
 
         def save(runs: list[Run]) -> None:
+            if self.card is not None:
+                self.card.sample()
             results.runs = finished + runs
             write_results(results, self.directory)
 

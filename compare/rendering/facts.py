@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from compare.dtypes import arithmetic
 from compare.rendering.numbers import format_bytes
 from compare.results import Results
 from compare.variants import FRAMEWORK_NAMES
@@ -20,7 +21,7 @@ def headline(results: Results) -> str:
             f"{count(config.get('seeds'), 'seed')} × {count(config.get('steps'), 'step')} "
             f"× batch {config.get('batch_size', '?')}",
             f"{devices}, {count(config.get('threads'), 'thread')}",
-            str(config.get("dtype", "?")),
+            arithmetic(str(config.get("dtype", "?")), config.get("tf32") is True),
         ]
     )
 
@@ -39,7 +40,7 @@ def method(results: Results) -> Facts:
     rows: list[tuple[str, Any]] = [
         ("seeds, steps", f"{count(config.get('seeds'), 'seed')} × {count(config.get('steps'), 'step')}"),
         ("batch size", config.get("batch_size")),
-        ("dtype", config.get("dtype")),
+        ("dtype", arithmetic(config["dtype"]) if "dtype" in config else None),
         ("threads", config.get("threads")),
         ("allocator", config.get("allocator")),
         ("TF32", on_off(config.get("tf32"))),

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from compare.config import RunConfig
 from compare.data.mnist import Dataset
+from compare.dtypes import arithmetic
 from compare.rendering import tables, verdicts
 from compare.results import Results
 
@@ -25,7 +26,7 @@ def headline(config: RunConfig, dataset: Dataset) -> str:
         config.batch_size,
         " and ".join(config.devices()),
         config.thread_count,
-        config.dtype,
+        arithmetic(config.dtype, config.tf32),
     )
 
 
@@ -39,18 +40,18 @@ def headline_of(results: Results) -> str:
         config["batch_size"],
         config["device"].replace(",", " and "),
         config["threads"],
-        config["dtype"],
+        arithmetic(config["dtype"], config["tf32"]),
     )
 
 
 def headline_parts(
-    source: str, seeds: int, steps: int, batch_size: int, devices: str, threads: int, dtype: str
+    source: str, seeds: int, steps: int, batch_size: int, devices: str, threads: int, arithmetic: str
 ) -> str:
     parts = [
         f"LeNet on {source}",
         f"{counted(seeds, 'seed')} × {steps:,} steps × batch {batch_size}",
         f"{devices}, {counted(threads, 'thread')}",
-        dtype,
+        arithmetic,
     ]
     return " · ".join(parts)
 

@@ -114,13 +114,14 @@ def cold_start(results: Results, look: Look) -> list[Chart]:
 
 def memory(results: Results, look: Look) -> list[Chart]:
     """Peak memory of the process, and on a card what the framework allocated there."""
-    fields: dict[str, tuple[str, Callable[[Run], int | None]]] = {
-        "memory": ("Peak memory of the process", lambda run: run.peak_rss_bytes),
-        "device-memory": ("Peak memory on the card", lambda run: run.peak_device_bytes),
+    own = "As each framework's allocator counts it: the driver's context and loaded code are not in it."
+    fields: dict[str, tuple[str, Callable[[Run], int | None], str]] = {
+        "memory": ("Peak memory of the process", lambda run: run.peak_rss_bytes, ""),
+        "device-memory": ("Peak memory on the card", lambda run: run.peak_device_bytes, own),
     }
     charts = []
-    for name, (title, field) in fields.items():
-        quantity = Quantity(name, title, peak_mebibytes(field), axis="MiB", text=mebibytes)
+    for name, (title, field, note) in fields.items():
+        quantity = Quantity(name, title, peak_mebibytes(field), axis="MiB", text=mebibytes, note=note)
         charts += bars(groups(results), quantity, look)
     return charts
 
