@@ -1,4 +1,4 @@
-"""Figures of docs/methods.md: what was tried, what the allocator does, how the step grows, the harness' cost."""
+"""Figures of docs/methods.md: forms tried, the allocator's effect, how the step grows, the harness' cost."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ def cost_message(points: Sequence[Point], costs: Mapping[tuple[str, str], BatchC
 def launch_bound(
     points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost], batch_size: object
 ) -> str:
-    """Whose step is mostly fixed cost at the run's batch size, and what that means; empty where nobody's is."""
+    """Whose step is mostly fixed cost at the run's batch size, and what it means; empty where nobody's is."""
     if not isinstance(batch_size, int):
         return ""
     several = len({point.device for point in points}) > 1
@@ -229,8 +229,8 @@ def launch_bound(
     if not names:
         return ""
     return (
-        f" At a batch of {batch_size}, more than half of the step is fixed cost with {', '.join(names)}: it is "
-        "bound by launching operations, not by arithmetic, and says little about a larger network."
+        f" At a batch of {batch_size}, more than half of the step is fixed cost with {', '.join(names)}: "
+        "it is bound by launching operations, not by arithmetic, and says little about a larger network."
     )
 
 
