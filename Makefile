@@ -4,17 +4,21 @@
 # make calibrate                         the harness against itself
 # make docs                              README's and docs' figures from docs/results
 # make fuzz                              10,000 malformed data files
+# make cuda                              an environment for each framework, with its own CUDA libraries
+# make test-cuda                         the tests that need an NVIDIA card
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+WORKER_NEEDS := numpy msgspec safetensors
 
-.PHONY: compare test install fuzz bench calibrate docs clean
+.PHONY: compare test test-cuda cuda install fuzz bench calibrate docs clean
 
+# An option given twice counts the second time, so what ARGS names wins over what `make cuda` made.
 compare: $(STAMP)
-	@$(BIN)/python -m compare.run $(ARGS)
+	@$(BIN)/python -m compare.run $(if $(findstring cuda,$(ARGS)),$(CUDA_PYTHONS)) $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/ruff check .
@@ -34,15 +38,31 @@ calibrate: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m compare.rendering.docs
 
+test-cuda: $(STAMP)
+	$(BIN)/python -m pytest -m cuda -rs $(ARGS)
+
 install: $(STAMP)
+
+# TensorFlow's CUDA 12 wheels and torch's CUDA 13 wheels write different cuDNN and NCCL files to the same paths.
+CUDA_PYTHONS = $(foreach framework,tf torch,$(if $(wildcard .venv-$(framework)/.installed),\
+	--$(framework)-python .venv-$(framework)/bin/python))
+
+cuda: $(STAMP) .venv-tf/.installed .venv-torch/.installed
+
+.venv-tf/.installed: PACKAGES := "tensorflow[and-cuda]"
+.venv-torch/.installed: PACKAGES := torch torchvision
+.venv-%/.installed: constraints.txt
+	@.venv-$*/bin/python -c '' 2>/dev/null || { rm -rf .venv-$*; $(PYTHON) -m venv .venv-$*; }
+	.venv-$*/bin/python -m pip install --quiet --constraint constraints.txt $(PACKAGES) $(WORKER_NEEDS)
+	@touch $@
 
 # One pip call for all: apart, the frameworks could settle on versions that do not fit each other.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is older than 3.11. Name a newer one: make PYTHON=python3.11" >&2; exit 2; }
 	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[tensorflow,torch,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[tensorflow,torch,cuda,dev]"
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-tf .venv-torch build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

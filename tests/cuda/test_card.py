@@ -1,0 +1,187 @@
+"""The card's facts through NVML, on a stand-in: absent rather than 0, and cautions where they matter."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from compare.cuda.card import CardWatch, watch
+from compare.cuda.cautions import card_cautions
+from compare.results import Results, Run
+
+
+class NVMLError(Exception):
+    """As pynvml raises it."""
+
+
+class NVML:
+    """pynvml's functions on one card. What is set to None is not supported, as on many consumer cards."""
+
+    NVMLError = NVMLError
+    NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
+    NVML_PERF_POLICY_POWER, NVML_PERF_POLICY_THERMAL = 0, 1
+
+    def __init__(self, **changes: Any) -> None:
+        self.facts: dict[str, Any] = {
+            "Name": "Stand-in card",
+            "MemoryInfo": SimpleNamespace(total=80 << 30, used=1 << 30),
+            "ComputeRunningProcesses": [],
+            "EnforcedPowerLimit": 700_000,
+            "PowerUsage": 120_000,
+            "UtilizationRates": SimpleNamespace(gpu=0),
+            "MaxClockInfo": 1980,
+            "ClockInfo": 1755,
+            "Temperature": 41,
+            "CurrentClocksEventReasons": 0,
+            "ViolationStatus": SimpleNamespace(violationTime=0),
+        } | changes
+        self.asked_for: Any = None
+
+    def nvmlInit(self) -> None:
+        if "init_error" in self.facts:
+            raise NVMLError(self.facts["init_error"])
+
+    def nvmlSystemGetDriverVersion(self) -> str:
+        return "580.65.06"
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
+        self.asked_for = index
+        return "handle"
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:
+        self.asked_for = uuid
+        return "handle"
+
+    def __getattr__(self, name: str) -> Any:
+        fact = self.facts[name.removeprefix("nvmlDeviceGet")]
+
+        def function(handle: str, *_: Any) -> Any:
+            if fact is None:
+                raise NVMLError("Not Supported")
+            return fact
+
+        return function
+
+
+def cautions(record: dict[str, Any], **runtime: Any) -> list[str]:
+    run = Run("torch", "eager", "cuda", "float32", 0, "torch:eager", runtime=runtime)
+    return list(card_cautions(Results(environment={"card": record}, runs=[run])))
+
+
+def watched(before: NVML, during: NVML | None = None) -> dict[str, Any]:
+    """The record of a run: what was so before it, and what was so from its first step on."""
+    card = CardWatch("0", before)
+    card.nvml = during or before
+    card.sample()
+    card.finish()
+    return card.record
+
+
+def test_a_quiet_card_is_recorded_and_not_warned_about():
+    """Name, driver, limit and clocks, before and after, with their units."""
+    record = watched(NVML())
+    for moment in ("before", "after"):
+        assert record[moment]["name"] == "Stand-in card"
+        assert record[moment]["driver"] == "580.65.06"
+        assert record[moment]["power_limit_watts"] == 700
+        assert record[moment]["sm_mhz"] == 1755
+    assert record["samples"][0]["celsius"] == 41
+    assert cautions(record) == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "name"),
+    [
+        ("MemoryInfo", "memory_used_bytes"),
+        ("PowerUsage", "power_watts"),
+        ("EnforcedPowerLimit", "power_limit_watts"),
+        ("ComputeRunningProcesses", "other_processes"),
+        ("CurrentClocksEventReasons", "slowed_by"),
+        ("UtilizationRates", "utilization_percent"),
+    ],
+)
+def test_what_the_card_does_not_tell_is_none(fact: str, name: str):
+    """Not 0, which would be a measurement."""
+    record = watched(NVML(**{fact: None}))
+    assert record["before"][name] is None
+    assert cautions(record) == []
+
+
+def test_unsupported_counters_are_none():
+    """Seconds held down by power or heat are unknown then, and no caution comes of that."""
+    record = watched(NVML(ViolationStatus=None))
+    assert record["before"]["slowed_seconds"] == {"power": None, "heat": None}
+
+
+def test_without_nvml_the_reason_is_recorded():
+    """No driver, or no library: `absent` says which, and nothing else is claimed."""
+    record = watched(NVML(init_error="NVML Shared Library Not Found"))
+    assert record == {"samples": [], "absent": "NVML says: NVML Shared Library Not Found"}
+    assert cautions(record) == []
+
+
+def test_without_the_python_library_the_reason_is_recorded(monkeypatch: pytest.MonkeyPatch):
+    """nvidia-ml-py is optional, and its absence is told with what to do."""
+    monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
+    card = CardWatch("0")
+    assert "pip install nvidia-ml-py" in card.record["absent"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"ComputeRunningProcesses": [object()]}, "1 other program had the card open"),
+        ({"ComputeRunningProcesses": [object(), object()]}, "2 other programs had the card open"),
+        ({"UtilizationRates": SimpleNamespace(gpu=60)}, "busy 60 % of the time"),
+    ],
+)
+def test_others_on_the_card_are_warned_about(changes: dict[str, Any], said: str):
+    """Seen before the first worker or after the last, so they cannot be our own."""
+    assert [said in caution for caution in cautions(watched(NVML(**changes)))] == [True]
+    if "ComputeRunningProcesses" in changes:
+        assert said in cautions(watched(NVML(), NVML(**changes)))[0]
+
+
+@pytest.mark.parametrize(
+    ("during", "said"),
+    [
+        ({"ViolationStatus": SimpleNamespace(violationTime=2_500_000_000)}, "held down by power (for 2.5 s)"),
+        ({"CurrentClocksEventReasons": 0x44}, "held down by the power limit and heat (hardware)"),
+    ],
+)
+def test_a_clock_that_was_held_down_is_warned_about(during: dict[str, Any], said: str):
+    """By the driver's own count of it, or as seen between blocks."""
+    found = cautions(watched(NVML(), NVML(**during)))
+    assert len(found) == 1
+    assert said in found[0]
+
+
+def test_an_idle_cards_low_clock_is_no_slowdown():
+    """Bit 1 is idleness, bit 2 a clock that somebody fixed: both are as they should be."""
+    assert cautions(watched(NVML(CurrentClocksEventReasons=0x03))) == []
+
+
+def test_rounding_to_tf32_that_nobody_asked_for_is_warned_about():
+    """Read back by computing, and held against what the run was set to."""
+    computed = {"products": True, "convolutions": False}
+    record = watched(NVML())
+    assert "rounded its products to TF32" in cautions(record, tf32=False, tf32_computed=computed)[0]
+    assert cautions(record, tf32=True, tf32_computed=computed) == []
+
+
+@pytest.mark.parametrize(
+    ("visible", "asked"),
+    [("0", 0), ("3", 3), ("2,0", 2), ("GPU-8e1f", "GPU-8e1f"), ("MIG-77,MIG-78", "MIG-77")],
+)
+def test_the_card_watched_is_the_one_that_workers_see(visible: str, asked: Any):
+    """The first that CUDA_VISIBLE_DEVICES names, by number or UUID."""
+    nvml = NVML()
+    CardWatch(visible, nvml)
+    assert nvml.asked_for == asked
+
+
+def test_a_run_on_the_cpu_asks_nothing_of_a_card():
+    """Nor is one named in its results."""
+    assert watch(("cpu",), {}) is None

@@ -1,0 +1,149 @@
+"""On a real card: the ladder, what is read back, memory, and a full card. `make test-cuda` runs these."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.cuda
+
+ROOT = Path(__file__).parents[2]
+PYTHONS = {
+    framework: str(
+        own if (own := ROOT / f".venv-{framework}" / "bin" / "python").exists() else sys.executable
+    )
+    for framework in ("tf", "torch")
+}
+SMALL = ("--seeds", "1", "--steps", "20", "--device", "cuda")
+GRAPHS = "tf:eager,tf:graph,tf:xla,torch:eager,torch:compiled,torch:cudagraph"
+
+
+def command(program: str, *options: str) -> subprocess.CompletedProcess[str]:
+    pythons = ("--tf-python", PYTHONS["tf"], "--torch-python", PYTHONS["torch"])
+    return subprocess.run(
+        [sys.executable, "-m", f"compare.{program}", *options, *pythons],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+
+
+def results(out: Path) -> dict[str, Any]:
+    return json.loads((out / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Every variant that launches in its own way, once, in float32 without TF32."""
+    out = tmp_path_factory.mktemp("quick") / "run"
+    done = command("run", *SMALL, "--variants", GRAPHS, "--out", str(out))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return results(out)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("device", ["cuda", "cpu,cuda"])
+def test_every_variant_climbs_the_ladder(tmp_path: Path, dtype: str, device: str):
+    """Placement, activations, gradients, Adam and many steps, against the oracle; card against CPU."""
+    variants = GRAPHS if device == "cuda" else "tf:eager,torch:eager"
+    out = tmp_path / "parity"
+    options = ("--device", device, "--dtype", dtype, "--variants", variants, "--out", str(out))
+    done = command("parity", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    parity = json.loads((out / "parity.json").read_text())
+    assert parity["passed"]
+    climbed = {label for climb in parity["climbs"] for label in climb["labels"]}
+    assert {f"{name} on cuda" for name in variants.split(",")} <= climbed
+
+
+def test_rows_name_the_card_and_its_memory(quick: dict[str, Any]):
+    """Each framework's own peak is above the weights', and the card has one name for both."""
+    runs = quick["runs"]
+    assert {run["device"] for run in runs} == {"cuda"}
+    assert len({run["device_name"] for run in runs}) == 1
+    for run in runs:
+        assert run["peak_device_bytes"] > 4 * run["parameter_count"]
+        assert run["runtime"]["memory_growth"] is True
+
+
+def test_tf32_is_off_and_autotuning_alike_on_both_sides(quick: dict[str, Any]):
+    """Read back, TF32 by computing."""
+    for run in quick["runs"]:
+        assert run["runtime"]["tf32"] is False
+        assert run["runtime"]["tf32_computed"] == {"products": False, "convolutions": False}
+        assert run["runtime"]["cudnn_autotune"] is True
+
+
+def test_tf32_is_on_in_both_where_it_is_asked_for(tmp_path: Path):
+    """Cards before compute capability 8.0 have none, and round nothing."""
+    done = command("run", *SMALL, "--tf32", "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    computed = [run["runtime"]["tf32_computed"]["products"] for run in results(tmp_path / "run")["runs"]]
+    assert len(set(computed)) == 1
+    assert {run["runtime"]["tf32"] for run in results(tmp_path / "run")["runs"]} == {True}
+
+
+def test_a_product_is_waited_for(quick: dict[str, Any]):
+    """Without the fence the peak would be that of putting work in a queue: no card does 1e15 in float32."""
+    for run in quick["runs"]:
+        assert 1e10 < run["matmul_peak_flops"] < 1e15
+
+
+def test_the_cards_facts_are_recorded(quick: dict[str, Any]):
+    """Through NVML, before, during and after."""
+    card = quick["environment"]["card"]
+    assert card["before"]["name"] == quick["runs"][0]["device_name"]
+    assert card["before"]["memory_bytes"] > 0
+    assert card["samples"]
+    assert card["after"]["driver"] == card["before"]["driver"]
+
+
+@pytest.mark.parametrize("options", [("--dtype", "bfloat16"), ("--deterministic",)])
+def test_other_arithmetics_train(tmp_path: Path, options: tuple[str, ...]):
+    """bfloat16 layers and deterministic kernels learn too, in every way of launching."""
+    done = command("run", *SMALL, *options, "--variants", GRAPHS, "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for run in results(tmp_path / "run")["runs"]:
+        assert run["losses"][-1] < run["losses"][0]
+
+
+HOG = """
+import sys, torch
+free, _ = torch.cuda.mem_get_info()
+held = torch.empty(free - (700 << 20), dtype=torch.uint8, device="cuda")
+print("holding", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def full_card() -> Iterator[None]:
+    """A process that leaves 700 MiB of the card."""
+    hog = subprocess.Popen(
+        [PYTHONS["torch"], "-c", HOG], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert hog.stdout is not None
+    assert hog.stdout.readline() == "holding\n"
+    yield
+    hog.communicate("")
+
+
+def test_a_full_card_is_told_in_words(tmp_path: Path, full_card: None):
+    """Whenever it is noticed, the reason says what to do, and there is no traceback."""
+    out = tmp_path / "run"
+    done = command("run", *SMALL, "--batch-size", "8192", "--out", str(out))
+    assert done.returncode in (1, 2)
+    reasons = done.stderr + "".join(
+        str(run["reason"]) for run in (results(out)["runs"] if out.exists() else [])
+    )
+    assert "the card's memory is full" in reasons
+    assert "--batch-size" in reasons
+    assert "Traceback" not in done.stderr

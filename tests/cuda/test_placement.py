@@ -1,0 +1,124 @@
+"""Tensors lie where the run says: in workers on the CPU, and on a trainer that leaves one behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import safetensors.numpy
+
+from compare.cuda.placement import misplaced
+from compare.processes import messages
+from compare.processes.environment import worker_environment
+from compare.processes.launcher import Worker, WorkerRefused, worker_command
+from compare.session import RefusedRequest, Session
+from compare.weights import initial_weights
+from lenet_spec import LeNetSpec, Training
+
+# A reader's port that lies about its device, and about where its tensors are: what `devices` is for.
+LEFT_BEHIND = """
+from {framework}_impl import train
+
+class Trainer(train.Trainer):
+    def device_of(self, tensor):
+        return "cuda" if tensor is self.variables["dense1/bias"] else super().device_of(tensor)
+"""
+
+
+def set_up(directory: Path, framework: str, module: str) -> messages.SetUp:
+    weights_path = directory / "weights.safetensors"
+    safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
+    spec = dataclasses.replace(LeNetSpec(), training=Training(batch_size=4))
+    return messages.SetUp(
+        framework,
+        module,
+        "Trainer",
+        dataclasses.asdict(spec),
+        "cpu",
+        "float32",
+        0,
+        str(weights_path),
+        None,
+        1,
+    )
+
+
+def worker(directory: Path, framework: str) -> Worker:
+    environment = worker_environment(os.environ, device="cpu", threads=1, allocator="system")
+    command = worker_command(sys.executable, framework)
+    return Worker(command, environment=environment, log_path=directory / "log", name=framework)
+
+
+@pytest.mark.parametrize("framework", ["tf", "torch"])
+def test_a_parameter_on_another_device_ends_the_set_up(tmp_path: Path, framework: str):
+    """Through a real worker; the tensor, its device and the run's are named."""
+    port = tmp_path / "port.py"
+    port.write_text(LEFT_BEHIND.format(framework=framework))
+    with worker(tmp_path, framework) as process, pytest.raises(WorkerRefused) as caught:
+        process.request(set_up(tmp_path, framework, str(port)), messages.Ready, 120)
+    if "is not installed" in str(caught.value):
+        pytest.skip(str(caught.value))
+    assert caught.value.kind == "device"
+    assert "dense1/bias lies on cuda, but the run is for cpu" in str(caught.value)
+
+
+EVERYTHING = """
+from {framework}_impl import train
+
+class Trainer(train.Trainer):
+    def gradients(self, *batch):
+        import numpy as np
+        return {{name: np.array([device == "cpu"]) for name, device in self.devices(*batch).items()}}
+"""
+
+
+@pytest.mark.parametrize("framework", ["tf", "torch"])
+def test_every_tensor_of_a_run_on_the_cpu_lies_there(tmp_path: Path, framework: str):
+    """Parameters, activations and gradients, by their own frameworks' word."""
+    port = tmp_path / "port.py"
+    port.write_text(EVERYTHING.format(framework=framework))
+    with worker(tmp_path, framework) as process:
+        try:
+            process.request(set_up(tmp_path, framework, str(port)), messages.Ready, 120)
+        except WorkerRefused as refusal:
+            pytest.skip(str(refusal))
+        reply = process.request(messages.Gradients(), messages.Arrays, 120)
+    on_cpu = safetensors.numpy.load(reply.safetensors)
+    names = LeNetSpec().parameter_shapes()
+    assert on_cpu.keys() == {
+        *names,
+        *(f"gradient {name}" for name in names),
+        *(f"activation {name}" for name in LeNetSpec().activation_shapes()),
+    }
+    assert all(on_cpu.values())
+
+
+def test_the_first_misplaced_tensor_is_named():
+    """In the order given; where none is, there is nothing to say."""
+    devices = {"conv1/kernel": "cuda", "activation flat": "cpu", "gradient conv1/kernel": "cpu"}
+    assert (misplaced(devices, "cuda") or "").startswith("activation flat lies on cpu")
+    assert misplaced({"conv1/kernel": "cuda"}, "cuda") is None
+
+
+def test_the_ladder_refuses_activations_on_another_device():
+    """On a card, where everything lies is looked at before gradients are compared."""
+    found: Any = Session.__new__(Session)
+    found.request = SimpleNamespace(device="cuda")
+    found.stream = lambda: iter([()])
+    found.trainer = SimpleNamespace(devices=lambda: {"activation pool1": "cpu"})
+    with pytest.raises(RefusedRequest, match="activation pool1 lies on cpu"):
+        found.gradients()
+
+
+def test_a_worker_sees_one_card():
+    """The first that the user left visible, in nvidia-smi's order; TensorFlow would open every one."""
+    arguments = {"device": "cuda", "threads": 1, "allocator": "system"}
+    for shell, seen in ({}, "0"), ({"CUDA_VISIBLE_DEVICES": "2,1"}, "2"), ({"CUDA_VISIBLE_DEVICES": ""}, ""):
+        environment = worker_environment(shell, **arguments)
+        assert environment["CUDA_VISIBLE_DEVICES"] == seen
+        assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"

@@ -1,0 +1,104 @@
+"""bfloat16 over float32 weights: the same network in both frameworks, to bfloat16's rounding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from compare.config import RunConfig, check, entrants
+from compare.errors import UserError
+from compare.processes import messages
+from compare.processes.launcher import WorkerRefused
+from compare.variants import BY_NAME
+from compare.weights import initial_weights
+from lenet_spec import LeNetSpec
+from tests.cuda.test_placement import worker
+from tests.impl.test_variants import set_up
+
+STEPS = 3
+# Relative to the largest value of each tensor; bfloat16 keeps 8 bits, so one rounding is up to 4e-3.
+LOSS_TOLERANCE = 2e-3  # 4e-4 was measured
+KERNEL_TOLERANCE = 5e-3  # 6e-4 was measured
+BIAS_TOLERANCE = 0.1  # 0.03 was measured: sums over a batch and its positions, rounded in another order
+FLOAT32_LOSS_TOLERANCE = 1e-2  # 2e-3 was measured
+
+Arrays = dict[str, np.ndarray]
+
+
+def trained(name: str, dtype: str, directory: Path) -> tuple[list[float], Arrays, Arrays]:
+    """Gradients of the first batch, then losses and parameters of a few steps, with dropout."""
+    variant = BY_NAME[name]
+    module, trainer = variant.place(dtype)
+    weights_path = directory / "weights.safetensors"
+    safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
+    request = set_up(replace(variant, module=module, trainer=trainer), dtype, True, weights_path)
+    with worker(directory, variant.framework) as process:
+        try:
+            process.request(request, messages.Ready, 120)
+        except WorkerRefused as refusal:
+            pytest.skip(f"{name}: {refusal}")
+        gradients = process.request(messages.Gradients(), messages.Arrays, 120).safetensors
+        losses = process.request(messages.Train(STEPS), messages.Trained, 120).losses
+        parameters = process.request(messages.Parameters(), messages.Arrays, 120).safetensors
+    return losses, safetensors.numpy.load(gradients), safetensors.numpy.load(parameters)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory):
+    return {
+        (name, dtype): trained(name, dtype, tmp_path_factory.mktemp("mixed"))
+        for name in ("tf:eager", "torch:eager")
+        for dtype in ("float32", "bfloat16")
+    }
+
+
+def largest_apart(left: np.ndarray, right: np.ndarray) -> float:
+    return float(np.abs(left - right).max() / np.abs(right).max())
+
+
+def test_both_frameworks_compute_the_same_in_bfloat16(runs):
+    """Losses and each gradient agree to a few roundings, with dropout; where not, the tensor is named."""
+    losses, gradients, _ = runs["tf:eager", "bfloat16"]
+    others, other_gradients, _ = runs["torch:eager", "bfloat16"]
+    np.testing.assert_allclose(losses, others, rtol=LOSS_TOLERANCE)
+    for name, gradient in gradients.items():
+        apart = largest_apart(gradient, other_gradients[name])
+        assert apart < (BIAS_TOLERANCE if name.endswith("bias") else KERNEL_TOLERANCE), f"{name}: {apart}"
+
+
+@pytest.mark.parametrize("name", ["tf:eager", "torch:eager"])
+def test_layers_are_bfloat16_and_weights_float32(runs, name: str):
+    """The loss is off by bfloat16's rounding, and weights keep the bits that bfloat16 does not have."""
+    losses, _, parameters = runs[name, "bfloat16"]
+    off = abs(losses[0] / runs[name, "float32"][0][0] - 1)
+    assert 1e-6 < off < FLOAT32_LOSS_TOLERANCE
+    start = initial_weights(LeNetSpec(), 0)
+    for parameter, value in parameters.items():
+        assert value.dtype == np.float32
+        assert np.count_nonzero(value.view(np.uint32) & 0xFFFF) > value.size // 2, parameter
+        assert not np.array_equal(value, start[parameter])
+
+
+def test_variants_without_such_a_form_are_left_out_or_refused():
+    """`all` leaves them out; named, each is told with those that have one."""
+    config = replace(RunConfig(), dtype="bfloat16", variants="all")
+    assert [entrant.label for entrant in entrants(config)] == [
+        "tf:eager",
+        "tf:graph",
+        "tf:xla",
+        "torch:eager",
+        "torch:compiled",
+    ]
+    with pytest.raises(UserError, match=r"tf:tuned has no form in bfloat16. Use some of: tf:eager, "):
+        check(replace(RunConfig(), dtype="bfloat16", variants="tf:tuned"))
+
+
+def test_tf32_on_the_cpu_is_refused():
+    """It is an arithmetic of GPUs, and a CPU run that carried its label would be mislabelled."""
+    with pytest.raises(UserError, match="--tf32 is an arithmetic of GPUs, but --device is cpu"):
+        check(replace(RunConfig(), tf32=True))
+    check(replace(RunConfig(), tf32=True, device="cpu,cuda"))
