@@ -62,12 +62,25 @@ def environment(results: Results) -> Facts:
         ("CPUs usable, total", f"{found.get('cpus_usable')}, {found.get('cpus_total')}"),
         ("memory", format_bytes(memory) if isinstance(memory, int) else None),
         ("device", ", ".join(dict.fromkeys(run.device_name for run in results.runs if run.device_name))),
+        *card_rows(found.get("card") or {}),
         ("system", " ".join(str(found[key]) for key in ("system", "kernel", "libc") if found.get(key))),
         ("Python", found.get("python")),
         ("code", found.get("code_version")),
         ("load before the run", found.get("load_average_1min")),
     ]
     return told(rows) + [("versions of " + name, text) for name, text in versions(results).items()]
+
+
+def card_rows(card: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What NVML told of the card before the run; why there is nothing, where it told nothing."""
+    before = card.get("before") or {}
+    watts, memory = before.get("power_limit_watts"), before.get("memory_bytes")
+    return [
+        ("NVIDIA driver", before.get("driver")),
+        ("memory of the card", format_bytes(memory) if isinstance(memory, int) else None),
+        ("power limit of the card", f"{watts:,.0f} W" if watts is not None else None),
+        ("facts of the card", f"none: {card['absent']}" if "absent" in card else None),
+    ]
 
 
 def versions(results: Results) -> dict[str, str]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from compare import experiment
+from compare.config import RunConfig
 from compare.cuda.card import CardWatch, watch
 from compare.cuda.cautions import card_cautions
-from compare.results import Results, Run
+from compare.experiment import Experiment
+from compare.rendering import facts
+from compare.results import Results, Run, read_results
 
 
 class NVMLError(Exception):
@@ -185,3 +191,32 @@ def test_the_card_watched_is_the_one_that_workers_see(visible: str, asked: Any):
 def test_a_run_on_the_cpu_asks_nothing_of_a_card():
     """Nor is one named in its results."""
     assert watch(("cpu",), {}) is None
+
+
+def test_a_runs_results_hold_the_cards_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Before, at each point where results are saved, and after; the report names driver and limit."""
+
+    def saving_twice(*_: Any, save: Any, **__: Any) -> list[Run]:
+        save([])
+        save([])
+        return []
+
+    parity = {"passed": True, "summary": "not climbed", "climbs": []}
+    monkeypatch.setattr(experiment, "watch", lambda *_: CardWatch("0", NVML()))
+    monkeypatch.setattr(experiment, "gate", lambda *_, **__: parity)
+    monkeypatch.setattr(experiment, "train_seed", saving_twice)
+    monkeypatch.setattr(experiment, "render", lambda *_: None)
+    Experiment.prepare(dataclasses.replace(RunConfig(), seeds=1, out=tmp_path / "run")).execute()
+    results = read_results(tmp_path / "run")
+    card = results.environment["card"]
+    assert card["before"]["name"] == card["after"]["name"] == "Stand-in card"
+    assert len(card["samples"]) == 2
+    told = dict(facts.environment(results))
+    assert told["NVIDIA driver"] == "580.65.06"
+    assert told["power limit of the card"] == "700 W"
+
+
+def test_the_report_says_why_there_are_no_facts():
+    """Rather than leave the reader to guess."""
+    results = Results(environment={"card": watched(NVML(init_error="Driver Not Loaded"))})
+    assert ("facts of the card", "none: NVML says: Driver Not Loaded") in facts.environment(results)

@@ -131,6 +131,13 @@ def test_a_framework_that_can_is_not_refused_for_the_other(tmp_path: Path, broke
     check_devices(config, tmp_path / "run")
 
 
+def test_a_run_on_the_cpu_asks_nothing_of_a_card(tmp_path: Path):
+    """Whatever the driver is like."""
+    python = interpreter(tmp_path / "environment", driver=None)
+    check_devices(dataclasses.replace(RunConfig(), tf_python=python, torch_python=python), tmp_path)
+    assert not list(tmp_path.glob("probe*"))
+
+
 @pytest.mark.parametrize(
     ("built", "card", "expected"),
     [

@@ -70,6 +70,14 @@ def test_both_frameworks_compute_the_same_in_bfloat16(runs):
         assert apart < (BIAS_TOLERANCE if name.endswith("bias") else KERNEL_TOLERANCE), f"{name}: {apart}"
 
 
+def test_a_graph_of_it_computes_the_same(runs, tmp_path: Path):
+    """The form of `graph` inherits from both: traced, the casts are where they were."""
+    losses, gradients, _ = trained("tf:graph", "bfloat16", tmp_path)
+    np.testing.assert_allclose(losses, runs["tf:eager", "bfloat16"][0], rtol=LOSS_TOLERANCE)
+    for name, gradient in runs["tf:eager", "bfloat16"][1].items():
+        assert largest_apart(gradients[name], gradient) < KERNEL_TOLERANCE, name
+
+
 @pytest.mark.parametrize("name", ["tf:eager", "torch:eager"])
 def test_layers_are_bfloat16_and_weights_float32(runs, name: str):
     """The loss is off by bfloat16's rounding, and weights keep the bits that bfloat16 does not have."""
