@@ -19,7 +19,7 @@ REMOVED_PREFIXES = (
 RECORDED_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_",
-    "MALLOC_MMAP_MAX_", "KERAS_BACKEND", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES",
+    "MALLOC_MMAP_MAX_", "GLIBC_TUNABLES", "KERAS_BACKEND", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES",
     "CUDA_DEVICE_ORDER",
 )  # fmt: skip
 
@@ -27,11 +27,14 @@ RECORDED_VARIABLES = (
 # kernel at once, and the next step pays for every page of it again: thousands of page faults a step in torch,
 # not the same number in every launch. Kept, the memory is paid for once. So nothing is taken by mmap, and the
 # heap's top is not given back. A raised threshold is not enough: 32 MiB is the most that glibc accepts, and
-# at batch 512, or 256 in float64, buffers are larger.
+# at batch 512, or 256 in float64, buffers are larger. And the heap asks for huge pages: which small pages the
+# kernel happens to give decides which buffers push each other out of the cache, so launches of the same code
+# differed in speed. A glibc before 2.35 does not know the name and passes over it.
 STABLE_ALLOCATOR = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
     "MALLOC_TOP_PAD_": str(64 << 20),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 
 

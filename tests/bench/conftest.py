@@ -19,6 +19,7 @@ from compare.processes.launcher import Worker, WorkerRefused, worker_command
 from compare.weights import initial_weights
 from lenet_spec import LeNetSpec, Training
 from tests.bench.clock import CLOCK
+from tests.cuda.pythons import cuda_python
 
 TIMEOUT_SECONDS = 600
 
@@ -47,7 +48,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def start(framework: str, device: str, batch_size: int, **target: str) -> Stepper:
         environment = worker_environment(os.environ, device=device, threads=usable_cpus(), allocator="stable")
         worker = Worker(
-            worker_command(sys.executable, framework),
+            worker_command(cuda_python(framework) if device == "cuda" else sys.executable, framework),
             environment=environment,
             log_path=tmp_path / "worker.log",
             name=framework,

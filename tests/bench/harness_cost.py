@@ -31,7 +31,7 @@ from compare.session import Session
 from compare.weights import initial_weights
 from lenet_spec import LeNetSpec
 
-LAUNCHES, BLOCKS, BLOCK_STEPS = 3, 60, 10
+LAUNCHES, BLOCKS, BLOCK_STEPS = 3, 40, 10
 
 
 def main() -> None:

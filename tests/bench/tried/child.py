@@ -19,8 +19,8 @@ from compare.data.batches import batches
 from compare.weights import initial_weights
 from lenet_spec import LeNetSpec
 
-WARMUP_STEPS, ROUNDS, BLOCK_STEPS = 10, 30, 10
-LARGEST_LOSS_DIFFERENCE = 1e-3  # float32, after some hundred steps
+WARMUP_STEPS, ROUNDS, BLOCK_STEPS = 10, 20, 10
+LARGEST_LOSS_DIFFERENCE = 1e-4  # over the warm-up; later float32 drifts further, whatever the form
 
 
 def main(framework: str, seed: int) -> None:
@@ -51,9 +51,11 @@ def main(framework: str, seed: int) -> None:
             train(name, begin, begin + BLOCK_STEPS)
     baseline = losses[forms[0].name]
     for name, found in losses.items():
-        difference = max(abs(a - b) for a, b in zip(found[:50], baseline[:50], strict=True))
+        difference = max(
+            abs(a - b) for a, b in zip(found[:WARMUP_STEPS], baseline[:WARMUP_STEPS], strict=True)
+        )
         if difference > LARGEST_LOSS_DIFFERENCE:
-            sys.exit(f"{name} is not the same step: a loss differs by {difference:.2g} within 50 steps")
+            sys.exit(f"{name} is not the same step: a loss differs by {difference:.2g} in the warm-up")
     print(json.dumps({name: median(times[WARMUP_STEPS:]) for name, times in seconds.items()}))
 
 
