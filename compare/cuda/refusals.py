@@ -114,7 +114,8 @@ def dotted(capability: tuple[int, int]) -> str:
 
 
 OUT_OF_MEMORY = re.compile(
-    r"out of memory|OUT_OF_MEMORY|OOM when allocating|ran out of memory|STATUS_ALLOC_FAILED", re.IGNORECASE
+    r"out of memory|OUT_OF_MEMORY|OOM when allocating|failed to allocate memory|STATUS_ALLOC_FAILED",
+    re.IGNORECASE,
 )
 ON_CPU = re.compile(r"device:CPU|allocator cpu|DefaultCPUAllocator")
 NO_CODE = re.compile(r"no kernel image is available|NO_BINARY_FOR_GPU")

@@ -16,10 +16,10 @@ from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan
 from compare.ladder.records import Climb
 from compare.ladder.verdicts import summary
+from compare.variants import VARIANTS
 
 STEPS = 20
 ORACLE_STEPS = 3
-BFLOAT16_NOT_JUDGED = " · of the same network; bfloat16 itself is not judged"
 LARGEST_BATCH = 128  # a larger one proves no more and costs more
 
 
@@ -42,9 +42,19 @@ def gate(
     plan = gate_plan(config, len(dataset.train_labels), say)
     ladder = Ladder([plan], dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
     found = record(plan, ladder.climb(entrant_ports(entrants)), ladder.left_out)
-    if config.dtype == "bfloat16":
-        found["summary"] += BFLOAT16_NOT_JUDGED
+    found["summary"] = " · ".join([found["summary"], *about_arithmetic(config)])
     return found
+
+
+def about_arithmetic(config: RunConfig) -> list[str]:
+    """What a climb in float64 does not show of a run in bfloat16, and which variants have no such form."""
+    if config.dtype != "bfloat16":
+        return []
+    said = ["of the same network; bfloat16 itself is not judged"]
+    missing = [variant.name for variant in VARIANTS if not variant.takes(config.dtype)]
+    if config.variants == "all" and missing:
+        said.append(f"left out, without a form in bfloat16: {', '.join(missing)}")
+    return said
 
 
 def record(plan: Plan, climbs: Sequence[Climb], left_out: Mapping[str, str]) -> dict[str, Any]:

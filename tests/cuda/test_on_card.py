@@ -11,15 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.cuda.pythons import cuda_python
+
 pytestmark = pytest.mark.cuda
 
 ROOT = Path(__file__).parents[2]
-PYTHONS = {
-    framework: str(
-        own if (own := ROOT / f".venv-{framework}" / "bin" / "python").exists() else sys.executable
-    )
-    for framework in ("tf", "torch")
-}
+PYTHONS = {framework: cuda_python(framework) for framework in ("tf", "torch")}
 SMALL = ("--seeds", "1", "--steps", "20", "--device", "cuda")
 GRAPHS = "tf:eager,tf:graph,tf:xla,torch:eager,torch:compiled,torch:cudagraph"
 

@@ -163,6 +163,7 @@ def test_code_for_a_card(built: list[str], card: tuple[int, int], expected: bool
     [
         FULL_ERROR,
         "OOM when allocating tensor with shape[128,24,24,32] on /device:GPU:0 by allocator GPU_0_bfc",
+        "{{function_node __wrapped__Mul_device_/device:GPU:0}} failed to allocate memory [Op:Mul]",
         "CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)",
         "failed to allocate 2.00GiB: CUDA_ERROR_OUT_OF_MEMORY: out of memory",
     ],

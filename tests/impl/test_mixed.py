@@ -11,6 +11,7 @@ import safetensors.numpy
 
 from compare.config import RunConfig, check, entrants
 from compare.errors import UserError
+from compare.ladder.gate import about_arithmetic
 from compare.processes import messages
 from compare.processes.launcher import WorkerRefused
 from compare.variants import BY_NAME
@@ -92,7 +93,7 @@ def test_layers_are_bfloat16_and_weights_float32(runs, name: str):
 
 
 def test_variants_without_such_a_form_are_left_out_or_refused():
-    """`all` leaves them out; named, each is told with those that have one."""
+    """`all` leaves them out and names them beside the verdict of parity; named, each is refused."""
     config = replace(RunConfig(), dtype="bfloat16", variants="all")
     assert [entrant.label for entrant in entrants(config)] == [
         "tf:eager",
@@ -101,6 +102,10 @@ def test_variants_without_such_a_form_are_left_out_or_refused():
         "torch:eager",
         "torch:compiled",
     ]
+    said = " · ".join(about_arithmetic(config))
+    assert "bfloat16 itself is not judged" in said
+    assert "left out, without a form in bfloat16: tf:keras, tf:tuned, tf:tuned-graph, torch:tuned" in said
+    assert about_arithmetic(RunConfig()) == []
     with pytest.raises(UserError, match=r"tf:tuned has no form in bfloat16. Use some of: tf:eager, "):
         check(replace(RunConfig(), dtype="bfloat16", variants="tf:tuned"))
 

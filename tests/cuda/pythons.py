@@ -1,0 +1,13 @@
+"""Which interpreter has a framework's CUDA libraries: `make cuda`'s, where it was run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def cuda_python(framework: str) -> str:
+    own = ROOT / f".venv-{framework}" / "bin" / "python"
+    return str(own if own.exists() else sys.executable)
