@@ -20,7 +20,7 @@ from compare.weights import initial_weights
 from lenet_spec import LeNetSpec
 
 WARMUP_STEPS, ROUNDS, BLOCK_STEPS = 10, 20, 10
-LARGEST_LOSS_DIFFERENCE = 1e-4  # over the warm-up; later float32 drifts further, whatever the form
+LARGEST_LOSS_DIFFERENCE = 1e-3  # over the warm-up; later float32 drifts further, whatever the form
 
 
 def main(framework: str, seed: int) -> None:
