@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from compare.errors import UserError
 
 C = TypeVar("C")
 
+FAILED = 1
 WRONG_USAGE = 2
 
 
@@ -42,14 +44,22 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
     # This process's own NumPy, not the workers': OpenBLAS threads that wait spin, and beside a busy worker
     # they made the oracle twenty times slower. Before NumPy is imported, or it is not heeded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    make_streams_usable()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, raise_terminated)
     try:
+        check_interpreter()
         status = main(sys.argv[1:])
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = WRONG_USAGE
+    except MemoryError:
+        print(
+            "error: this machine's memory does not suffice. Close other programs, or ask for less.",
+            file=sys.stderr,
+        )
+        status = FAILED
     except KeyboardInterrupt:
         status = 130
     except Terminated as terminated:
@@ -58,6 +68,31 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
         sys.stdout = None  # type: ignore[assignment]
         status = 1
     sys.exit(status)
+
+
+def check_interpreter() -> None:
+    """Raises UserError where Python was told to leave docstrings out, which Altair reads when imported."""
+    if sys.flags.optimize > 1:
+        raise UserError(
+            "Python runs without docstrings, which the charts need. Unset PYTHONOPTIMIZE; drop -OO."
+        )
+
+
+def make_streams_usable() -> None:
+    """Output may be closed, or in an encoding that lacks a sign: neither is a reason to lose a run.
+
+    Where descriptor 1 is closed, the next pipe would get its number, and a worker's log would replace it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (open to the end)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def raise_terminated(number: int, _: FrameType | None) -> None:

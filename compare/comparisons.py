@@ -12,6 +12,7 @@ from compare.results import Comparison, Results, Run, SweepPoint
 from compare.statistics.intervals import common_seeds, difference_interval, ratio_interval
 from compare.statistics.summaries import warnings_for
 from compare.statistics.verdicts import Verdict, accuracy_verdict, ratio_verdict
+from compare.supported import SUPPORTED, untested
 
 MOST_FOREIGN_LOAD = 0.05  # of the CPUs' time while a worker trained
 MOST_CLOCK_CHANGE = 0.10  # of the highest frequency seen
@@ -106,12 +107,12 @@ def batch_sweep(runs: Sequence[Run]) -> list[SweepPoint]:
 
 def warnings_about(results: Results) -> list[str]:
     """Reasons to trust the figures less, each with what to do next."""
-    found = []
+    found = list(results.config.get("data", {}).get("doubts", []))
     for label, device in labels(results.runs):
         timed = [run.timed_seconds for run in runs_of(results.runs, label, device)]
         found += [caution.sentence for caution in warnings_for(f"{title(label)}, {device}", timed)]
     found += [*foreign_load(results), *clock_change(results), *card_cautions(results), *notes(results.runs)]
-    return found
+    return [*found, *untested_versions(results.runs)]
 
 
 def foreign_load(results: Results) -> Iterable[str]:
@@ -144,3 +145,11 @@ def notes(runs: Sequence[Run]) -> Iterable[str]:
     for run in runs:
         for note in run.notes:
             yield f"{title(run.label)}, {run.device}, seed {run.seed}: not all was explained: {note}"
+
+
+def untested_versions(runs: Sequence[Run]) -> Iterable[str]:
+    """Supported versions that the tests do not run with: parity still proves that they compute the same."""
+    versions = {(name, str(v)) for run in runs for name, v in run.versions.items() if name in SUPPORTED}
+    for name, version in sorted(versions):
+        if caution := untested(name, version):
+            yield f"{caution}. Look whether parity held, or install that one."

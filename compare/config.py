@@ -12,6 +12,7 @@ from typing import Literal
 
 from compare.dtypes import Dtype
 from compare.errors import UserError
+from compare.processes.deadlines import LARGEST_TIMEOUT_SECONDS
 from compare.processes.environment import Allocator
 from compare.variants import BY_NAME, VARIANTS, Variant
 from lenet_spec import LeNetSpec
@@ -19,6 +20,13 @@ from lenet_spec import LeNetSpec
 Preset = Literal["quick", "standard", "rigorous"]
 DEVICES = ("cpu", "cuda")
 DEFAULTS = LeNetSpec()
+# The largest are beyond use, and keep every number within what a message, or memory, can hold.
+BOUNDS = {
+    "steps": (1, 100_000_000),
+    "batch_size": (1, 65_536),
+    "seeds": (1, 10_000),
+    "first_seed": (0, 2**32 - 1),
+}
 
 
 def usable_cpus() -> int:
@@ -76,7 +84,7 @@ class RunConfig:
     torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
     """the interpreter that has PyTorch"""
     timeout: float = 600.0
-    """seconds that a worker may take for one command"""
+    """seconds that a worker may take for one command; three times that where it may compile first"""
 
     def devices(self) -> tuple[str, ...]:
         return tuple(self.device.split(","))
@@ -115,13 +123,16 @@ PRESETS: dict[Preset, RunConfig] = {
 
 
 def integers(flag: str, text: str) -> list[int]:
-    """Whole numbers of at least 1, separated by commas. Raises UserError for anything else."""
+    """Whole numbers, of images or of threads, separated by commas. Raises UserError for anything else."""
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         numbers = [0]
-    if min(numbers) < 1:
-        raise UserError(f"{flag} is {text!r}; it must be whole numbers of at least 1, separated by commas.")
+    most = BOUNDS["batch_size"][1]
+    if not all(1 <= number <= most for number in numbers):
+        raise UserError(
+            f"{flag} is {text[:100]!r}; it must be whole numbers from 1 to {most:,}, separated by commas."
+        )
     return numbers
 
 
@@ -166,11 +177,13 @@ def check(config: RunConfig) -> None:
     if len(set(config.devices())) < len(config.devices()):
         raise UserError(f"--device {config.device} names a device twice. Name each once.")
     check_variants(config)
-    for option, least in (("steps", 1), ("batch_size", 1), ("seeds", 1), ("first_seed", 0)):
+    for option, (least, most) in BOUNDS.items():
         value = getattr(config, option)
+        flag = "--" + option.replace("_", "-")
         if value < least:
-            flag = "--" + option.replace("_", "-")
             raise UserError(f"{flag} is {value}; it must be at least {least}.")
+        if value > most:
+            raise UserError(f"{flag} is {value:,}; it must be at most {most:,}.")
     if config.tf32 and "cuda" not in config.devices():
         raise UserError(f"--tf32 is an arithmetic of GPUs, but --device is {config.device}. Leave it out.")
     config.swept_batch_sizes()
@@ -179,13 +192,30 @@ def check(config: RunConfig) -> None:
             f"--threads is {config.threads}, but this process may use {usable_cpus()} CPUs: more threads "
             f"than CPUs measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
         )
-    if not config.timeout > 0:
-        raise UserError(f"--timeout is {config.timeout:g} s; it must be above 0.")
+    check_timeout(config.timeout)
+    check_paths(config)
     for flag, python in (("--tf-python", config.tf_python), ("--torch-python", config.torch_python)):
         if not os.access(python, os.X_OK) or python.is_dir():
             raise UserError(f"{flag}: {python} is not a program that can be run. Name a Python interpreter.")
     if config.download and config.data_dir is None:
         raise UserError("--download needs --data-dir: name the directory to download into.")
+
+
+def check_timeout(seconds: float) -> None:
+    if not 0 < seconds <= LARGEST_TIMEOUT_SECONDS:
+        most = f"at most {LARGEST_TIMEOUT_SECONDS:,.0f}, a week"
+        raise UserError(f"--timeout is {seconds:g} s; it must be above 0 and {most}.")
+
+
+def check_paths(config: RunConfig) -> None:
+    """Raises UserError for a path that messages and results, which are UTF-8, cannot hold."""
+    for flag, path in (("--out", config.out or Path.cwd()), ("--data-dir", config.data_dir)):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            raise UserError(
+                f"{flag}: {str(path)!r} is not UTF-8 at character {error.start}. Rename it, or name another."
+            ) from error
 
 
 def check_variants(config: RunConfig) -> None:

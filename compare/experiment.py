@@ -18,6 +18,7 @@ from compare.config import Entrant, RunConfig, check, entrants
 from compare.cuda.card import CardWatch, watch
 from compare.data import mnist
 from compare.data.download import download
+from compare.data.pairing import doubts
 from compare.devices import check_devices
 from compare.errors import UserError
 from compare.event_files import check_available, write_events
@@ -174,7 +175,8 @@ def config_record(config: RunConfig, dataset: mnist.Dataset) -> dict[str, Any]:
         del record[path]
     record["threads"], record["thread_counts"] = config.thread_count, config.thread_counts()
     record["data"] = {
-        "source": dataset.source,
+        "source": dataset.source if config.data_dir is None else "/".join(Path(dataset.source).parts[-2:]),
+        "doubts": [] if config.data_dir is None else doubts(dataset),
         "sha256": dataset.sha256,
         "train_images": len(dataset.train_labels),
         "test_images": len(dataset.test_labels),

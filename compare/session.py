@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
 import math
 import os
@@ -27,8 +28,9 @@ from compare.data.batches import Batch, batches, update_digest
 from compare.data.digests import batch_digests, describe
 from compare.dtypes import host_dtype
 from compare.metrics import accuracy
-from compare.processes import messages
+from compare.processes import host_memory, messages
 from compare.processes.environment import RECORDED_VARIABLES
+from compare.supported import unsupported
 from compare.weights import weights_digest
 from lenet_spec import LeNetSpec
 
@@ -53,11 +55,34 @@ def import_runtime(framework: str) -> ModuleType:
             f"{package} is not installed for {sys.executable}; install it, or name another interpreter "
             f"with --{framework}-python",
         )
+    require_supported(package, installed_version(package))
     try:
-        return importlib.import_module(f"{framework}_impl.runtime")
-    except ImportError as error:
+        runtime = importlib.import_module(f"{framework}_impl.runtime")
+    except Exception as error:  # a broken installation can raise anything
         traceback.print_exc()
-        raise RefusedRequest("import", refusals.import_reason(package, error)) from error
+        raise RefusedRequest("import", refusals.import_reason(package, as_import_error(error))) from error
+    require_supported(package, str(sys.modules[package].__version__))
+    return runtime
+
+
+def installed_version(package: str) -> str | None:
+    """As its metadata say, before it is imported; None where it has none: built from source, or renamed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def require_supported(package: str, version: str | None) -> None:
+    """Raises RefusedRequest for a version that this code does not run on."""
+    if version is not None and (reason := unsupported(package, version)):
+        raise RefusedRequest("import", f"{reason}, for {sys.executable}")
+
+
+def as_import_error(error: Exception) -> ImportError:
+    if isinstance(error, ImportError):
+        return error
+    return ImportError(f"{type(error).__name__}: {error}")
 
 
 def require_device(runtime: Any, device: str) -> None:
@@ -176,7 +201,7 @@ class Session:
             return build(self.spec, weights, device=self.request.device, dtype=self.request.dtype)
         except Exception as error:
             traceback.print_exc()
-            if known := refusals.from_error(str(error)):
+            if known := refusals.from_error(str(error)) or host_memory.from_error(error):
                 raise RefusedRequest(*known) from error
             lines = str(error).strip().splitlines() or [""]
             said = f"{type(error).__name__}: {lines[0]}"[:400]
@@ -216,6 +241,7 @@ class Session:
             runtime=self.runtime.describe(self.request.device),
             environment={name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ},
             cpu_affinity=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+            niceness=os.nice(0),
         )
 
     def train(self, steps: int) -> messages.Trained:

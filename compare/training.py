@@ -24,8 +24,10 @@ from compare.dtypes import host_dtype
 from compare.metrics import accuracy, cross_entropy
 from compare.processes import messages
 from compare.processes.environment import worker_environment
+from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
 from compare.processes.load import ForeignLoad
+from compare.processes.replies import arrays_shaped, check_block
 from compare.results import Run, Status, write_atomically
 from compare.schedule import Round, rounds
 from compare.weights import initial_weights, weights_digest
@@ -125,14 +127,18 @@ def train_seed(
 
 
 def act_or_end(launch: Launch, act: Callable[[], None]) -> None:
-    """Does the next thing for a launch; a failure ends it, with the reason in its row."""
+    """Does the next thing for a launch; a failure ends it, with the reason in its row.
+
+    Results are for sharing: a log is named there by its place in the run's directory.
+    """
     try:
         act()
     except WorkerRefused as refusal:
         missing = refusal.kind in ("import", "device")
         launch.end("unavailable" if missing else "failed", str(refusal))
     except WorkerFailed as failure:
-        launch.end("failed", str(failure))
+        directory = "" if launch.worker is None else f"{launch.worker.log_path.parent}{os.sep}"
+        launch.end("failed", str(failure).replace(directory, "") if directory else str(failure))
 
 
 def finished(launches: list[Launch]) -> list[tuple[Run, Worker]]:
@@ -179,12 +185,13 @@ def start(
 ) -> None:
     """Starts the worker, sets it up and notes what it reads back."""
     entrant, run = launch.entrant, launch.run
+    environment = worker_environment(
+        os.environ, device=entrant.device, threads=config.thread_count, allocator=config.allocator
+    )
     launch.worker = stack.enter_context(
         Worker(
             worker_command(str(config.python(entrant.framework)), entrant.framework),
-            environment=worker_environment(
-                os.environ, device=entrant.device, threads=config.thread_count, allocator=config.allocator
-            ),
+            environment=environment,
             log_path=weights_path.parent / f"{file_stem(run)}.log",
             name=entrant.label,
         )
@@ -208,6 +215,15 @@ def start(
     note_ready(run, ready)
     if ready.data_sha256 != expected.data_sha256:
         launch.end("failed", f"{run.label} read another data set than the parent did")
+    elif reason := unfair(
+        ready,
+        environment=environment,
+        cpu_affinity=list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+        niceness=os.nice(0),
+        threads=config.thread_count,
+    ):
+        python = f"--{entrant.framework}-python"
+        launch.end("failed", f"{run.label} would not be measured fairly: {reason}. See what {python} starts")
 
 
 def file_stem(run: Run) -> str:
@@ -230,6 +246,7 @@ def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progres
     assert launch.worker is not None
     load = ForeignLoad()
     block = launch.worker.request(messages.Train(steps), messages.Trained, config.timeout)
+    check_block(launch.worker, block, steps)
     run.foreign_cpu_seconds.append(load.seconds_beside(block.cpu_seconds))
     run.losses += block.losses
     run.train_accuracies += block.accuracies
@@ -253,10 +270,15 @@ def finish(launch: Launch, expected: Expected, dataset: Dataset, config: RunConf
     run = launch.run
     assert launch.worker is not None
     reply = launch.worker.request(messages.Evaluate(EVALUATION_BATCH_SIZE), messages.Arrays, config.timeout)
-    logits = safetensors.numpy.load(reply.safetensors)["logits"]
-    labels = dataset.test_labels.astype(np.int64)
+    labels, spec = dataset.test_labels.astype(np.int64), config.spec()
+    shape = (len(labels), spec.classes)
+    logits = arrays_shaped(launch.worker, reply.safetensors, {"logits": shape})["logits"]
+    if not np.isfinite(logits).all():
+        launch.end("diverged", f"its logits of the test images are not finite after {len(run.losses)} steps")
+        return
     run.test_accuracy, run.test_loss = accuracy(logits, labels), cross_entropy(logits, labels)
     final = launch.worker.request(messages.Parameters(), messages.Arrays, config.timeout)
+    arrays_shaped(launch.worker, final.safetensors, spec.parameter_shapes())
     write_atomically(directory / f"{file_stem(run)}.safetensors", final.safetensors)
     if run.initial_weights_sha256 != expected.weights_sha256:
         launch.end("failed", f"{run.label} did not start from the shared initial weights of seed {run.seed}")

@@ -16,7 +16,7 @@ from compare.conversion.in_worker import checkpoint
 from compare.cuda.refusals import from_error
 from compare.errors import UserError
 from compare.explanation import explain, time_batch_size
-from compare.processes import messages
+from compare.processes import host_memory, messages
 from compare.processes.channel import Channel, ChannelClosed
 from compare.session import RefusedRequest, Session, arrays, import_runtime, require_device
 
@@ -93,7 +93,7 @@ def answer(request: messages.Request, session: Session | None) -> messages.Reply
 def crashed(error: Exception) -> messages.Refused:
     """The whole traceback goes to the log, its last line to the parent."""
     traceback.print_exc()
-    if known := from_error(str(error)):
+    if known := from_error(str(error)) or host_memory.from_error(error):
         return messages.Refused(*known)
     lines = str(error).strip().splitlines() or [""]
     return messages.Refused("error", f"{type(error).__name__}: {lines[0]}"[:500])

@@ -7,6 +7,8 @@ from hypothesis import settings
 
 from compare.cuda.driver import LIBRARY, read
 
+pytest_plugins = ["tests.faults.recording"]
+
 # The normal run draws the same examples each time; `make fuzz` draws new ones.
 settings.register_profile("normal", max_examples=300, deadline=None, derandomize=True)
 settings.register_profile("fuzz", max_examples=10_000, deadline=None, print_blob=True)

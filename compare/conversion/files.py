@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compare.config import check_timeout
 from compare.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ def check_paths(config: ConvertConfig) -> None:
         raise UserError(f"{config.source}: {error.strerror}. Name a file that this user can read.") from error
     if not regular:
         raise UserError(f"{config.source} is not a regular file. Name a file.")
-    if not config.timeout > 0:
-        raise UserError(f"--timeout is {config.timeout:g} s; it must be above 0.")
+    check_timeout(config.timeout)
     for flag, python in (("--tf-python", config.tf_python), ("--torch-python", config.torch_python)):
         if not os.access(python, os.X_OK) or python.is_dir():
             raise UserError(f"{flag}: {python} is not a program that can be run. Name a Python interpreter.")

@@ -22,6 +22,7 @@ from compare.errors import UserError
 from compare.processes import messages
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerRefused, worker_command
+from compare.processes.replies import arrays_shaped
 from compare.results import write_atomically
 from compare.variants import FRAMEWORK_NAMES
 from lenet_spec import LeNetSpec
@@ -79,6 +80,10 @@ def ask(
             name=FRAMEWORK_NAMES[framework],
         ) as worker:
             reply = worker.request(request, messages.Checkpoint, config.timeout)
+            labels = mnist.load().test_labels
+            weights = arrays_shaped(worker, reply.weights, SPEC.parameter_shapes())
+            shape = (len(labels), SPEC.classes)
+            logits = arrays_shaped(worker, reply.logits, {"logits": shape})["logits"]
     except WorkerRefused as refusal:
         shutil.rmtree(logs)
         if refusal.kind == "import":
@@ -88,12 +93,7 @@ def ask(
             ) from refusal
         raise UserError(str(refusal)) from refusal
     shutil.rmtree(logs)
-    weights = safetensors.numpy.load(reply.weights)
-    return Side(
-        {name: weights[name] for name in SPEC.parameter_shapes()},
-        safetensors.numpy.load(reply.logits)["logits"],
-        mnist.load().test_labels,
-    )
+    return Side(weights, logits, labels)
 
 
 def canonical_side(path: Path) -> Side:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 
 from compare.ladder.plan import Plan, Port
 from compare.ladder.reference import backwards
@@ -19,6 +18,7 @@ from compare.ladder.rungs import Digests, Groups, Missing, losses_array
 from compare.processes import messages
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
+from compare.processes.replies import arrays_of
 from lenet_spec import Shape
 
 BLOCK_STEPS = 50
@@ -171,7 +171,7 @@ class Side:
 
     def arrays(self, request: Any) -> dict[str, np.ndarray]:
         reply = self.worker.request(request, messages.Arrays, self.plan.timeout)
-        return canonical_order(safetensors.numpy.load(reply.safetensors), self.plan)
+        return canonical_order(arrays_of(self.worker, reply.safetensors), self.plan)
 
 
 def canonical_order(arrays: Mapping[str, np.ndarray], plan: Plan) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ import psutil
 from compare.processes import messages
 from compare.processes.bootstrap import __file__ as BOOTSTRAP
 from compare.processes.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
+from compare.processes.deadlines import Deadlines
+from compare.processes.endings import in_words
 
 R = TypeVar("R")
 
@@ -48,48 +51,56 @@ class Worker:
         self, command: Sequence[str], *, environment: Mapping[str, str], log_path: Path, name: str
     ) -> None:
         self.name, self.log_path, self.closed = name, log_path, False
-        # a place of its own for temporary files, so that none is left, and compilers start without a cache
-        self.scratch = tempfile.TemporaryDirectory(prefix="lenet-compare-", ignore_cleanup_errors=True)
-        child_read, parent_write = os.pipe()
-        parent_read, child_write = os.pipe()
+        self.deadlines = Deadlines()
         try:
-            with log_path.open("ab") as log:
-                self.process = subprocess.Popen(
-                    [*command, str(child_read), str(child_write)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=(child_read, child_write),
-                    start_new_session=True,  # a group of its own, which can be ended as a whole
-                    env=dict(environment) | {"TMPDIR": self.scratch.name},
-                )
-        except BaseException as error:
-            os.close(parent_read)
-            os.close(parent_write)
-            self.scratch.cleanup()
-            if isinstance(error, OSError):
-                raise WorkerFailed(f"{name}: {command[0]} cannot be started: {error.strerror}") from error
-            raise
-        finally:
-            os.close(child_read)
-            os.close(child_write)
-        self.exit_fd = os.pidfd_open(self.process.pid) if hasattr(os, "pidfd_open") else None
-        self.channel = Channel(parent_read, parent_write, messages.Reply, exit_fd=self.exit_fd)
+            self._start(command, environment)
+        except OSError as error:  # the program, its log, a pipe, the scratch directory: any may be refused
+            place = f": {error.filename}" if error.filename not in (None, command[0]) else ""
+            raise WorkerFailed(f"{name}: {command[0]} cannot be started: {error.strerror}{place}") from error
+
+    def _start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        with ExitStack() as undo, ExitStack() as childs:
+            # a place of its own for temporary files: none is left, and compilers start without a cache
+            self.scratch = tempfile.TemporaryDirectory(prefix="lenet-compare-", ignore_cleanup_errors=True)
+            undo.callback(self.scratch.cleanup)
+            child_read, parent_write = os.pipe()
+            childs.callback(os.close, child_read)
+            undo.callback(os.close, parent_write)
+            parent_read, child_write = os.pipe()
+            childs.callback(os.close, child_write)
+            undo.callback(os.close, parent_read)
+            log = childs.enter_context(self.log_path.open("ab"))
+            self.process = subprocess.Popen(
+                [*command, str(child_read), str(child_write)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(child_read, child_write),
+                start_new_session=True,  # a group of its own, which can be ended as a whole
+                env=dict(environment) | {"TMPDIR": self.scratch.name},
+            )
+            undo.callback(self.process.wait)
+            undo.callback(kill_tree, self.process.pid)
+            self.exit_fd = os.pidfd_open(self.process.pid) if hasattr(os, "pidfd_open") else None
+            self.channel = Channel(parent_read, parent_write, messages.Reply, exit_fd=self.exit_fd)
+            undo.pop_all()
 
     def request(self, message: Any, expected: type[R], timeout_seconds: float) -> R:
         """Sends one request and returns its reply.
 
-        Raises WorkerRefused when the worker says no, WorkerFailed when it is dead, silent or malformed;
-        after WorkerFailed the process is gone.
+        timeout_seconds: to send it, and again for the reply; more the first time that it may compile
+        (`deadlines`). Raises WorkerRefused when the worker says no, WorkerFailed when it is dead, silent or
+        malformed; after WorkerFailed the process is gone.
         """
+        seconds = self.deadlines.seconds_for(message, timeout_seconds)
         try:
-            self.channel.send(message, timeout_seconds)
-            reply = self.channel.receive(timeout_seconds)
+            self.channel.send(message, seconds)
+            reply = self.channel.receive(seconds)
         except ChannelClosed:
             raise self.failed(f"{self.name} {self.ending()}") from None
         except ChannelTimeout:
-            doing = type(message).__name__
-            raise self.failed(f"{self.name} gave no answer to {doing} in {timeout_seconds:g} s") from None
+            why = f"gave no answer to {type(message).__name__} in {seconds:g} s{if_stopped(self.process.pid)}"
+            raise self.failed(f"{self.name} {why}") from None
         except MalformedMessage as error:
             raise self.failed(f"{self.name} sent what is not a message: {error}") from None
         if isinstance(reply, messages.Refused):
@@ -109,9 +120,7 @@ class Worker:
         code = self._await_exit(5)
         if code is None:
             return "closed its end of the pipe and lives on"
-        if code < 0:
-            return f"was killed by {signal.Signals(-code).name}"
-        return f"exited with status {code}"
+        return in_words(code)
 
     def close(self, grace_seconds: float = 5) -> None:
         """Ends the process and all that it started. Safe to call twice."""
@@ -122,6 +131,7 @@ class Worker:
         self._await_exit(grace_seconds)
         kill_tree(self.process.pid)
         self.process.wait()
+        kill_by_environment("TMPDIR", self.scratch.name)
         if self.exit_fd is not None:
             os.close(self.exit_fd)
         self.scratch.cleanup()
@@ -151,6 +161,14 @@ class Worker:
         self.close(grace_seconds=5 if kind is None else 0)
 
 
+def if_stopped(pid: int) -> str:
+    """A process that something stopped is silent like one that hangs, and another remedy helps."""
+    with contextlib.suppress(psutil.Error):
+        if psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
+            return ": it is stopped (SIGSTOP, or a debugger)"
+    return ""
+
+
 def kill_tree(pid: int) -> None:
     """SIGKILL to a process group and to descendants that left it."""
     strays: list[psutil.Process] = []
@@ -161,6 +179,14 @@ def kill_tree(pid: int) -> None:
     for stray in strays:
         with contextlib.suppress(psutil.Error):
             stray.kill()
+
+
+def kill_by_environment(name: str, value: str) -> None:
+    """SIGKILL to every process that inherited this variable: a daemon has left both group and parent."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(name) == value:
+                process.kill()
 
 
 def last_line(path: Path, tail_bytes: int = 65536) -> str:

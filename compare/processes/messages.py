@@ -125,6 +125,7 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     runtime: dict[str, Any]  # `runtime.describe`: versions, device_name, threads, tf32, ...
     environment: dict[str, str]  # the variables that matter, as this process sees them
     cpu_affinity: list[int]
+    niceness: int
 
 
 class Probed(msgspec.Struct, tag=True, frozen=True):
@@ -178,7 +179,7 @@ class Checkpoint(msgspec.Struct, tag=True, frozen=True):
 class Refused(msgspec.Struct, tag=True, frozen=True):
     """The worker could not do what it was asked; `kind` says whose the fault is."""
 
-    kind: str  # "import", "device", "memory" (of a card), "data", "parameters" (the model cannot be built),
+    kind: str  # "import", "device", "memory", "data", "parameters" (the model cannot be built),
     # "checkpoint", "error"
     reason: str  # one line
 

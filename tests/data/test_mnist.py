@@ -202,11 +202,15 @@ REFUSED = {
     "labels of the two sets swapped": (swapped(TRAIN_LABELS, TEST_LABELS), (TRAIN_LABELS, "has 4")),
     "the training set as test set": (
         trained_on_test(),
-        (TEST_IMAGES, TRAIN_IMAGES, "must not be those that"),
+        (TEST_IMAGES, TRAIN_IMAGES, "test images must not be training images, but of 12 of them 12 are in"),
     ),
     "the start of the training set as test set": (
         changed(test_images=small_set()[TRAIN_IMAGES][:4]),
-        (TEST_IMAGES, TRAIN_IMAGES, "must not be those that"),
+        (TEST_IMAGES, TRAIN_IMAGES, "test images must not be training images"),
+    ),
+    "training images in another order as test set": (
+        changed(test_images=small_set()[TRAIN_IMAGES][[7, 3, 11, 5]]),
+        (TEST_IMAGES, TRAIN_IMAGES, "of 4 of them 4 are in"),
     ),
 }  # fmt: skip
 

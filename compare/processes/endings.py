@@ -1,0 +1,32 @@
+"""How a process ended, in words, from its exit status: pure functions."""
+
+from __future__ import annotations
+
+import signal
+
+# Signals whose sender or cause a name does not tell.
+LIKELY_CAUSES = {
+    "SIGKILL": "perhaps by the system, for want of memory: the kernel's log tells",
+    "SIGBUS": "perhaps a full disk or a file that shrank under it",
+    "SIGILL": "its framework is built for another processor",
+    "SIGXCPU": "the limit on CPU time, ulimit -t",
+    "SIGXFSZ": "the limit on file sizes, ulimit -f",
+}
+
+
+def in_words(status: int) -> str:
+    """status: as `subprocess` has it, negative for a signal."""
+    if status >= 0:
+        return f"exited with status {status}"
+    name = signal_name(-status)
+    cause = LIKELY_CAUSES.get(name)
+    return f"was killed by {name}" + (f" ({cause})" if cause else "")
+
+
+def signal_name(number: int) -> str:
+    """Real-time signals between the first and the last have no name of their own in Python."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        first = getattr(signal, "SIGRTMIN", None)
+        return f"SIGRTMIN+{number - first}" if first and number > first else f"signal {number}"

@@ -1,0 +1,41 @@
+"""What every worker must find in force, so that neither side is favoured: read back, not assumed.
+
+An interpreter named by --tf-python or --torch-python may be a script that sets what it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from compare.processes import messages
+from compare.processes.environment import RECORDED_VARIABLES
+
+
+def unfair(
+    ready: messages.Ready,
+    *,
+    environment: Mapping[str, str],
+    cpu_affinity: Sequence[int],
+    niceness: int,
+    threads: int,
+) -> str | None:
+    """The first thing in which a worker's conditions are not those that it was given, or None.
+
+    environment, cpu_affinity, niceness: as the parent gave them to it. threads: what both were asked for.
+    """
+    for name in RECORDED_VARIABLES:
+        given, found = environment.get(name), ready.environment.get(name)
+        if given != found:
+            return f"{name} is {shown(found)} in it, and was started with {shown(given)}"
+    if sorted(ready.cpu_affinity) != sorted(cpu_affinity):
+        return f"it may run on CPUs {ready.cpu_affinity}, this command on {sorted(cpu_affinity)}"
+    if ready.niceness != niceness:
+        return f"its niceness is {ready.niceness}, this command's is {niceness}"
+    used = ready.runtime.get("threads", {}).get("intra_op")
+    if used != threads:
+        return f"it uses {used} threads, and was asked for {threads}"
+    return None
+
+
+def shown(value: str | None) -> str:
+    return "unset" if value is None else repr(value)

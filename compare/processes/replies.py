@@ -1,0 +1,56 @@
+"""What a worker's reply must hold before it is used: a port of the user's own may say anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from compare.processes import messages
+from compare.processes.launcher import Worker
+from lenet_spec import Shape
+
+
+def arrays_of(worker: Worker, content: bytes) -> dict[str, np.ndarray]:
+    """Named arrays from safetensors bytes. Raises WorkerFailed, and ends the worker, where they are not."""
+    try:
+        return safetensors.numpy.load(content)
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise worker.failed(f"{worker.name} sent arrays that are not safetensors: {error}") from error
+
+
+def arrays_shaped(worker: Worker, content: bytes, shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
+    """The arrays of these names and shapes, of real numbers. Raises WorkerFailed where one is another."""
+    found = arrays_of(worker, content)
+    for name, shape in shapes.items():
+        if name not in found:
+            held = ", ".join(found) or "nothing"
+            raise worker.failed(f"{worker.name} sent no {name}; it sent {held[:200]}")
+        if found[name].shape != tuple(shape):
+            raise worker.failed(
+                f"{worker.name} sent {name} {list(found[name].shape)}; it must be {list(shape)}"
+            )
+        if found[name].dtype.kind not in "fiu":
+            raise worker.failed(
+                f"{worker.name} sent {name} of {found[name].dtype}; it must hold real numbers"
+            )
+    return {name: found[name] for name in shapes}
+
+
+def check_block(worker: Worker, block: messages.Trained, steps: int) -> None:
+    """Raises WorkerFailed unless the block has an entry for every step, each a number that can be."""
+    done = len(block.losses)
+    if len(block.accuracies) != done or len(block.step_seconds) != done:
+        counts = f"{done} losses, {len(block.accuracies)} accuracies, {len(block.step_seconds)} times"
+        raise worker.failed(f"{worker.name} sent {counts}; they must be equally many")
+    if done != steps and (block.diverged_at_step is None or done > steps):
+        raise worker.failed(f"{worker.name} trained {done} steps where {steps} were asked for")
+    if not all(math.isfinite(loss) for loss in block.losses):
+        raise worker.failed(f"{worker.name} sent a loss that is not finite, and did not say that it diverged")
+    if not all(0 <= share <= 1 for share in block.accuracies):
+        raise worker.failed(f"{worker.name} sent an accuracy outside 0 to 1")
+    if not all(0 < seconds < math.inf for seconds in block.step_seconds):
+        raise worker.failed(f"{worker.name} sent a step time that is not a positive number of seconds")

@@ -1,0 +1,170 @@
+"""Rows of docs/faults.md, written by the tests that prove them: a pytest plugin, loaded by tests/conftest.py.
+
+A test anywhere under tests/ takes the fixture `fault` and says what it brought about, what the user really
+saw, and what survived; its module names its section in a constant FAULTS. The last test of the session holds
+the page against the rows. COMMAND writes it anew.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "faults.md"
+REWRITE = "--write-fault-table"
+COMMAND = f"python -m pytest tests/faults tests/reliability {REWRITE}"
+LAST = "test_the_page_holds_what_the_tests_saw"
+
+HEAD = f"""# What can go wrong, and what you see then
+
+Each row is a test that brings the fault about, with a real process, file or signal where there can be one,
+and reads what the command then says. Places and numbers that differ from run to run stand as `DIR`,
+`PYTHON` and `N`. The tests write this page: `{COMMAND}`.
+"""
+COLUMNS = ("fault", "what you see", "what survives")
+
+
+@dataclass(frozen=True)
+class Row:
+    fault: str
+    seen: str
+    survives: str
+
+    def markdown(self) -> str:
+        lines = [f"`` {line} ``" if "`" in line else f"`{line}`" for line in self.seen.splitlines()]
+        return (
+            "| " + " | ".join(cell(text) for text in (self.fault, "<br>".join(lines), self.survives)) + " |"
+        )
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+@dataclass
+class Recorded:
+    """Of this session, by the path of the test module from the repository's root."""
+
+    titles: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    wanted: dict[str, set[str]] = field(default_factory=dict)  # tests that record, by node id
+    passed: set[str] = field(default_factory=set)
+    partial: bool = False  # some tests of a module were left out
+
+    def complete(self, module: str) -> bool:
+        """Whether every row of the module has been recorded, so that another one on the page is stale."""
+        return not self.partial and self.wanted[module] <= self.passed
+
+    def section(self, module: str) -> str:
+        proof = f"Proved by [{module}](../{module})."
+        table = [cells(COLUMNS), cells(["---"] * len(COLUMNS))]
+        table += [row.markdown() for row in self.rows[module]]
+        return "\n".join([f"## {self.titles[module]}", "", proof, "", *table])
+
+
+def cells(texts: tuple[str, ...] | list[str]) -> str:
+    return "| " + " | ".join(texts) + " |"
+
+
+KEY = pytest.StashKey[Recorded]()
+Fault = Callable[..., None]
+
+
+@pytest.fixture
+def fault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fault:
+    """`fault("A worker is killed by SIGKILL", seen=stderr, survives="the other side's results")`.
+
+    seen: the one or two lines, as the user sees them. Call it after the assertions, once for each row.
+    """
+    recorded = request.config.stash[KEY]
+    module = Path(request.node.path).relative_to(ROOT).as_posix()
+
+    def record(what: str, *, seen: str, survives: str) -> None:
+        recorded.titles[module] = request.module.FAULTS
+        seen = shown(seen, tmp_path_factory.getbasetemp())
+        recorded.rows.setdefault(module, []).append(Row(what, seen, survives))
+
+    return record
+
+
+def shown(seen: str, temporary: Path) -> str:
+    """Without what differs between machines and runs."""
+    seen = re.sub(rf"{re.escape(str(temporary))}/[^/\s:]+", "DIR", seen.strip())
+    for place, name in ((sys.executable, "PYTHON"), (str(ROOT), "."), (str(Path(sys.prefix)), "ENVIRONMENT")):
+        seen = seen.replace(place, name)
+    seen = re.sub(r"(pid|process) \d+", r"\1 N", seen)
+    return "\n".join(line.strip() for line in seen.splitlines() if line.strip())
+
+
+def sections(page: str) -> dict[str, str]:
+    """The page's sections by the test module that proves them."""
+    found = {}
+    for part in page.split("\n## ")[1:]:
+        module = re.search(r"\]\(\.\./(\S+)\)", part)
+        assert module, part
+        found[module[1]] = "## " + part.strip()
+    return found
+
+
+def written(found: dict[str, str]) -> str:
+    return "\n\n".join([HEAD.strip(), *(found[module] for module in sorted(found))]) + "\n"
+
+
+def differences(recorded: Recorded, page: str) -> Iterator[str]:
+    """A line for each way in which the page says another thing than the tests saw."""
+    on_page = sections(page)
+    for module in on_page:
+        if not (ROOT / module).exists():
+            yield f"{module}: there is no such test"
+    for module, rows in recorded.rows.items():
+        section = on_page.get(module, "")
+        for row in rows:
+            if row.markdown() not in section.splitlines():
+                yield f"{module}: not on the page: {row.markdown()}"
+        if recorded.complete(module) and section != recorded.section(module):
+            yield f"{module}: the page's section has other rows than these {len(rows)}, or another order"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(REWRITE, action="store_true", help="write docs/faults.md anew from what the tests saw")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[KEY] = Recorded(partial=any("::" in argument for argument in config.args))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The test of the page comes last, whatever was asked for."""
+    recorded = config.stash[KEY]
+    for item in items:
+        if "fault" in getattr(item, "fixturenames", ()):
+            module = Path(item.path).relative_to(ROOT).as_posix()
+            recorded.wanted.setdefault(module, set()).add(item.nodeid)
+    items.sort(key=lambda item: item.name == LAST)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.config.stash[KEY].partial = True
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    if call.when == "call" and call.excinfo is None:
+        item.config.stash[KEY].passed.add(item.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    recorded = session.config.stash[KEY]
+    if not session.config.getoption(REWRITE) or not recorded.rows:
+        return
+    found = sections(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
+    found = {module: section for module, section in found.items() if (ROOT / module).exists()}
+    found |= {module: recorded.section(module) for module in recorded.rows if recorded.complete(module)}
+    PAGE.write_text(written(found), encoding="utf-8")

@@ -1,0 +1,196 @@
+"""Every malformed data set is refused by name; what no file can tell is said where it shows."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.data.mnist import EMBEDDED, load
+from compare.data.pairing import doubts
+from compare.errors import UserError
+from tests.data.idx_files import SPEC, idx_bytes, pixels, small_set, without_root, write_set
+from tests.faults.commands import assert_refused, command
+
+FAULTS = "Data sets"
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+SURVIVES = "everything: nothing was started or written; exit status 2"
+Change = Callable[[Path], None]
+
+
+def content(name: str, change: Callable[[bytes], bytes]) -> Change:
+    def apply(directory: Path) -> None:
+        path = directory / name
+        path.write_bytes(change(path.read_bytes()))
+
+    return apply
+
+
+def arrays(**changed: np.ndarray) -> Change:
+    """By role: train_images and so on."""
+    names = {"train_images": TRAIN_IMAGES, "train_labels": TRAIN_LABELS}
+    names |= {"test_images": TEST_IMAGES, "test_labels": TEST_LABELS}
+    return lambda directory: [  # type: ignore[return-value]
+        (directory / names[role]).write_bytes(idx_bytes(array)) for role, array in changed.items()
+    ]
+
+
+def replaced(name: str, make: Callable[[Path], object]) -> Change:
+    def apply(directory: Path) -> None:
+        (directory / name).unlink()
+        make(directory / name)
+
+    return apply
+
+
+def swapped(one: str, other: str) -> Change:
+    def apply(directory: Path) -> None:
+        first, second = (directory / one).read_bytes(), (directory / other).read_bytes()
+        (directory / one).write_bytes(second)
+        (directory / other).write_bytes(first)
+
+    return apply
+
+
+def both(*changes: Change) -> Change:
+    return lambda directory: [change(directory) for change in changes]  # type: ignore[return-value]
+
+
+def cut_gzip(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)[:-20]
+
+
+def huge(data: bytes) -> bytes:
+    return data[:4] + struct.pack(">I", 2**32 - 1) + data[8:]
+
+
+def bomb(data: bytes) -> bytes:
+    return gzip.compress(data + bytes(32 << 20), 1, mtime=0)
+
+
+SMALL = small_set()
+REFUSED: dict[str, tuple[Change, str]] = {
+    "A file is missing": (replaced(TRAIN_LABELS, lambda path: None), "train labels are missing"),
+    "A file is empty": (content(TRAIN_IMAGES, lambda data: b""), "is empty"),
+    "A file is cut short": (content(TRAIN_IMAGES, lambda data: data[:-1]), "more than the 9,423 bytes"),
+    "A file is too long": (content(TEST_LABELS, lambda data: data + b"\0"), "holds more than"),
+    "A gzip file is cut short": (content(TRAIN_IMAGES, cut_gzip), "is gzip that is cut short"),
+    "A gzip file is damaged": (
+        content(TRAIN_LABELS, lambda data: gzip.compress(data, mtime=0)[:-8] + bytes(8)),
+        "incorrect data check",
+    ),
+    "A gzip bomb": (content(TRAIN_IMAGES, bomb), "holds more than"),
+    "A header that declares four billion images": (content(TRAIN_IMAGES, huge), "the most that is read is"),
+    "A web page under a file's name": (
+        content(TRAIN_IMAGES, lambda _: b"<html>not found"),
+        "perhaps a web page",
+    ),
+    "A Git LFS pointer": (content(TRAIN_IMAGES, lambda _: b"version https://git-lfs"), "Git LFS pointer"),
+    "Images and labels in each other's place": (
+        swapped(TRAIN_IMAGES, TRAIN_LABELS),
+        "must have 3 dimensions",
+    ),
+    "Training and test set in each other's place": (
+        both(swapped(TRAIN_IMAGES, TEST_IMAGES), swapped(TRAIN_LABELS, TEST_LABELS)),
+        "must not be more than the 4 training images",
+    ),
+    "The training labels beside the test images": (swapped(TRAIN_LABELS, TEST_LABELS), "has 4"),
+    "Training images in the test set": (
+        arrays(test_images=SMALL[TRAIN_IMAGES][[8, 2, 5, 9]]),
+        "test images must not be training images",
+    ),
+    "One label too few": (arrays(train_labels=SMALL[TRAIN_LABELS][:11]), "but has 11"),
+    "Labels of 26 letters": (arrays(test_labels=np.array([1, 9, 17, 26], np.uint8)), "labels must be 0 to 9"),
+    "Images of another size": (arrays(train_images=pixels(12, 32, 32)), "must be 28 × 28 but are 32 × 32"),
+    "Images that are blank from somewhere on": (
+        arrays(train_images=np.concatenate([SMALL[TRAIN_IMAGES][:9], np.zeros((3, 28, 28), np.uint8)])),
+        "3 of 12 are",
+    ),
+    "A directory in a file's place": (replaced(TRAIN_IMAGES, Path.mkdir), "but is a directory"),
+    "A pipe in a file's place": (replaced(TRAIN_IMAGES, os.mkfifo), "but is a pipe"),
+    "A link to nothing": (replaced(TRAIN_IMAGES, lambda path: path.symlink_to("gone")), "is a link to gone"),
+    "A link to itself": (replaced(TRAIN_IMAGES, lambda path: path.symlink_to(path)), "Too many levels"),
+    "Two files that could be meant": (
+        lambda directory: (directory / "train-images.idx3-ubyte").write_bytes(b"other"),  # type: ignore[dict-item]
+        "only one of these may be there",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_malformed_set_is_refused(tmp_path: Path, what: str, fault):
+    """Path, rule, what was found, and what to do, in two lines."""
+    change, said = REFUSED[what]
+    directory = write_set(tmp_path / "data")
+    change(directory)
+    with pytest.raises(UserError) as raised:
+        load(directory, SPEC)
+    message = str(raised.value)
+    assert said in message
+    assert str(directory) in message
+    assert len(message.splitlines()) == 2
+    fault(what, seen=f"error: {message}", survives=SURVIVES)
+
+
+def test_the_command_says_it(tmp_path: Path, fault):
+    """From the command line; nothing is written."""
+    out = tmp_path / "out"
+    done = command("--data-dir", tmp_path / "gone", "--out", out)
+    said = assert_refused(done, str(tmp_path / "gone"), "there is no such directory")
+    assert not out.exists()
+    fault("The directory is not there", seen=said, survives=SURVIVES)
+
+
+def test_a_file_that_may_not_be_read(fault, tmp_path_factory: pytest.TempPathFactory):
+    """Root gives its privilege up for the test."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        path = write_set(Path(place) / "data") / TRAIN_IMAGES
+        path.chmod(0)
+        with without_root(), pytest.raises(UserError, match="Permission denied") as raised:
+            load(path.parent, SPEC)
+        seen = str(raised.value).replace(place, "DIR")
+    fault("A file that this user may not read", seen=f"error: {seen}", survives=SURVIVES)
+
+
+def test_labels_of_other_images_are_a_warning(tmp_path: Path, fault):
+    """No structure tells it, but the images do; a set of noise is allowed, so it is not refused."""
+    directory = tmp_path / "data"
+    directory.mkdir()
+    for path in EMBEDDED.glob("*.gz"):
+        (directory / path.name).symlink_to(path)
+    name = f"{TEST_LABELS}.gz"
+    labels = np.frombuffer(gzip.decompress((EMBEDDED / name).read_bytes())[8:], np.uint8)
+    (directory / name).unlink()
+    (directory / name).write_bytes(gzip.compress(idx_bytes(np.roll(labels, 1)), 1))
+    (said,) = doubts(load(directory))
+    fault(
+        "Labels in another order than their images",
+        seen=f"warning: {said}",
+        survives="the run, with a warning",
+    )
+
+
+def test_transposed_images_are_not_told_from_others(fault):
+    """EMNIST's are: both sides learn them alike, so the comparison stands."""
+    images, labels = pixels(20, 28, 28), (np.arange(20) % 10).astype(np.uint8)
+    with tempfile.TemporaryDirectory() as place:
+        sets = {
+            TRAIN_IMAGES: images.transpose(0, 2, 1),
+            TRAIN_LABELS: labels,
+            TEST_IMAGES: SMALL[TEST_IMAGES],
+        }
+        dataset = load(write_set(Path(place), sets | {TEST_LABELS: SMALL[TEST_LABELS]}), SPEC)
+    assert len(dataset.train_images) == 17
+    fault(
+        "Images that are transposed, as EMNIST's are",
+        seen="nothing: no file tells it",
+        survives="the comparison, since both sides learn the same images",
+    )

@@ -1,0 +1,210 @@
+"""Every way in which a worker can end, in one run of the whole command: a row each, and both sides go on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.commands import SMALL, command, interpreter, processes_of, results_of, small_data
+
+FAULTS = "How a worker can end"
+SURVIVES = "every other launch, the steps that it had done, its log; exit status 1"
+LOG = "log: {stem}.log"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What happens to one launch, when (`stand_in.py`), and what is said of it."""
+
+    fault: str
+    plan: dict[str, str]
+    said: str
+    steps: int = 0  # whose losses it still has
+    survives: str = SURVIVES
+
+
+def at(moment: str, what: str) -> dict[str, str]:
+    return {"at": moment, "do": what}
+
+
+def reply(moment: str, what: str) -> dict[str, str]:
+    return {"reply": moment, "do": what}
+
+
+CASES = [
+    Case(
+        "A worker is killed while it starts", at("start", "signal SIGKILL"), "was killed by SIGKILL (perhaps"
+    ),
+    Case(
+        "A worker is killed during training, by a user or by the system for want of memory",
+        at("Train 2", "signal SIGKILL"),
+        "was killed by SIGKILL (perhaps by the system, for want of memory",
+        steps=2,
+    ),
+    Case("A framework crashes (SIGSEGV)", at("Train 1", "signal SIGSEGV"), "was killed by SIGSEGV"),
+    Case("A framework aborts (SIGABRT)", at("SetUp 1", "signal SIGABRT"), "was killed by SIGABRT"),
+    Case(
+        "A framework is built for another processor", at("Train 1", "signal SIGILL"), "for another processor"
+    ),
+    Case("A division traps (SIGFPE)", at("Train 1", "signal SIGFPE"), "was killed by SIGFPE"),
+    Case("A worker is told to end (SIGTERM)", at("Train 1", "signal SIGTERM"), "was killed by SIGTERM"),
+    Case("A signal without a name", at("Train 1", "signal 41"), "was killed by SIGRTMIN+7"),
+    Case("A worker exits by itself, as if all were well", at("Train 2", "exit 0"), "status 0", steps=2),
+    Case("A worker exits with an error", at("SetUp 1", "exit 77"), "exited with status 77"),
+    Case(
+        "A worker hangs while it starts, deaf to SIGTERM",
+        at("SetUp 1", "hang"),
+        "gave no answer to SetUp in 3 s",
+    ),
+    Case("A worker hangs during training", at("Train 2", "hang"), "gave no answer to Train in 3 s", steps=2),
+    Case(
+        "A worker is stopped (SIGSTOP)",
+        at("Train 2", "signal SIGSTOP"),
+        "in 3 s: it is stopped (SIGSTOP, or a debugger)",
+        steps=2,
+    ),
+    Case(
+        "A worker hangs once it has said all",
+        {"after": "Explain 1", "do": "hang"},
+        "",
+        steps=4,
+        survives="all",
+    ),
+    Case(
+        "Half a message, then nothing more", at("Train 2", "half-a-message"), "exited with status 1", steps=2
+    ),
+    Case("Bytes that are no message", at("Train 1", "no-protocol"), "sent what is not a message: a frame of"),
+    Case("A message of another kind", reply("Train 1", "other-message"), "answered Train with Probed"),
+    Case(
+        "A loss for some of the steps only", reply("Train 1", "too-few-losses"), "sent 1 losses, 2 accuracies"
+    ),
+    Case(
+        "A loss of NaN that is not called divergence",
+        reply("Train 1", "nan-loss"),
+        "a loss that is not finite",
+    ),
+    Case("Weights that cannot be read", reply("Parameters 1", "not-safetensors"), "not safetensors", steps=4),
+    Case(
+        "Logits of another shape",
+        reply("Evaluate 1", "misshapen"),
+        "sent logits [3, 10]; it must be [30, 10]",
+        steps=4,
+    ),
+    Case(
+        "Logits of NaN",
+        reply("Evaluate 1", "nan-logits"),
+        "logits of the test images are not finite",
+        steps=4,
+    ),
+    Case("Another data set than the parent read", reply("SetUp 1", "other-data"), "read another data set"),
+    Case(
+        "Other initial weights",
+        reply("SetUp 1", "other-weights"),
+        "shared initial weights of seed 0",
+        steps=4,
+    ),
+    Case("Fewer or more threads than asked for", reply("SetUp 1", "fewer-threads"), "uses 77 threads"),
+    Case("Memory runs out during a step (ulimit -v)", at("SetUp 1", "memory"), "there is not enough memory"),
+    Case("An error in a training step", at("SetUp 1", "raise"), "RuntimeError: the kernel is in a bad state"),
+    Case(
+        "A flood on standard output and error",
+        at("Train 1", "flood"),
+        "",
+        steps=4,
+        survives="all, in its log",
+    ),
+    Case("A process of its own outlives it", at("Train 1", "daemon"), "exited with status 0"),
+]
+
+
+@dataclass(frozen=True)
+class Ended:
+    done: subprocess.CompletedProcess[str]
+    out: Path
+    temporary: Path
+    results: dict[str, Any]
+
+    def line(self, label: str) -> str:
+        """What the command printed when the launch ended."""
+        lines = self.done.stdout.splitlines()
+        return next((line for line in lines if line.startswith(f"{label} seed 0:")), "")
+
+
+def stem(number: int) -> str:
+    return f"tf-eager-{number + 2}-cpu-seed0"
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """One run in which launches 2, 3, ... of the same variant meet the cases in turn."""
+    place = tmp_path_factory.mktemp("ends")
+    (place / "tmp").mkdir()
+    plans = {stem(number): case.plan for number, case in enumerate(CASES)}
+    python = interpreter(place / "python", plans)
+    variants = ",".join(["tf:eager"] * (1 + len(CASES)) + ["torch:eager"])
+    done = command(
+        *SMALL, "--steps", "4", "--timeout", "3", "--variants", variants,
+        "--data-dir", small_data(place / "data"), "--out", place / "out",
+        "--tf-python", python, "--torch-python", python,
+        env=os.environ | {"TMPDIR": str(place / "tmp"), "COLUMNS": "400"},
+    )  # fmt: skip
+    return Ended(done, place / "out", place / "tmp", results_of(place / "out"))
+
+
+def test_the_others_go_on(ended: Ended):
+    """The launches that meet no fault, of either framework, have all their results; exit 1, no traceback."""
+    assert ended.done.returncode == 1, ended.done.stdout + ended.done.stderr
+    assert ended.done.stderr == ""
+    rows = {run["label"]: run for run in ended.results["runs"]}
+    for label in ("tf:eager", "torch:eager"):
+        assert (rows[label]["status"], rows[label]["reason"]) == ("ok", None)
+        assert len(rows[label]["losses"]) == 4
+        assert rows[label]["test_loss"] > 0
+    assert (ended.out / "report.html").exists()
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[case.fault for case in CASES])
+def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault):
+    """Its status, the reason in one line with the log's name, and what it had trained until then."""
+    case, label = CASES[number], f"tf:eager#{number + 2}"
+    (run,) = [run for run in ended.results["runs"] if run["label"] == label]
+    assert len(run["losses"]) == len(run["step_seconds"]) == case.steps
+    log = ended.out / f"{stem(number)}.log"
+    if not case.said:
+        assert (run["status"], run["reason"]) == ("ok", None)
+        fault(case.fault, seen="nothing", survives=case.survives)
+        return
+    assert run["status"] == ("diverged" if "not finite after" in run["reason"] else "failed")
+    assert case.said in run["reason"]
+    assert "\n" not in run["reason"]
+    assert str(ended.out) not in run["reason"]
+    if "log: " in run["reason"]:
+        assert run["reason"].endswith(f"log: {log.name}")
+        assert log.exists()
+    line = ended.line(label)
+    assert line == f"{label} seed 0: {run['status']}: {run['reason']}"
+    assert run["reason"] in (ended.out / "report.html").read_text() or "&" in run["reason"] or "'" in line
+    fault(
+        case.fault,
+        seen=line.replace(f"#{number + 2}", "").replace(stem(number), "NAME"),
+        survives=case.survives,
+    )
+
+
+def test_no_process_and_no_temporary_file_is_left(ended: Ended):
+    """Not even a daemon that left its parent and its process group."""
+    assert processes_of(ended.temporary) == []
+    assert list(ended.temporary.iterdir()) == []
+    assert not list(ended.out.glob(".*"))
+
+
+def test_the_flood_is_in_the_log(ended: Ended):
+    """Twelve megabytes on each stream, none of them on the command's own."""
+    (number,) = [number for number, case in enumerate(CASES) if "flood" in case.plan["do"]]
+    assert (ended.out / f"{stem(number)}.log").stat().st_size > 24_000_000
+    assert "flood\n" not in ended.done.stdout
