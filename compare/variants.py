@@ -62,8 +62,8 @@ VARIANTS: tuple[Variant, ...] = (
         "tuned",
         "tf_impl.tuned",
         changes="eager tf.nn operations in place of Keras layers; pooling before bias and ReLU; no gradient "
-        "of the images; on the CPU a max pool whose gradient is elementwise operations",
-        choose_when="you must stay eager, and may write two gradients by hand",
+        "of the images",
+        choose_when="you must stay eager, and may write a gradient by hand",
     ),
     Variant(
         "tf",

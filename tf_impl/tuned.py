@@ -1,4 +1,4 @@
-"""Eager TensorFlow at its fastest: plain operations, two gradients written out. See torch_impl/tuned.py."""
+"""Eager TensorFlow at its fastest: plain operations, one gradient left out. See torch_impl/tuned.py."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from tf_impl.model import dropout
 class Trainer(train.Trainer):
     """`tf.nn` operations on the Keras model's own variables; Keras' call machinery is left out.
 
-    That alone is worth little: the time is in two gradients. The tape works out conv1's gradient with respect
-    to the images, which nobody asked for (a graph prunes it), and eager MaxPoolGrad on the CPU is Eigen's
-    kernel, where a graph gets oneDNN's. `image_conv` and `max_pool_2x2` bring gradients of their own.
+    Most of what that leaves is in one gradient: the tape works out conv1's with respect to the images, which
+    nobody asked for and a graph prunes. `image_conv` brings a gradient of its own without it.
 
     `forward` and `gradients` go this way; `activations` shows the layers in the spec's own order.
     """
@@ -41,11 +40,7 @@ class Trainer(train.Trainer):
         The same function: adding one bias to a whole channel and ReLU both keep the order of its units, so
         the largest stays the largest.
         """
-        whole = pool.size == pool.stride == 2 and units.shape[1] % 2 == units.shape[2] % 2 == 0
-        if whole and self.device == "/CPU:0" and tf.executing_eagerly():
-            units = max_pool_2x2(units)
-        else:  # on CUDA the pool is cuDNN's, in a graph oneDNN's, gradient and all
-            units = tf.nn.max_pool2d(units, pool.size, pool.stride, "VALID")
+        units = tf.nn.max_pool2d(units, pool.size, pool.stride, "VALID")
         return activate(tf.nn.bias_add(units, bias), layer)
 
 
@@ -67,35 +62,6 @@ def image_conv(images: tf.Tensor, kernel: tf.Tensor, layer: Conv) -> tf.Tensor:
         return tf.nn.conv2d(images, kernel, strides, padding), gradient
 
     return convolve(kernel)
-
-
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def max_pool_2x2(units: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """[N, H, W, C], H and W even: the larger of each pair in a row, then of each pair of rows.
-
-    Of equal units the first in the window's row-major order gets the gradient, as in MaxPoolGrad.
-    """
-    n, height, width, channels = units.shape
-    rows, left_wins = pair_max(units, channels)
-    pooled, upper_wins = pair_max(rows, width // 2 * channels)
-
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(unpair(unpair(upstream, upper_wins), left_wins), units.shape)
-
-    return tf.reshape(pooled, (n, height // 2, width // 2, channels)), gradient
-
-
-def pair_max(units: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Of two runs of `length` units that lie one after the other, the larger units; where the first's are."""
-    first, second = tf.unstack(tf.reshape(units, (-1, 2, length)), axis=1)
-    return tf.maximum(first, second), first >= second
-
-
-def unpair(upstream: tf.Tensor, first_wins: tf.Tensor) -> tf.Tensor:
-    """The gradient of `pair_max`: upstream's where a unit won, 0 where it lost."""
-    upstream = tf.reshape(upstream, first_wins.shape)
-    first = tf.where(first_wins, upstream, tf.zeros_like(upstream))
-    return tf.stack([first, upstream - first], axis=1)
 
 
 def dense(units: tf.Tensor, kernel: tf.Variable, bias: tf.Variable, layer: Dense) -> tf.Tensor:

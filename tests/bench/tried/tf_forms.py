@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tests.bench.tried.form import Form
@@ -35,23 +37,48 @@ class PoolFirst(NoKerasCalls):
         return tuned.activate(tf.nn.bias_add(x, bias), layer)
 
 
-class NoImageGradient(PoolFirst):
-    """And the gradient of the images, which nobody asked for, is not worked out."""
+class ElementwisePool(tuned.Trainer):
+    """`tuned`, with a max pool of elementwise operations, whose gradient avoids Eigen's MaxPoolGrad."""
 
-    def block(self, images, kernel, bias, layer, pool):
-        if images.shape[-1] != self.spec.input.channels:
-            return super().block(images, kernel, bias, layer, pool)
-        x = tuned.image_conv(images, tf.convert_to_tensor(kernel), layer)
-        x = tf.nn.max_pool2d(x, pool.size, pool.stride, "VALID")
-        return tuned.activate(tf.nn.bias_add(x, bias), layer)
+    def pool(self, units, bias, layer, pool):
+        return tuned.activate(tf.nn.bias_add(max_pool_2x2(units), bias), layer)
+
+
+@tf.custom_gradient
+def max_pool_2x2(units: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """[N, H, W, C], H and W even: the larger of each pair in a row, then of each pair of rows.
+
+    Of equal units the first in the window's row-major order gets the gradient, as in MaxPoolGrad.
+    """
+    n, height, width, channels = units.shape
+    rows, left_wins = pair_max(units, channels)
+    pooled, upper_wins = pair_max(rows, width // 2 * channels)
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(unpair(unpair(upstream, upper_wins), left_wins), units.shape)
+
+    return tf.reshape(pooled, (n, height // 2, width // 2, channels)), gradient
+
+
+def pair_max(units: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Of two runs of `length` units that lie one after the other, the larger units; where the first's are."""
+    first, second = tf.unstack(tf.reshape(units, (-1, 2, length)), axis=1)
+    return tf.maximum(first, second), first >= second
+
+
+def unpair(upstream: tf.Tensor, first_wins: tf.Tensor) -> tf.Tensor:
+    """The gradient of `pair_max`: upstream's where a unit won, 0 where it lost."""
+    upstream = tf.reshape(upstream, first_wins.shape)
+    first = tf.where(first_wins, upstream, tf.zeros_like(upstream))
+    return tf.stack([first, upstream - first], axis=1)
 
 
 FORMS = (
     Form("tf:eager", "the baseline", train.Trainer),
     Form("no Keras calls", "tf.nn operations in place of Keras layers", NoKerasCalls),
     Form("pool first", "and pooling before bias and ReLU", PoolFirst),
-    Form("no image gradient", "and no gradient of the images", NoImageGradient),
-    Form("tf:tuned", "and a max pool whose gradient is elementwise operations", tuned.Trainer),
+    Form("tf:tuned", "and no gradient of the images", tuned.Trainer),
+    Form("elementwise pool", "tuned, its max pool and gradient of elementwise operations", ElementwisePool),
     Form("tf:keras", "Keras' own train_on_batch", keras_fit.Trainer),
     Form("tf:graph", "tf.function of the baseline", graph.Trainer),
     Form("tf:tuned-graph", "tf.function of tuned", tuned_graph.Trainer),
