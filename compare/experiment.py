@@ -73,6 +73,7 @@ class Experiment:
                     self.train_other_thread_counts(group, seed, results, progress)
         if self.card is not None:
             self.card.finish()
+        without_proof(results)
         self.write(results)
         if self.config.tensorboard:
             write_events(results, self.directory)
@@ -161,6 +162,15 @@ def wrong_labels(parity: dict[str, Any]) -> set[str]:
         if failing:
             wrong.update(failing[0]["wrong"] or climb["labels"])
     return wrong
+
+
+def without_proof(results: Results) -> None:
+    """What trained but could not climb, as where the system killed it on the ladder, does not count."""
+    left_out: dict[str, str] = (results.parity or {}).get("left_out", {})
+    for run in results.runs:
+        reason = left_out.get(on_device(f"{run.framework}:{run.variant}", run.device))
+        if reason is not None and run.status == "ok":
+            run.status, run.reason = "failed", f"trained, but not on the parity ladder: {reason}"
 
 
 def thread_steps(config: RunConfig) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from compare.errors import UserError
+from compare.foreign_results import check, read_bytes
 
 SCHEMA_VERSION = 1
 FILE_NAME = "results.json"
@@ -121,18 +122,19 @@ def read_results(directory: Path) -> Results:
     """The results in a run's directory. Raises UserError where there are none, or they are not ours."""
     path = directory / FILE_NAME if directory.is_dir() else directory
     try:
-        results = msgspec.json.decode(path.read_bytes(), type=Results)
+        results = msgspec.json.decode(read_bytes(path), type=Results)
     except OSError as error:
         raise UserError(
             f"{path}: {error.strerror or error}\nName a directory that compare.run wrote."
         ) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise UserError(f"{path} is not a results file: {error}\nRun the comparison again.") from error
     if results.schema_version != SCHEMA_VERSION:
         raise UserError(
             f"{path} has schema_version {results.schema_version}; this version reads {SCHEMA_VERSION}.\n"
             "Use the version of lenet-compare that wrote it."
         )
+    check(results, path)
     return results
 
 

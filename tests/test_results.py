@@ -16,6 +16,7 @@ from compare.results import Results, Run, collapse_number_lists, read_results, w
 def example() -> Results:
     run = Run(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
     run.losses, run.step_seconds = [2.3, 0.1 + 0.2], [0.03, 0.04]
+    run.train_accuracies = [0.5, 1.0]
     return Results(config={"steps": 2}, runs=[run])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ def gate(
     plan = gate_plan(config, len(dataset.train_labels), say)
     ladder = Ladder([plan], dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
     found = record(plan, ladder.climb(entrant_ports(entrants)), ladder.left_out)
+    # results are for sharing: a log is named by its place in the run's directory
+    found = {key: without(value, f"{directory}{os.sep}") for key, value in found.items()}
     found["summary"] = " · ".join([found["summary"], *about_arithmetic(config)])
     return found
 
@@ -72,6 +75,15 @@ def record(plan: Plan, climbs: Sequence[Climb], left_out: Mapping[str, str]) -> 
         }
     )
     return found
+
+
+def without(value: Any, text: str) -> Any:
+    """Plain values, with a text left out of every string in them."""
+    if isinstance(value, str):
+        return value.replace(text, "")
+    if isinstance(value, dict):
+        return {key: without(one, text) for key, one in value.items()}
+    return [without(one, text) for one in value] if isinstance(value, list) else value
 
 
 def gate_plan(config: RunConfig, train_count: int, say: Callable[[str], None]) -> Plan:

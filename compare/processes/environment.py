@@ -12,15 +12,16 @@ Allocator = Literal["stable", "system"]
 REMOVED_PREFIXES = (
     "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "VECLIB_", "NUMEXPR_", "DNNL_", "ONEDNN_",
     "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "TF_", "XLA_", "KERAS_", "TORCH", "PYTORCH_", "ATEN_",
-    "AOT_", "PYTHON", "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE",
+    "AOT_", "PYTHON", "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE", "CUDA_LAUNCH_BLOCKING", "TRITON_", "TF2_",
+    "GOTO_", "NPY_", "LD_AUDIT",
 )  # fmt: skip
 
 # What a worker reports back of its environment.
 RECORDED_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_",
-    "MALLOC_MMAP_MAX_", "GLIBC_TUNABLES", "KERAS_BACKEND", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES",
-    "CUDA_DEVICE_ORDER",
+    "MALLOC_MMAP_MAX_", "GLIBC_TUNABLES", "KERAS_BACKEND", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL",
+    "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
 )  # fmt: skip
 
 # glibc gives a freed buffer that it took by mmap (128 KiB or more at first, a moving threshold) back to the

@@ -23,6 +23,8 @@ from compare.processes.endings import in_words
 
 R = TypeVar("R")
 
+OLD_PYTHON = "Unknown option: -P"  # what an interpreter says that does not know it yet
+
 
 class WorkerFailed(Exception):
     """A worker died, hung, or answered nonsense; the message is one line that ends with the log's path."""
@@ -120,6 +122,8 @@ class Worker:
         code = self._await_exit(5)
         if code is None:
             return "closed its end of the pipe and lives on"
+        if code and OLD_PYTHON in tail(self.log_path):
+            return "cannot start: its interpreter is older than Python 3.11. Name a newer one"
         return in_words(code)
 
     def close(self, grace_seconds: float = 5) -> None:
@@ -189,14 +193,18 @@ def kill_by_environment(name: str, value: str) -> None:
                 process.kill()
 
 
-def last_line(path: Path, tail_bytes: int = 65536) -> str:
-    """The last line of a log that is not blank, at most 300 characters; a flood is not read whole."""
+def tail(path: Path, size_bytes: int = 65536) -> str:
+    """The end of a log; a flood is not read whole."""
     try:
         with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - tail_bytes))
-            text = log.read().decode("utf-8", "replace")
+            log.seek(max(0, path.stat().st_size - size_bytes))
+            return log.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def last_line(path: Path) -> str:
+    """The last line of a log that is not blank, at most 300 characters, all of them printable."""
+    lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
     printable = "".join(c if c.isprintable() else " " for c in lines[-1]) if lines else ""
     return printable[:300]

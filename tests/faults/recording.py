@@ -26,6 +26,9 @@ HEAD = f"""# What can go wrong, and what you see then
 Each row is a test that brings the fault about, with a real process, file or signal where there can be one,
 and reads what the command then says. Places and numbers that differ from run to run stand as `DIR`,
 `PYTHON` and `N`. The tests write this page: `{COMMAND}`.
+
+A worker has `--timeout` seconds for one command, 600 unless you say otherwise; three times as long for the
+first command of each kind that may compile, such as a first step on a card; and five seconds to end.
 """
 COLUMNS = ("fault", "what you see", "what survives")
 
@@ -98,7 +101,7 @@ def shown(seen: str, temporary: Path) -> str:
     seen = re.sub(rf"{re.escape(str(temporary))}/[^/\s:]+", "DIR", seen.strip())
     for place, name in ((sys.executable, "PYTHON"), (str(ROOT), "."), (str(Path(sys.prefix)), "ENVIRONMENT")):
         seen = seen.replace(place, name)
-    seen = re.sub(r"(pid|process) \d+", r"\1 N", seen)
+    seen = re.sub(r"\b(pid|process|may use|Use --threads|asked for) \d+", r"\1 N", seen)
     return "\n".join(line.strip() for line in seen.splitlines() if line.strip())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,12 +113,12 @@ def test_a_reader_that_has_gone(fault):
 
 def test_no_descriptor_is_left_for_a_worker(tmp_path: Path, fault):
     """`ulimit -n`: the launch that cannot be started says so, in a row."""
-    limited = script(tmp_path / "limited", f'ulimit -n 24; exec {sys.executable} -m compare.run "$@"')
+    limited = script(tmp_path / "limited", f'ulimit -n 18; exec {sys.executable} -m compare.run "$@"')
     python = interpreter(tmp_path / "python")
     out = tmp_path / "out"
     done = subprocess.run(
         [limited, *SMALL, "--steps", "2", "--data-dir", str(small_data(tmp_path / "data")), "--out", str(out),
-         "--variants", ",".join(["tf:eager"] * 6), "--tf-python", str(python)],
+         "--variants", ",".join(["tf:eager"] * 4), "--tf-python", str(python)],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
         env=os.environ | {"COLUMNS": "400"},
     )  # fmt: skip
@@ -129,6 +130,6 @@ def test_no_descriptor_is_left_for_a_worker(tmp_path: Path, fault):
     line = next(line for line in done.stdout.splitlines() if "Too many open files" in line)
     fault(
         "No file descriptor is left to start a worker",
-        seen=line.replace("#", " "),
+        seen=re.sub(r"#\d+", "", line),
         survives="the other launches",
     )

@@ -270,3 +270,31 @@ def test_too_little_memory_to_import(tmp_path: Path, fault):
     assert processes_of(tmp_path) == []
     seen = re.sub(r"(import|: )(lib\S+?\.so\S*|/\S+\.so\S*)", r"\1LIBRARY", done.stderr)
     fault("Too little memory to load a framework (ulimit -v)", seen=seen, survives="nothing was trained")
+
+
+INTERPRETERS = {
+    "An interpreter older than Python 3.11": (
+        "echo 'Unknown option: -P' >&2; echo 'Try `python -h` for more information.' >&2; exit 2",
+        "its interpreter is older than Python 3.11. Name a newer one",
+    ),
+    "An interpreter without NumPy": (
+        f'exec {sys.executable} -S -X frozen_modules=off "$@"',
+        "No module named",
+    ),
+    "A program that is no interpreter": ("exec /bin/false", "exited with status 1"),
+}
+
+
+@pytest.mark.parametrize("what", INTERPRETERS)
+def test_an_interpreter_that_cannot_run_a_worker(tmp_path: Path, what: str, fault):
+    """Named by its framework, with the reason that it gave last."""
+    lines, said = INTERPRETERS[what]
+    python = script(tmp_path / "python", lines)
+    done = command(
+        "--variants", "torch:eager", "--torch-python", python, "--out", tmp_path / "out",
+        module="compare.parity",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr
+    fault(what, seen=done.stderr, survives="nothing was trained; exit status 2")

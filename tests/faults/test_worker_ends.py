@@ -208,3 +208,28 @@ def test_the_flood_is_in_the_log(ended: Ended):
     (number,) = [number for number, case in enumerate(CASES) if "flood" in case.plan["do"]]
     assert (ended.out / f"{stem(number)}.log").stat().st_size > 24_000_000
     assert "flood\n" not in ended.done.stdout
+
+
+def test_a_worker_that_ends_on_the_parity_ladder(tmp_path: Path, fault):
+    """What could not climb has no result that counts, even where it would train."""
+    plans = {
+        "ladder-tf-eager": at("start", "signal SIGKILL"),
+        "ladder-torch-eager": at("Gradients 1", "signal SIGSEGV"),
+    }
+    python, out = interpreter(tmp_path / "python", plans), tmp_path / "out"
+    done = command(
+        *SMALL, "--steps", "2", "--data-dir", small_data(tmp_path / "data"), "--out", out,
+        "--tf-python", python, "--torch-python", python, env=os.environ | {"COLUMNS": "400"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
+    rows = {run["label"]: run for run in results_of(out)["runs"]}
+    assert {run["status"] for run in rows.values()} == {"failed"}
+    assert rows["tf:eager"]["reason"].startswith(
+        "trained, but not on the parity ladder: tf:eager was killed by"
+    )
+    assert "was killed by SIGSEGV" in rows["torch:eager"]["reason"]
+    assert rows["torch:eager"]["losses"] == []
+    for label, what in (("tf:eager", "while it starts to climb"), ("torch:eager", "on a rung")):
+        line = f"{label}: failed: {rows[label]['reason']}"
+        assert str(out) not in line
+        fault(f"A worker dies on the parity ladder, {what}", seen=line, survives="the others; exit status 1")

@@ -66,6 +66,9 @@ def misbehave(mode: str, channel: Channel, write_fd: int) -> None:
     elif mode == "leaves-a-child":
         leave_child()
         os._exit(0)
+    elif mode == "leaves-a-daemon":
+        leave_child(start_new_session=True)
+        os._exit(0)
     elif mode == "leaves-a-child-holding-the-pipe":
         if os.fork() == 0:
             time.sleep(600)
@@ -76,8 +79,9 @@ def misbehave(mode: str, channel: Channel, write_fd: int) -> None:
         leave_child()
 
 
-def leave_child() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+def leave_child(*, start_new_session: bool = False) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    child = subprocess.Popen(command, start_new_session=start_new_session)
     print(f"child {child.pid}", flush=True)
 
 

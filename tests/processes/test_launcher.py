@@ -204,3 +204,32 @@ def test_no_descriptor_is_left_open(start: Start):
 def test_killing_a_tree_that_is_gone_is_no_error():
     """The process may end by itself in between."""
     kill_tree(2**22 + 1)
+
+
+def test_a_daemon_of_a_worker_ends_with_it(start: Start, tmp_path: Path):
+    """One that left its parent and its process group is known by the directory it was given."""
+    worker = start("leaves-a-daemon")
+    with pytest.raises(WorkerFailed):
+        worker.request(PROBE, messages.Probed, 20)
+    found = re.search(r"child (\d+)", (tmp_path / "worker.log").read_text())
+    assert found
+    assert gone(int(found[1]))
+
+
+def test_a_first_step_may_compile(start: Start):
+    """It has three times as long as any other command."""
+    with pytest.raises(WorkerFailed, match=r"gave no answer to Train in 1\.5 s"):
+        start("hangs").request(messages.Train(1), messages.Trained, 0.5)
+
+
+def test_a_stopped_worker_is_told_from_one_that_hangs(start: Start):
+    """Another remedy helps."""
+    with pytest.raises(WorkerFailed, match=r"in 1 s: it is stopped \(SIGSTOP, or a debugger\)"):
+        start("signal-SIGSTOP").request(PROBE, messages.Probed, 1)
+
+
+def test_no_log_no_worker(tmp_path: Path):
+    """A log that cannot be opened is a failure of the launch, with the file's name."""
+    (tmp_path / "log").mkdir()
+    with pytest.raises(WorkerFailed, match=r"cannot be started: Is a directory: .*/log"):
+        Worker([sys.executable], environment={}, log_path=tmp_path / "log", name="tf:eager")
