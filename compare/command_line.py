@@ -15,7 +15,6 @@ from compare.errors import UserError
 C = TypeVar("C")
 
 FAILED = 1
-WRONG_USAGE = 2
 
 
 class Terminated(BaseException):
@@ -53,7 +52,7 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        status = WRONG_USAGE
+        status = error.status
     except MemoryError:
         print(
             "error: this machine's memory does not suffice. Close other programs, or ask for less.",

@@ -111,7 +111,8 @@ def warnings_about(results: Results) -> list[str]:
     for label, device in labels(results.runs):
         timed = [run.timed_seconds for run in runs_of(results.runs, label, device)]
         found += [caution.sentence for caution in warnings_for(f"{title(label)}, {device}", timed)]
-    found += [*foreign_load(results), *clock_change(results), *card_cautions(results), *notes(results.runs)]
+    found += [*foreign_load(results), *clock_change(results), *card_cautions(results)]
+    found += [*launch_bound_unknown(results), *notes(results.runs)]
     return [*found, *untested_versions(results.runs)]
 
 
@@ -138,6 +139,17 @@ def clock_change(results: Results) -> Iterable[str]:
         yield (
             f"The processor's clock went from {max(seen):,.0f} to {min(seen):,.0f} MHz during the run. "
             "Fix the frequency (the governor `performance`, boost off), or let the machine cool first."
+        )
+
+
+def launch_bound_unknown(results: Results) -> Iterable[str]:
+    """A network this small may keep a card waiting, which only a sweep of batch sizes shows."""
+    if any(run.device == "cuda" and run.status == "ok" for run in results.runs) and not any(
+        run.batch_size_seconds for run in results.runs if run.device == "cuda"
+    ):
+        yield (
+            "Whether a step on cuda is bound by launching kernels, as a network this small can be, was not "
+            "measured: add --batch-sizes 1,8,32,128,512."
         )
 
 

@@ -77,6 +77,8 @@ class RunConfig:
     """let torchvision download MNIST into --data-dir first"""
     out: Path | None = None
     """where results go, a new or empty directory; default: runs/<time>"""
+    resume: Path | None = None
+    """go on with the run in this directory that was cut off, with the options that it was started with"""
     tensorboard: bool = False
     """write the curves as TensorBoard's event files too, under --out"""
     tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))

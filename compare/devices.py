@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from compare.config import RunConfig, entrants
 from compare.errors import UserError
 from compare.processes import messages
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
+from compare.run_directory import remove_if_empty
 from compare.variants import FRAMEWORK_NAMES
 
 
@@ -22,8 +24,7 @@ def check_devices(config: RunConfig, directory: Path) -> None:
         return
     for log in directory.glob("probe-*.log"):
         log.unlink()
-    if not any(directory.iterdir()):
-        directory.rmdir()
+    remove_if_empty(directory)
     raise UserError("\n".join([f"--device {config.device} cannot be used here:", *lines(config, reasons)]))
 
 
@@ -40,15 +41,31 @@ def lines(config: RunConfig, reasons: Mapping[str, str | None]) -> list[str]:
 def probe(config: RunConfig, framework: str, device: str, directory: Path) -> str | None:
     """Why a framework cannot use a device, or None."""
     try:
-        with Worker(
-            worker_command(str(config.python(framework)), framework),
-            environment=worker_environment(
-                os.environ, device=device, threads=config.thread_count, allocator=config.allocator
-            ),
-            log_path=directory / f"probe-{framework}-{device}.log",
-            name=framework,
-        ) as worker:
-            probed = worker.request(messages.Probe(framework, device), messages.Probed, config.timeout)
+        return ask(config, framework, device, directory).unavailable
     except (WorkerRefused, WorkerFailed) as error:
         return str(error)
-    return probed.unavailable
+
+
+def present_versions(config: RunConfig, directory: Path) -> dict[str, dict[str, Any]]:
+    """The versions of each framework's packages, by framework; none where it cannot be imported."""
+    found: dict[str, dict[str, Any]] = {}
+    for framework in dict.fromkeys(entrant.framework for entrant in entrants(config)):
+        try:
+            found[framework] = ask(config, framework, "cpu", directory).versions
+        except (WorkerRefused, WorkerFailed):
+            found[framework] = {}
+        (directory / f"probe-{framework}-cpu.log").unlink(missing_ok=True)
+    return found
+
+
+def ask(config: RunConfig, framework: str, device: str, directory: Path) -> messages.Probed:
+    """What a worker that does nothing else says of a framework and a device."""
+    with Worker(
+        worker_command(str(config.python(framework)), framework),
+        environment=worker_environment(
+            os.environ, device=device, threads=config.thread_count, allocator=config.allocator
+        ),
+        log_path=directory / f"probe-{framework}-{device}.log",
+        name=framework,
+    ) as worker:
+        return worker.request(messages.Probe(framework, device), messages.Probed, config.timeout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,17 @@ from compare.cuda.card import CardWatch, watch
 from compare.data import mnist
 from compare.data.download import download
 from compare.data.pairing import doubts
-from compare.devices import check_devices
-from compare.errors import UserError
+from compare.devices import check_devices, present_versions
 from compare.event_files import check_available, write_events
 from compare.ladder.config import on_device
 from compare.ladder.gate import gate
+from compare.processes.scratch import remove_abandoned
 from compare.rendering import markdown, tables, terminal
 from compare.rendering.progress import TrainingProgress
 from compare.report import render
-from compare.results import Results, Run, write_atomically, write_results
+from compare.results import Results, Run, read_results, write_atomically, write_results
+from compare.resume import check_unchanged, check_versions, keep_finished, trained
+from compare.run_directory import DirectoryLock, new_directory, remove_half_written
 from compare.training import new_run, train_seed
 
 
@@ -40,6 +42,8 @@ class Experiment:
     directory: Path
     entrants: list[Entrant]
     console: Console
+    lock: DirectoryLock
+    results: Results  # so far: empty, or what a run that was cut off left
     card: CardWatch | None = None
 
     @classmethod
@@ -48,29 +52,54 @@ class Experiment:
         check(config)
         if config.tensorboard:
             check_available()
+        remove_abandoned()
         if config.download and config.data_dir is not None:
             downloaded = download("MNIST", config.data_dir, config.torch_python)
             config = dataclasses.replace(config, data_dir=downloaded)
         dataset = mnist.load(config.data_dir, config.spec())
+        console = console or Console(highlight=False)
+        if config.resume is not None:
+            return cls.taken_up(config, dataset, config.resume, console)
         directory = new_directory(config.out)
+        lock = DirectoryLock(directory)
         check_devices(config, directory)
-        return cls(config, dataset, directory, entrants(config), console or Console(highlight=False))
+        results = Results(config=config_record(config, dataset), environment=machine.describe())
+        return cls(config, dataset, directory, entrants(config), console, lock, results)
+
+    @classmethod
+    def taken_up(
+        cls, config: RunConfig, dataset: mnist.Dataset, directory: Path, console: Console
+    ) -> Experiment:
+        """A run that was cut off. Raises UserError where anything is not as it was when it began."""
+        lock = DirectoryLock(directory)
+        results = read_results(directory)
+        remove_half_written(directory)
+        check_unchanged(results, dataset.sha256)
+        check_versions(results, present_versions(config, directory))
+        check_devices(config, directory)
+        return cls(config, dataset, directory, entrants(config), console, lock, results)
 
     def execute(self) -> Results:
         """Trains every seed, printing and writing as it goes. Interrupted, it leaves what was finished."""
-        results = Results(config=config_record(self.config, self.dataset), environment=machine.describe())
+        with self.lock:
+            return self.train_and_report()
+
+    def train_and_report(self) -> Results:
+        results = self.results
+        write_results(results, self.directory)  # from here on --resume finds what was asked for
         self.console.print(terminal.headline(self.config, self.dataset), markup=False)
         self.card = watch(self.config.devices(), os.environ)
         if self.card is not None:
             results.environment["card"] = self.card.record
-        self.climb(results)
-        with self.progress() as progress:
-            for seed in self.config.seed_range():
-                results.environment["cpu_mhz"].append(machine.cpu_mhz())
-                for device in self.config.devices():
-                    group = [entrant for entrant in self.entrants if entrant.device == device]
-                    self.train_group(group, seed, results, progress)
-                    self.train_other_thread_counts(group, seed, results, progress)
+        if results.parity is None:
+            self.climb(results)
+        self.console.print(f"parity    {(results.parity or {})['summary']}", markup=False)
+        wrong = wrong_labels(results.parity or {})
+        self.entrants = [entrant for entrant in self.entrants if gate_label(entrant) not in wrong]
+        keep_finished(results, self.entrants, self.config.thread_counts()[:-1])
+        if results.runs and self.config.resume is not None:
+            self.console.print(f"resumed   {resumed_words(results)}", markup=False)
+        self.train(results)
         if self.card is not None:
             self.card.finish()
         without_proof(results)
@@ -82,12 +111,23 @@ class Experiment:
         self.console.print(f"report    {self.directory / 'report.html'}", markup=False, soft_wrap=True)
         return results
 
+    def train(self, results: Results) -> None:
+        """Seed by seed, device by device, what is not there yet."""
+        with self.progress(results) as progress:
+            for seed in self.config.seed_range():
+                results.environment["cpu_mhz"].append(machine.cpu_mhz())
+                for device in self.config.devices():
+                    group = [entrant for entrant in self.entrants if entrant.device == device]
+                    if not trained(results.runs, group, seed):
+                        self.train_group(group, seed, results, progress)
+                    if not trained(results.thread_runs, group, seed):
+                        self.train_other_thread_counts(group, seed, results, progress)
+
     def climb(self, results: Results) -> None:
         """The parity gate: what does not compute the same function is not trained, and keeps its rows."""
         with self.console.status("climbing the parity ladder") as status:
             parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
         results.parity = parity
-        self.console.print(f"parity    {parity['summary']}", markup=False)
         wrong = wrong_labels(parity)
         for entrant in self.entrants:
             if gate_label(entrant) in wrong:
@@ -95,16 +135,22 @@ class Experiment:
                     run = new_run(self.config, entrant, seed)
                     run.reason = f"not trained, since parity {parity['summary']}"
                     results.runs.append(run)
-        self.entrants = [entrant for entrant in self.entrants if gate_label(entrant) not in wrong]
         self.write(results)
 
-    def progress(self) -> TrainingProgress:
-        seeds = self.config.seeds
+    def progress(self, results: Results) -> TrainingProgress:
+        """Of what is left to train."""
         steps = {entrant.label: 0 for entrant in self.entrants}
+        launches = 0
         others = len(self.config.thread_counts()) - 1
-        for entrant in self.entrants:
-            steps[entrant.label] += (self.config.steps + others * thread_steps(self.config)) * seeds
-        return TrainingProgress(self.console, steps, launches=len(self.entrants) * seeds * (1 + others))
+        for seed in self.config.seed_range():
+            for entrant in self.entrants:
+                if not trained(results.runs, [entrant], seed):
+                    steps[entrant.label] += self.config.steps
+                    launches += 1
+                if not trained(results.thread_runs, [entrant], seed):
+                    steps[entrant.label] += others * thread_steps(self.config)
+                    launches += others
+        return TrainingProgress(self.console, steps, launches=launches)
 
     def train_group(
         self, group: list[Entrant], seed: int, results: Results, progress: TrainingProgress
@@ -114,7 +160,7 @@ class Experiment:
         def save(runs: list[Run]) -> None:
             if self.card is not None:
                 self.card.sample()
-            results.runs = finished + runs
+            results.runs = in_order(finished + runs, self.config)
             write_results(results, self.directory)
 
         try:
@@ -126,6 +172,11 @@ class Experiment:
         self, group: list[Entrant], seed: int, results: Results, progress: TrainingProgress
     ) -> None:
         """Short launches at the counts of --threads before the last, in directories of their own."""
+        results.thread_runs = [
+            run
+            for run in results.thread_runs
+            if run.seed != seed or run.device not in {entrant.device for entrant in group}
+        ]
         for count in self.config.thread_counts()[:-1]:
             config = dataclasses.replace(
                 self.config, threads=str(count), batch_sizes="", steps=thread_steps(self.config)
@@ -164,6 +215,17 @@ def wrong_labels(parity: dict[str, Any]) -> set[str]:
     return wrong
 
 
+def in_order(runs: Sequence[Run], config: RunConfig) -> list[Run]:
+    """By seed, then as --device and --variants name them, whenever each was trained."""
+    places = {(e.label, e.device): place for place, e in enumerate(entrants(config))}
+    return sorted(runs, key=lambda run: (run.seed, places[run.label, run.device]))
+
+
+def resumed_words(results: Results) -> str:
+    seeds = sorted({run.seed for run in results.runs if run.ended})
+    return f"with what was finished: {len(results.runs)} launches of seed {', '.join(map(str, seeds))}"
+
+
 def without_proof(results: Results) -> None:
     """What trained but could not climb, as where the system killed it on the ladder, does not count."""
     left_out: dict[str, str] = (results.parity or {}).get("left_out", {})
@@ -181,7 +243,7 @@ def thread_steps(config: RunConfig) -> int:
 def config_record(config: RunConfig, dataset: mnist.Dataset) -> dict[str, Any]:
     """The options as they were used, without paths of this machine, and what they stand for."""
     record: dict[str, Any] = msgspec.to_builtins(dataclasses.asdict(config), enc_hook=str)
-    for path in ("out", "data_dir", "tf_python", "torch_python"):
+    for path in ("out", "resume", "data_dir", "tf_python", "torch_python"):
         del record[path]
     record["threads"], record["thread_counts"] = config.thread_count, config.thread_counts()
     record["data"] = {
@@ -193,20 +255,3 @@ def config_record(config: RunConfig, dataset: mnist.Dataset) -> dict[str, Any]:
     }
     record["spec"] = dataclasses.asdict(config.spec())
     return record
-
-
-def new_directory(out: Path | None) -> Path:
-    """Creates the run's directory; refuses one that already holds files."""
-    if out is None:
-        out = Path("runs") / time.strftime("%Y-%m-%dT%H-%M-%S")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
-            raise UserError(f"--out: {out} is not empty. Name a new directory, so that no result is lost.")
-        if not os.access(out, os.W_OK):
-            raise PermissionError(13, os.strerror(13))
-    except OSError as error:
-        raise UserError(
-            f"--out: {out} cannot be written to: {error.strerror}. Name a directory that can."
-        ) from error
-    return out

@@ -39,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
 def report(config: ReportConfig) -> Path:
     """Reads, renders, and returns the page's path. Raises UserError where a directory will not do."""
     from compare.results import read_results
+    from compare.run_directory import refuse_if_locked
 
     if len(config.runs) not in (1, 2):
         raise UserError(
@@ -48,11 +49,13 @@ def report(config: ReportConfig) -> Path:
     directories = [run if run.is_dir() else run.parent for run in config.runs]
     if len(results) == 1:
         directory = created(config.out or directories[0])
+        refuse_if_locked(directory)
         render(results[0], directory, files_from=directories[0])
         return directory / "report.html"
     if config.out is None:
         raise UserError("Two runs were given. Name a directory for the report of both: --out DIR.")
     directory = created(config.out)
+    refuse_if_locked(directory)
     render_two(results, directories, directory)
     return directory / "report.html"
 
@@ -91,9 +94,11 @@ def render_two(results: Sequence[Results], directories: Sequence[Path], out: Pat
     places = [
         (name, place.resolve().name) for name, place in zip(side_by_side.NAMES, directories, strict=True)
     ]
+    beside, conditions = side_by_side.step_rows(results), side_by_side.conditions(results)
     extra = {
-        "beside": side_by_side.step_rows(results),
-        "conditions": side_by_side.conditions(results),
+        "beside": beside,
+        "conditions": conditions,
+        "why_losses_differ": side_by_side.why_losses_differ(beside, conditions),
         "places": places,
     }
     write(out / "report.html", page.page(both, files, extra, template="two_runs.html.jinja"))

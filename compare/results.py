@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from compare.errors import UserError
+from compare.errors import Unwritable, UserError
 from compare.foreign_results import check, read_bytes
 
 SCHEMA_VERSION = 1
@@ -59,6 +59,7 @@ class Run(msgspec.Struct):
     batch_size_seconds: dict[str, list[float]] = {}  # by batch size: step times, raw
     foreign_cpu_seconds: list[float] = []  # one a block: what others used of the CPUs meanwhile
     notes: list[str] = []  # what went wrong after the result stood
+    ended: bool = False  # nothing more is to come: what `--resume` may keep
 
     @property
     def timed_seconds(self) -> list[float]:
@@ -139,7 +140,20 @@ def read_results(directory: Path) -> Results:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """A crash at any moment leaves the old file or the new one, never half."""
+    """A crash at any moment leaves the old file or the new one, never half.
+
+    Raises Unwritable where the disk is full, or the directory is gone.
+    """
+    try:
+        replace(path, content)
+    except OSError as error:
+        raise Unwritable(
+            f"{path} cannot be written: {error.strerror or error}. What was there before is unharmed.\n"
+            "Make room, or mend the directory, and run again; a run that was under way goes on with --resume."
+        ) from error
+
+
+def replace(path: Path, content: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

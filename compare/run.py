@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compare.command_line import parse, run_entry_point
+from compare.command_line import Terminated, parse, run_entry_point
 
 if TYPE_CHECKING:
     from compare.config import RunConfig
@@ -19,16 +21,32 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parse_config(argv: Sequence[str]) -> RunConfig:
-    """The preset's values, with the options given in their place."""
+    """The preset's values, or those of the run to resume, with the options given in their place.
+
+    Raises UserError where an option is not what the run to resume was started with.
+    """
     from compare.config import PRESETS, RunConfig
 
-    preset = "standard"
-    for number, argument in enumerate(argv):
-        name, _, value = argument.partition("=")
-        if name == "--preset":
-            preset = value or (argv[number + 1] if number + 1 < len(argv) else "")
-    default = PRESETS[preset] if preset in PRESETS else PRESETS["standard"]
+    directory = value_of("--resume", argv)
+    if directory is not None and "--help" not in argv:
+        from compare.resume import check_options, recorded_config
+
+        config = parse(RunConfig, argv, program="compare.run", default=recorded_config(Path(directory)))
+        check_options(config, Path(directory))
+        return config
+    preset = value_of("--preset", argv)
+    default = PRESETS[preset] if preset in PRESETS else PRESETS["standard"]  # type: ignore[index]
     return parse(RunConfig, argv, program="compare.run", default=default)
+
+
+def value_of(flag: str, argv: Sequence[str]) -> str | None:
+    """What an option is given as, before the options are parsed; the last where it is given twice."""
+    found = None
+    for number, argument in enumerate(argv):
+        name, equals, value = argument.partition("=")
+        if name == flag:
+            found = value if equals else (argv[number + 1] if number + 1 < len(argv) else None)
+    return found
 
 
 def run(config: RunConfig) -> Results:
@@ -38,7 +56,12 @@ def run(config: RunConfig) -> Results:
     """
     from compare.experiment import Experiment
 
-    return Experiment.prepare(config).execute()
+    experiment = Experiment.prepare(config)
+    try:
+        return experiment.execute()
+    except (KeyboardInterrupt, Terminated):
+        print(f"cut off; to go on: python -m compare.run --resume {experiment.directory}", file=sys.stderr)
+        raise
 
 
 def exit_status(results: Results) -> int:

@@ -57,6 +57,7 @@ class Launch:
 
     def end(self, status: Status, reason: str | None, grace_seconds: float = 0) -> None:
         self.run.status, self.run.reason, self.live = status, reason, False
+        self.run.ended = True
         if self.worker is not None:
             self.worker.close(grace_seconds)
 

@@ -230,6 +230,7 @@ def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert "Traceback" not in errors
+    assert f"--resume {out}" in errors
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     for run in read(out)["runs"]:
@@ -239,7 +240,8 @@ def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
 
 
 def trained(out: Path) -> bool:
-    return all(run["losses"] for run in read(out)["runs"])
+    runs = read(out)["runs"]
+    return bool(runs) and all(run["losses"] for run in runs)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

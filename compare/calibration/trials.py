@@ -17,9 +17,9 @@ from compare.calibration.slowing import Slowed
 from compare.config import Entrant, RunConfig, check
 from compare.data import mnist
 from compare.errors import UserError
-from compare.experiment import new_directory
 from compare.rendering.numbers import format_duration
 from compare.results import Run
+from compare.run_directory import new_directory
 from compare.statistics.intervals import ratio_interval
 from compare.statistics.verdicts import ratio_verdict
 from compare.training import train_seed

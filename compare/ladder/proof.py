@@ -13,7 +13,6 @@ import msgspec
 from compare import machine
 from compare.data import mnist
 from compare.errors import UserError
-from compare.experiment import new_directory
 from compare.ladder import noise_floor
 from compare.ladder.config import ParityConfig, checked, modules, plans, ports
 from compare.ladder.ladder import Ladder
@@ -23,6 +22,7 @@ from compare.ladder.side import NotOnTheLadder
 from compare.ladder.verdicts import reason_line, summary
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.results import collapse_number_lists, write_atomically
+from compare.run_directory import new_directory
 
 
 def prepare(config: ParityConfig) -> tuple[mnist.Dataset, Path]:

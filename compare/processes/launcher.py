@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from compare.processes.bootstrap import __file__ as BOOTSTRAP
 from compare.processes.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
 from compare.processes.deadlines import Deadlines
 from compare.processes.endings import in_words
+from compare.processes.scratch import Scratch
 
 R = TypeVar("R")
 
@@ -63,7 +63,7 @@ class Worker:
     def _start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         with ExitStack() as undo, ExitStack() as childs:
             # a place of its own for temporary files: none is left, and compilers start without a cache
-            self.scratch = tempfile.TemporaryDirectory(prefix="lenet-compare-", ignore_cleanup_errors=True)
+            self.scratch = Scratch()
             undo.callback(self.scratch.cleanup)
             child_read, parent_write = os.pipe()
             childs.callback(os.close, child_read)

@@ -53,14 +53,19 @@ def sections() -> dict[str, str]:
         "harness": method_figures.harness_section(method_figures.read(RESULTS / "harness_cost.json")),
         "tried": method_figures.tried_section(method_figures.read(RESULTS / "tried.json")),
         "growth": method_figures.growth_section(variants),
-        "allocator": method_figures.allocator_section(
-            read_results(RESULTS / "allocator_stable.json"), read_results(RESULTS / "allocator_system.json")
-        ),
+        "allocator": settings("allocator_stable", "stable", "allocator_system", "system"),
+        "deterministic": settings("allocator_stable", "as it comes", "deterministic", "deterministic"),
         "described": table(
             ["variant", "what it changes", "who would choose it"],
             [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],
         ),
     }
+
+
+def settings(plain: str, plain_name: str, other: str, other_name: str) -> str:
+    """Two committed runs that differ in one option."""
+    results = [read_results(RESULTS / f"{name}.json") for name in (plain, other)]
+    return method_figures.settings_section(results[0], results[1], (plain_name, other_name))
 
 
 def terminal_block(results: Results) -> str:

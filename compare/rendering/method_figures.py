@@ -36,17 +36,17 @@ def tried_section(record: dict[str, Any]) -> str:
     return table(["form", "what", "step time", "÷ its eager"], rows)
 
 
-def allocator_section(stable: Results, system: Results) -> str:
-    """A row a variant: its step under either allocator. Unpaired, since two runs are not interleaved."""
+def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> str:
+    """A row a variant: its step under two settings. Unpaired, since two runs are not interleaved."""
     rows = []
-    for group in groups(stable, "cpu"):
+    for group in groups(plain, "cpu"):
         sides = [
             [tables.median_seconds(run) for run in tables.runs_of(one.runs, group.label, "cpu")]
-            for one in (stable, system)
+            for one in (plain, other)
         ]
         ratio = format_ratio(unpaired_ratio_interval(sides[1], sides[0])) if all(sides) else ""
         rows.append([group.title, *(format_seconds(median(side)) if side else "" for side in sides), ratio])
-    return table(["variant", "stable", "system", "system ÷ stable"], rows)
+    return table(["variant", *names, f"{names[1]} ÷ {names[0]}"], rows)
 
 
 def growth_section(results: Results) -> str:

@@ -13,6 +13,19 @@ from compare.results import Comparison, Results, Run
 from compare.statistics.intervals import unpaired_ratio_interval
 
 NAMES = ("A", "B")
+# Conditions, by their names in the report, that can change the order of a sum, or what is summed.
+MOVES_LOSSES = (
+    "batch size",
+    "threads",
+    "deterministic operations",
+    "TF32",
+    "dropout",
+    "data",
+    "processor",
+    "device",
+    "versions of TensorFlow",
+    "versions of PyTorch",
+)
 
 
 def merged(results: Sequence[Results], names: Sequence[str] = NAMES) -> Results:
@@ -68,7 +81,7 @@ def merged_parity(found: Sequence[dict[str, Any] | None], names: Sequence[str]) 
 
 
 def step_rows(results: Sequence[Results]) -> list[list[str]]:
-    """For each label and device that both ran: step time and accuracy in A and B, and B ÷ A.
+    """For each label and device that both ran: step time, accuracy and losses in A and B, and B ÷ A.
 
     Unpaired: launches of one seed in two runs were not interleaved, and share nothing but the seed.
     """
@@ -87,9 +100,47 @@ def step_rows(results: Sequence[Results]) -> list[list[str]]:
                 *cells,
                 ratio,
                 *(tables.accuracy_cell(side) for side in sides),
+                losses_cell(*sides),
             ]
         )
     return rows
+
+
+def losses_cell(first: Sequence[Run], second: Sequence[Run]) -> str:
+    """Whether the launches of one seed have the same losses in both runs, to the last bit."""
+    other = {run.seed: run for run in second}
+    pairs = [(run.losses, other[run.seed].losses) for run in first if run.seed in other]
+    if not pairs:
+        return ""
+    if len({run.dtype for run in [*first, *second]}) > 1:
+        return "of two dtypes"
+    differing = [
+        (step, abs(a - b))
+        for one, two in pairs
+        for step, (a, b) in enumerate(zip(one, two, strict=False))
+        if a != b
+    ]
+    if not differing:
+        steps = min(min(len(one), len(two)) for one, two in pairs)
+        return f"identical over {steps:,} steps, {len(pairs)} {'seed' if len(pairs) == 1 else 'seeds'}"
+    first_step, largest = min(step for step, _ in differing), max(gap for _, gap in differing)
+    return f"differ from step {first_step:,} on, by at most {largest:.1e}"
+
+
+def why_losses_differ(rows: Sequence[Sequence[str]], found: Sequence[tuple[str, list[str], bool]]) -> str:
+    """A sentence on what can have moved the losses; empty where none moved."""
+    if not any(row[-1].startswith("differ ") for row in rows):
+        return ""
+    differing = [name for name, _, differs in found if differs and name in MOVES_LOSSES]
+    if differing:
+        return (
+            "Where losses differ, sums were taken in another order. What differs between the runs and can "
+            f"do that: {', '.join(differing)}."
+        )
+    return (
+        "Where losses differ, though the runs share threads, processor and versions, threads took sums in "
+        "another order: --deterministic fixes the order, where the framework can."
+    )
 
 
 def conditions(results: Sequence[Results]) -> list[tuple[str, list[str], bool]]:

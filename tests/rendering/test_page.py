@@ -154,6 +154,22 @@ def test_two_runs_on_one_page() -> None:
     assert one.runs[0].device == "cpu"
 
 
+def test_two_runs_say_whether_their_losses_are_the_same() -> None:
+    """To the last bit; else from which step on, by how much, and what can have done it."""
+    one, two = synthetic.results(steps=60), synthetic.results(steps=60)
+    same = side_by_side.step_rows([one, two])
+    assert {row[-1] for row in same} == {"identical over 60 steps, 3 seeds"}
+    assert side_by_side.why_losses_differ(same, side_by_side.conditions([one, two])) == ""
+    two.runs[0].losses[41] += 2e-7
+    rows = side_by_side.step_rows([one, two])
+    assert rows[0][-1] == "differ from step 41 on, by at most 2.0e-07"
+    assert rows[1][-1].startswith("identical")
+    assert "--deterministic" in side_by_side.why_losses_differ(rows, side_by_side.conditions([one, two]))
+    two.environment = one.environment | {"cpu": "Another CPU"}
+    said = side_by_side.why_losses_differ(rows, side_by_side.conditions([one, two]))
+    assert said.endswith("can do that: processor.")
+
+
 def test_parity_of_two_runs_holds_where_both_hold() -> None:
     held, broken = {"passed": True, "summary": "8 of 8"}, {"passed": False, "summary": "rung 7"}
     assert side_by_side.merged_parity([held, broken], "AB") == {

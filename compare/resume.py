@@ -1,0 +1,124 @@
+"""`--resume DIR`: what a run that was cut off had been asked, what it finished, and what must be as before.
+
+What was finished is kept as it is. A seed's launches train interleaved, so a seed of which one launch is not
+finished trains again as a whole, from the same weights on the same batches: its losses are those of an
+unbroken run. A launch that failed is not finished; one that diverged is, since it would again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from compare import machine
+from compare.config import Entrant, RunConfig
+from compare.errors import UserError
+from compare.results import Results, Run, read_results
+
+# What may stand beside --resume: where things are on this machine, which no record holds, and patience.
+FREE = ("resume", "out", "data_dir", "tf_python", "torch_python", "timeout", "tensorboard")
+
+# Facts of the environment that change a figure; the load and the clock do so too, and have warnings.
+FACTS = ("cpu", "cpus_usable", "kernel", "libc", "machine", "python", "packages", "code_version")
+
+
+def recorded_config(directory: Path) -> RunConfig:
+    """The options of the run in `directory`. Raises UserError where there is no such run."""
+    record = read_results(directory).config
+    known = {field.name for field in dataclasses.fields(RunConfig)} - {"resume", "out"}
+    options = {name: value for name, value in record.items() if name in known}
+    try:
+        options["threads"] = ",".join(map(str, record["thread_counts"]))
+        config = msgspec.convert(options, RunConfig, strict=True)
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        raise UserError(
+            f"--resume: {directory} does not hold a run's options: {error}. Start a new run with --out."
+        ) from error
+    return dataclasses.replace(config, resume=directory)
+
+
+def check_options(config: RunConfig, directory: Path) -> None:
+    """Raises UserError for the first option that differs from the one that the run was started with."""
+    recorded = recorded_config(directory)
+    for field in dataclasses.fields(RunConfig):
+        given, before = getattr(config, field.name), getattr(recorded, field.name)
+        if field.name not in FREE and given != before:
+            flag = "--" + field.name.replace("_", "-")
+            raise UserError(
+                f"{flag} is {given}, but the run in {directory} was started with {before}.\n"
+                "Leave the option out, or start a new run with --out."
+            )
+    if config.out is not None and config.out.resolve() != directory.resolve():
+        raise UserError(
+            f"--out {config.out} and --resume {directory} name two directories. Name one of them."
+        )
+
+
+def check_unchanged(results: Results, data_sha256: str) -> None:
+    """Raises UserError for the first thing that is not as it was when the run began: data, machine, code.
+
+    data_sha256: of the data set now.
+    """
+    recorded = results.config.get("data", {}).get("sha256")
+    if recorded != data_sha256:
+        changed("data set (SHA-256)", recorded, data_sha256, "Name the same data with --data-dir")
+    now = machine.describe()
+    for fact in FACTS:
+        if (before := results.environment.get(fact)) != now[fact]:
+            changed(fact.replace("_", " "), before, now[fact], "Resume it where and with what it began")
+
+
+def check_versions(results: Results, present: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises UserError for the first package of another version. present: those of each framework now."""
+    for run in results.runs:
+        for package, before in run.versions.items():
+            now = present.get(run.framework, {}).get(package)
+            if now != before:
+                changed(f"version of {package}", before, now, f"Install {package} {before} again")
+
+
+def changed(what: str, before: object, now: object, action: str) -> None:
+    raise UserError(
+        f"--resume: the {what} was {before} when the run began and is {now} now: its launches would not be "
+        f"of one kind.\n{action}, or start a new run with --out."
+    )
+
+
+def settled(run: Run) -> bool:
+    """Whether nothing more is to come of a launch."""
+    return run.ended and run.status in ("ok", "diverged")
+
+
+def keep_finished(results: Results, entrants: Sequence[Entrant], other_counts: Sequence[int]) -> None:
+    """Drops the rows of every seed and device of which a launch is not settled.
+
+    entrants: those that train, so without any that the parity gate kept out; their rows stay.
+    other_counts: the thread counts that short launches run with besides.
+    """
+    for seed in {run.seed for run in results.runs}:
+        for device in {entrant.device for entrant in entrants}:
+            labels = {entrant.label for entrant in entrants if entrant.device == device}
+            group = [run for run in results.runs if (run.seed, run.device) == (seed, device)]
+            if not labels <= {run.label for run in group if settled(run)}:
+                results.runs = [
+                    run
+                    for run in results.runs
+                    if (run.seed, run.device) != (seed, device) or run.label not in labels
+                ]
+    counts = Counter((run.label, run.device, run.seed) for run in results.thread_runs if settled(run))
+    results.thread_runs = [
+        run
+        for run in results.thread_runs
+        if counts[run.label, run.device, run.seed] == len(other_counts) and settled(run)
+    ]
+
+
+def trained(runs: Sequence[Run], entrants: Sequence[Entrant], seed: int) -> bool:
+    """Whether the seed's rows of these entrants are all there."""
+    present = {(run.label, run.device) for run in runs if run.seed == seed}
+    return all((entrant.label, entrant.device) in present for entrant in entrants)

@@ -1,0 +1,48 @@
+"""The same launch twice on a CPU gives the same losses to the last bit, with a framework's switch or not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+import safetensors.numpy
+
+from compare.config import usable_cpus
+from compare.processes import messages
+from compare.processes.environment import worker_environment
+from compare.processes.launcher import Worker, worker_command
+from compare.variants import BY_NAME
+from compare.weights import initial_weights
+from lenet_spec import LeNetSpec
+from tests.impl.test_variants import TIMEOUT_SECONDS, set_up
+
+STEPS = 20
+
+
+def losses(framework: str, deterministic: bool, directory: Path) -> tuple[list[float], dict]:
+    """Of a fresh process, with what it read back of its settings."""
+    weights_path = directory / "weights.safetensors"
+    safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
+    request = set_up(BY_NAME[f"{framework}:eager"], "float32", True, weights_path)
+    request = msgspec.structs.replace(request, deterministic=deterministic)
+    environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
+    command = worker_command(sys.executable, framework)
+    with Worker(command, environment=environment, log_path=directory / "log", name=framework) as worker:
+        ready = worker.request(request, messages.Ready, TIMEOUT_SECONDS)
+        trained = worker.request(messages.Train(STEPS), messages.Trained, TIMEOUT_SECONDS)
+    return trained.losses, ready.runtime
+
+
+@pytest.mark.parametrize("framework", ["tf", "torch"])
+def test_two_launches_have_the_same_losses(framework: str, tmp_path: Path) -> None:
+    """The switch is read back, and changes nothing that was the same without it."""
+    switched, settings = losses(framework, True, tmp_path)
+    assert settings["deterministic"] is True
+    again, _ = losses(framework, True, tmp_path)
+    assert switched == again
+    plain, settings = losses(framework, False, tmp_path)
+    assert settings["deterministic"] is False
+    assert plain == losses(framework, False, tmp_path)[0]

@@ -1,0 +1,1 @@
+"""Runs that are cut off, taken up again, and held against runs that were not."""

@@ -1,0 +1,76 @@
+"""`python -m tests.reliability.kills`: runs killed with SIGKILL at random moments, each taken up again.
+
+Twenty over stand-in workers and three over the real frameworks. Each must end as the unbroken run did, to the
+last bit of every loss, and leave no process and no temporary file. Writes docs/results/kills.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from compare import machine
+from compare.results import write_atomically
+from tests.faults.commands import ROOT, results_of
+from tests.reliability.small_runs import Place, half_written, kill_at, moments, outcome, workers_left
+
+KILLS = {"stand-ins": 20, "real frameworks": 3}
+OUT = ROOT / "docs" / "results" / "kills.json"
+
+
+def main() -> int:
+    record: dict[str, Any] = {"environment": machine.describe(), "kills": []}
+    with tempfile.TemporaryDirectory() as name:
+        for workers, count in KILLS.items():
+            directory = Path(name) / workers
+            place = Place.create(directory) if workers == "stand-ins" else Place.real(directory)
+            record["kills"] += [{"workers": workers} | kill for kill in kills(place, directory, count)]
+    write_atomically(OUT, (json.dumps(record, indent=1) + "\n").encode())
+    wrong = [kill for kill in record["kills"] if kill["wrong"]]
+    print(f"{len(record['kills']) - len(wrong)} of {len(record['kills'])} ended as the unbroken run")
+    return 1 if wrong else 0
+
+
+def kills(place: Place, directory: Path, count: int) -> list[dict[str, Any]]:
+    start = time.monotonic()
+    done = place.run(directory / "unbroken")
+    seconds = time.monotonic() - start
+    if done.returncode != 0:
+        sys.exit(done.stdout + done.stderr)
+    expected = outcome(directory / "unbroken")
+    found = []
+    for number, moment in enumerate(moments(count, seconds, seed=count)):
+        found.append(one(place, directory / f"run-{number}", moment, expected))
+        print(found[-1], flush=True)
+    return found
+
+
+def one(place: Place, out: Path, moment_seconds: float, expected: dict[Any, Any]) -> dict[str, Any]:
+    """What a kill left, and what was wrong with how the run ended: nothing, if all is well."""
+    killed = kill_at(place, out, moment_seconds)
+    wrong = [f"a process lives on: {line}" for line in workers_left(place.temporary)]
+    begun = (out / "results.json").exists()
+    kept = sum(run["ended"] for run in results_of(out)["runs"]) if begun else 0
+    done = place.resume(out) if begun else place.run(out.with_name(f"{out.name}-anew"))
+    end = out if begun else out.with_name(f"{out.name}-anew")
+    if done.returncode != 0:
+        wrong.append(done.stdout + done.stderr)
+    elif outcome(end) != expected:
+        wrong.append("its losses or accuracies are not those of the unbroken run")
+    wrong += [f"half a file: {name}" for name in half_written(end)]
+    wrong += [f"left behind: {path.name}" for path in place.temporary.iterdir()]
+    return {
+        "moment_seconds": round(moment_seconds, 2),
+        "killed": killed,
+        "had_begun": begun,
+        "launches_kept": kept,
+        "wrong": wrong,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
