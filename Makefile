@@ -4,6 +4,8 @@
 # make calibrate                         the harness against itself
 # make docs                              README's and docs' figures from docs/results
 # make fuzz                              10,000 malformed data files
+# make kills                             runs killed at random moments, each taken up again
+# make soak                              20,000 steps: memory and step time must stay as they were
 # make cuda                              an environment for each framework, with its own CUDA libraries
 # make test-cuda                         the tests that need an NVIDIA card
 
@@ -14,7 +16,7 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 WORKER_NEEDS := numpy msgspec safetensors
 
-.PHONY: compare test test-cuda cuda install fuzz bench calibrate docs clean
+.PHONY: compare test test-cuda cuda install fuzz bench calibrate kills soak docs clean
 
 # An option given twice counts the second time, so what ARGS names wins over what `make cuda` made.
 compare: $(STAMP)
@@ -34,6 +36,13 @@ bench: $(STAMP)
 
 calibrate: $(STAMP)
 	$(BIN)/python -m compare.calibrate $(ARGS)
+
+kills: $(STAMP)
+	$(BIN)/python -m tests.reliability.kills
+
+soak: $(STAMP)
+	$(BIN)/python -m compare.run --seeds 1 --steps 20000 --out runs/soak
+	$(BIN)/python -m tests.reliability.soak runs/soak
 
 docs: $(STAMP)
 	$(BIN)/python -m compare.rendering.docs

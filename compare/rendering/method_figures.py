@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -92,3 +93,22 @@ def harness_section(record: dict[str, Any]) -> str:
         ratio = format_ratio(ratio_interval(harness, bare))
         rows.append([f"{name} eager", format_seconds(median(harness)), format_seconds(median(bare)), ratio])
     return table(["", "in the harness", "bare loop", "ratio"], rows)
+
+
+def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
+    """How killed runs ended, and what a long one did to memory and step time."""
+    counts = Counter(kill["workers"] for kill in kills["kills"])
+    sound = sum(not kill["wrong"] for kill in kills["kills"])
+    over = " and ".join(f"{count} over {workers}" for workers, count in counts.items())
+    lines = [
+        f"{len(kills['kills'])} runs were killed at random moments, {over}, and taken up again: {sound} "
+        "ended with the losses of the unbroken run, with no process and no temporary file left."
+    ]
+    for launch in soak["launches"]:
+        lines.append(
+            f"{tables.title(launch['label'])} over {launch['steps']:,} steps: memory grew by at most "
+            f"{format_percent(launch['largest_memory_growth'], 2)} after the first 1,000; the median step "
+            f"was {format_seconds(launch['first_tenth_median_seconds'])} in the first tenth and "
+            f"{format_seconds(launch['last_tenth_median_seconds'])} in the last."
+        )
+    return "\n".join(f"- {line}" for line in lines)
