@@ -36,11 +36,13 @@ COLUMNS = ("fault", "what you see", "what survives")
 @dataclass(frozen=True)
 class Row:
     fault: str
-    seen: str
+    seen: str  # lines as the user sees them
     survives: str
+    words: str = ""  # in place of lines
 
     def markdown(self) -> str:
         lines = [f"`` {line} ``" if "`" in line else f"`{line}`" for line in self.seen.splitlines()]
+        lines += [self.words] if self.words else []
         return (
             "| " + " | ".join(cell(text) for text in (self.fault, "<br>".join(lines), self.survives)) + " |"
         )
@@ -83,15 +85,16 @@ Fault = Callable[..., None]
 def fault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fault:
     """`fault("A worker is killed by SIGKILL", seen=stderr, survives="the other side's results")`.
 
-    seen: the one or two lines, as the user sees them. Call it after the assertions, once for each row.
+    seen: the one or two lines, as the user sees them; where no line says it, `words` do. Call it after the
+    assertions, once for each row.
     """
     recorded = request.config.stash[KEY]
     module = Path(request.node.path).relative_to(ROOT).as_posix()
 
-    def record(what: str, *, seen: str, survives: str) -> None:
+    def record(what: str, *, seen: str = "", survives: str, words: str = "") -> None:
         recorded.titles[module] = request.module.FAULTS
         seen = shown(seen, tmp_path_factory.getbasetemp())
-        recorded.rows.setdefault(module, []).append(Row(what, seen, survives))
+        recorded.rows.setdefault(module, []).append(Row(what, seen, survives, words))
 
     return record
 

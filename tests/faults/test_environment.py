@@ -111,9 +111,9 @@ def test_variables_of_the_shell_reach_neither_side(lied: Lied, fault):
     for run in (tf, torch):
         assert run["runtime"]["deterministic"] is False
         assert "MALLOC_TRIM_THRESHOLD_" in run["worker_environment"]
-    seen = "nothing: the workers' variables are set anew, read back and recorded"
-    fault("Thread counts, thread binding and allocator switches in the shell", seen=seen, survives=BOTH)
-    fault("Switches of TensorFlow, XLA, PyTorch and Keras in the shell", seen=seen, survives=BOTH)
+    words = "nothing: the workers' variables are set anew, read back and recorded"
+    fault("Thread counts, thread binding and allocator switches in the shell", words=words, survives=BOTH)
+    fault("Switches of TensorFlow, XLA, PyTorch and Keras in the shell", words=words, survives=BOTH)
 
 
 def test_both_computed_alike(lied: Lied, fault):
@@ -121,8 +121,8 @@ def test_both_computed_alike(lied: Lied, fault):
     tf, torch = lied.results["runs"]
     assert tf["losses"][0] == pytest.approx(torch["losses"][0], abs=1e-5)
     assert lied.results["parity"]["passed"]
-    seen = "nothing: it is not read, and no new one is written"
-    fault("A keras.json that asks for float16 and another backend", seen=seen, survives=BOTH)
+    words = "nothing: it is not read, and no new one is written"
+    fault("A keras.json that asks for float16 and another backend", words=words, survives=BOTH)
 
 
 def test_packages_on_pythonpath_do_not_shadow(lied: Lied, fault):
@@ -131,8 +131,8 @@ def test_packages_on_pythonpath_do_not_shadow(lied: Lied, fault):
     assert "compare.run" in ran
     assert "bootstrap" not in ran
     assert lied.results["runs"][0]["versions"]["tensorflow"][0].isdigit()
-    fault("PYTHONPATH with other packages named tensorflow and torch", seen=NOTHING, survives=BOTH)
-    fault("A sitecustomize on PYTHONPATH", seen=NOTHING, survives=BOTH)
+    fault("PYTHONPATH with other packages named tensorflow and torch", words=NOTHING, survives=BOTH)
+    fault("A sitecustomize on PYTHONPATH", words=NOTHING, survives=BOTH)
 
 
 def test_formats_do_not_follow_the_locale(lied: Lied, fault):
@@ -143,12 +143,11 @@ def test_formats_do_not_follow_the_locale(lied: Lied, fault):
     assert lied.done.stdout.isascii()
     assert re.search(r"\d\.\d", lied.done.stdout)
     assert "×" in (lied.out / "report.md").read_text(encoding="utf-8")
-    seen = "a ? for each sign that the terminal's encoding lacks; files are UTF-8"
-    fault(
-        "A locale with another decimal sign, another alphabet, or ASCII alone", seen=seen, survives="the run"
-    )
+    words = "a ? for each sign that the terminal's encoding lacks; files are UTF-8"
+    what = "A locale with another decimal sign, another alphabet, or ASCII alone"
+    fault(what, words=words, survives="the run")
     assert not re.search(r"05:45|\+0545", line)
-    fault("Another time zone", seen="nothing: no result holds a time of day", survives="the run")
+    fault("Another time zone", words="nothing: no result holds a time of day", survives="the run")
 
 
 def test_a_narrow_terminal_without_colour(lied: Lied, fault):
@@ -156,19 +155,18 @@ def test_a_narrow_terminal_without_colour(lied: Lied, fault):
     assert "\x1b" not in lied.done.stdout
     long = [line for line in lied.done.stdout.splitlines() if len(line) > 60]
     assert all(line.startswith(("report", "LeNet on", "parity")) for line in long), long
-    seen = "the same tables, folded, without colour"
-    fault(
-        "A terminal without colour (NO_COLOR, TERM=dumb), of 60 columns, or a pipe", seen=seen, survives="all"
-    )
+    words = "the same tables, folded, without colour"
+    what = "A terminal without colour (NO_COLOR, TERM=dumb), of 60 columns, or a pipe"
+    fault(what, words=words, survives="all")
 
 
 def test_odd_places(lied: Lied, fault):
     """Spaces, quotes and letters beyond ASCII in the clone's, the data's and the results' paths."""
     page = (lied.out / "report.html").read_text(encoding="utf-8")
     assert "Traceback" not in page
-    fault("Spaces and non-ASCII letters in every path, the clone's too", seen="nothing", survives="the run")
-    fault("A working directory that cannot be written, with --out", seen="nothing", survives="the run")
-    fault("A home directory that cannot be written", seen="nothing", survives="the run")
+    fault("Spaces and non-ASCII letters in every path, the clone's too", words="nothing", survives="the run")
+    fault("A working directory that cannot be written, with --out", words="nothing", survives="the run")
+    fault("A home directory that cannot be written", words="nothing", survives="the run")
 
 
 def test_a_working_directory_that_cannot_be_written(fault):

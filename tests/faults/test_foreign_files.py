@@ -103,7 +103,7 @@ BYTES: dict[str, tuple[Callable[[Path], object], str]] = {
         "not a results",
     ),
     "Results nested a million deep": (
-        lambda path: path.write_text('{"config": ' + "[" * 10**6),
+        lambda path: path.write_text('{"config": {"deep": ' + "[" * 10**6),
         "not a results",
     ),
     "Results of 16 GiB": (sparse, "the most that is read is 536,870,912"),
@@ -235,4 +235,4 @@ def test_markup_in_results_is_text(tmp_path: Path, results: dict[str, Any], faul
     markdown = (tmp_path / "report.md").read_text()
     assert "[x](javascript" not in markdown
     assert "<script>" not in markdown.replace("\\<", "")
-    fault("Scripts and markup in another's results", seen="the text as it stands", survives="the report")
+    fault("Scripts and markup in another's results", words="the text as it stands", survives="the report")

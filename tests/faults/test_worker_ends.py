@@ -177,7 +177,7 @@ def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault
     log = ended.out / f"{stem(number)}.log"
     if not case.said:
         assert (run["status"], run["reason"]) == ("ok", None)
-        fault(case.fault, seen="nothing", survives=case.survives)
+        fault(case.fault, words="nothing", survives=case.survives)
         return
     assert run["status"] == ("diverged" if "not finite after" in run["reason"] else "failed")
     assert case.said in run["reason"]
