@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import NoReturn, TypeVar
 
 from compare.errors import UserError
+from compare.processes.interruption import Terminated, listen, raise_if_received
 
 C = TypeVar("C")
 
 FAILED = 1
-
-
-class Terminated(BaseException):
-    """SIGTERM or SIGHUP: ends the run like Ctrl-C does, through every `finally`."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | None = None) -> C:
@@ -44,12 +35,12 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
     # they made the oracle twenty times slower. Before NumPy is imported, or it is not heeded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     make_streams_usable()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, raise_terminated)
+    listen()
     try:
         check_interpreter()
         status = main(sys.argv[1:])
         sys.stdout.flush()
+        raise_if_received()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = error.status
@@ -92,7 +83,3 @@ def make_streams_usable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def raise_terminated(number: int, _: FrameType | None) -> None:
-    raise Terminated(number)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compare.command_line import Terminated, parse, run_entry_point
+from compare.command_line import parse, run_entry_point
+from compare.processes.interruption import Terminated
 
 if TYPE_CHECKING:
     from compare.config import RunConfig

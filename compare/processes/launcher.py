@@ -19,6 +19,7 @@ from compare.processes.bootstrap import __file__ as BOOTSTRAP
 from compare.processes.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
 from compare.processes.deadlines import Deadlines
 from compare.processes.endings import in_words
+from compare.processes.interruption import raise_if_received
 from compare.processes.scratch import Scratch
 
 R = TypeVar("R")
@@ -94,6 +95,7 @@ class Worker:
         (`deadlines`). Raises WorkerRefused when the worker says no, WorkerFailed when it is dead, silent or
         malformed; after WorkerFailed the process is gone.
         """
+        raise_if_received()
         seconds = self.deadlines.seconds_for(message, timeout_seconds)
         try:
             self.channel.send(message, seconds)
