@@ -1,6 +1,7 @@
-"""What all tests share: how many examples hypothesis draws, and what is skipped without a card."""
+"""What all tests share: examples drawn by hypothesis, processors to run on, skips where there is no card."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -9,10 +10,35 @@ from compare.cuda.driver import LIBRARY, read
 
 pytest_plugins = ["tests.faults.recording"]
 
+ALL_CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []  # Linux has it
+
 # The normal run draws the same examples each time; `make fuzz` draws new ones.
 settings.register_profile("normal", max_examples=300, deadline=None, derandomize=True)
 settings.register_profile("fuzz", max_examples=10_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+def pytest_configure() -> None:
+    """Each of several test processes has a processor of its own.
+
+    Frameworks that share processors spend their time waiting for each other's threads.
+    """
+    process = os.environ.get("PYTEST_XDIST_WORKER")
+    if process and ALL_CPUS:
+        cpu = ALL_CPUS[int(process.removeprefix("gw")) % len(ALL_CPUS)]
+        os.sched_setaffinity(0, {cpu})
+
+
+@pytest.fixture
+def all_cpus() -> Iterator[None]:
+    """For a test that is about several threads."""
+    if not ALL_CPUS:
+        yield
+        return
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, ALL_CPUS)
+    yield
+    os.sched_setaffinity(0, own)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,7 +28,12 @@ def project(tmp_path: Path) -> Path:
 
 def dry_run(project: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["make", "-n", *arguments], cwd=project, capture_output=True, text=True, timeout=30, check=True
+        ["make", "-n", "--no-print-directory", *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     )
     return done.stdout
 

@@ -1,8 +1,8 @@
 """Rows of docs/faults.md, written by the tests that prove them: a pytest plugin, loaded by tests/conftest.py.
 
 A test anywhere under tests/ takes the fixture `fault` and says what it brought about, what the user really
-saw, and what survived; its module names its section in a constant FAULTS. The last test of the session holds
-the page against the rows. COMMAND writes it anew.
+saw, and what survived; its module names its section in a constant FAULTS. After a module's last test the page
+is held against its rows. COMMAND writes it anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "faults.md"
 REWRITE = "--write-fault-table"
 COMMAND = f"python -m pytest tests/faults tests/reliability {REWRITE}"
-LAST = "test_the_page_holds_what_the_tests_saw"
 
 HEAD = f"""# What can go wrong, and what you see then
 
@@ -72,6 +71,16 @@ class Recorded:
         table += [row.markdown() for row in self.rows[module]]
         return "\n".join([f"## {self.titles[module]}", "", proof, "", *table])
 
+    def differences(self, module: str, page: str) -> Iterator[str]:
+        """A line for each way in which the page says another thing than the module's tests saw."""
+        section = sections(page).get(module, "")
+        rows = self.rows.get(module, [])
+        for row in rows:
+            if row.markdown() not in section.splitlines():
+                yield f"{module}: not on the page: {row.markdown()}"
+        if self.complete(module) and section != self.section(module):
+            yield f"{module}: the page's section has other rows than these {len(rows)}, or another order"
+
 
 def cells(texts: tuple[str, ...] | list[str]) -> str:
     return "| " + " | ".join(texts) + " |"
@@ -81,20 +90,30 @@ KEY = pytest.StashKey[Recorded]()
 Fault = Callable[..., None]
 
 
+@pytest.fixture(scope="module")
+def section(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The module that proves a section; the page is held against its rows after its last test."""
+    recorded = request.config.stash[KEY]
+    module = Path(request.node.path).relative_to(ROOT).as_posix()
+    recorded.titles[module] = request.module.FAULTS
+    yield module
+    if not request.config.getoption(REWRITE):
+        found = list(recorded.differences(module, PAGE.read_text(encoding="utf-8")))
+        assert not found, "\n".join([*found, f"Write it anew: {COMMAND}"])
+
+
 @pytest.fixture
-def fault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fault:
+def fault(request: pytest.FixtureRequest, section: str, tmp_path_factory: pytest.TempPathFactory) -> Fault:
     """`fault("A worker is killed by SIGKILL", seen=stderr, survives="the other side's results")`.
 
     seen: the one or two lines, as the user sees them; where no line says it, `words` do. Call it after the
     assertions, once for each row.
     """
     recorded = request.config.stash[KEY]
-    module = Path(request.node.path).relative_to(ROOT).as_posix()
 
     def record(what: str, *, seen: str = "", survives: str, words: str = "") -> None:
-        recorded.titles[module] = request.module.FAULTS
         seen = shown(seen, tmp_path_factory.getbasetemp())
-        recorded.rows.setdefault(module, []).append(Row(what, seen, survives, words))
+        recorded.rows.setdefault(section, []).append(Row(what, seen, survives, words))
 
     return record
 
@@ -122,21 +141,6 @@ def written(found: dict[str, str]) -> str:
     return "\n\n".join([HEAD.strip(), *(found[module] for module in sorted(found))]) + "\n"
 
 
-def differences(recorded: Recorded, page: str) -> Iterator[str]:
-    """A line for each way in which the page says another thing than the tests saw."""
-    on_page = sections(page)
-    for module in on_page:
-        if not (ROOT / module).exists():
-            yield f"{module}: there is no such test"
-    for module, rows in recorded.rows.items():
-        section = on_page.get(module, "")
-        for row in rows:
-            if row.markdown() not in section.splitlines():
-                yield f"{module}: not on the page: {row.markdown()}"
-        if recorded.complete(module) and section != recorded.section(module):
-            yield f"{module}: the page's section has other rows than these {len(rows)}, or another order"
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(REWRITE, action="store_true", help="write docs/faults.md anew from what the tests saw")
 
@@ -147,13 +151,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The test of the page comes last, whatever was asked for."""
     recorded = config.stash[KEY]
     for item in items:
         if "fault" in getattr(item, "fixturenames", ()):
             module = Path(item.path).relative_to(ROOT).as_posix()
             recorded.wanted.setdefault(module, set()).add(item.nodeid)
-    items.sort(key=lambda item: item.name == LAST)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

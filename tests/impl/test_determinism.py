@@ -36,6 +36,7 @@ def losses(framework: str, deterministic: bool, directory: Path) -> tuple[list[f
     return trained.losses, ready.runtime
 
 
+@pytest.mark.usefixtures("all_cpus")
 @pytest.mark.parametrize("framework", ["tf", "torch"])
 def test_two_launches_have_the_same_losses(framework: str, tmp_path: Path) -> None:
     """The switch is read back, and changes nothing that was the same without it."""
