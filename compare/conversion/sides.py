@@ -87,10 +87,9 @@ def ask(
     except WorkerRefused as refusal:
         shutil.rmtree(logs)
         if refusal.kind == "import":
-            raise UserError(
-                f"{FRAMEWORK_NAMES[framework]} cannot be imported: {refusal}\n"
-                f"Install it, or name the interpreter that has it: --{framework}-python PATH."
-            ) from refusal
+            option = f"--{framework}-python"
+            advice = "" if option in str(refusal) else f"\nMend it, or name another: {option} PATH."
+            raise UserError(f"{FRAMEWORK_NAMES[framework]} is needed here: {refusal}{advice}") from refusal
         raise UserError(str(refusal)) from refusal
     shutil.rmtree(logs)
     return Side(weights, logits, labels)

@@ -59,11 +59,16 @@ def bullets(lines: Iterable[str]) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    rules = ["---", *(rule(row[column] for row in rows) for column in range(1, len(header)))]
+    lines = [header, rules, *rows]
     return "\n".join(
-        "| " + " | ".join(cell if line is lines[1] else escape(cell) for cell in line) + " |"
-        for line in lines
+        "| " + " | ".join(cell if line is rules else escape(cell) for cell in line) + " |" for line in lines
     )
+
+
+def rule(cells: Iterable[str]) -> str:
+    """Numbers stand to the right, words to the left."""
+    return "---:" if all(re.match(r"[-+−×<≤]?\s?\d|$", cell) for cell in cells) else "---"
 
 
 def escape(text: str) -> str:
