@@ -48,8 +48,9 @@ def agreement(climbs: Sequence[Climb]) -> str:
     climb = climbs[0]
     if pairs:
         said = f"{climb.dtype} losses agree to {largest:.0e} over {climb.judged_steps:,} steps"
-        if strict and loose:
-            said += f", {loose[0].right}'s to {max(one.max_abs or 0.0 for one in loose):.0e}"
+        loosest = max((one.max_abs or 0.0 for one in loose), default=0.0)
+        if strict and loosest > 10 * largest:
+            said += f", {loose[0].right}'s to {loosest:.0e}"
         return said
     steps = min(climb.oracle_steps, climb.judged_steps)
     return f"{climb.dtype} losses agree with the oracle's to {largest:.0e} over {steps:,} steps"

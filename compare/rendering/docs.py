@@ -55,6 +55,9 @@ def sections() -> dict[str, str]:
         "growth": method_figures.growth_section(variants),
         "allocator": settings("allocator_stable", "stable", "allocator_system", "system"),
         "deterministic": settings("allocator_stable", "as it comes", "deterministic", "deterministic"),
+        "endurance": method_figures.endurance_section(
+            method_figures.read(RESULTS / "kills.json"), method_figures.read(RESULTS / "soak.json")
+        ),
         "described": table(
             ["variant", "what it changes", "who would choose it"],
             [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],

@@ -97,18 +97,23 @@ def harness_section(record: dict[str, Any]) -> str:
 
 def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
     """How killed runs ended, and what a long one did to memory and step time."""
-    counts = Counter(kill["workers"] for kill in kills["kills"])
-    sound = sum(not kill["wrong"] for kill in kills["kills"])
+    killed = [kill for kill in kills["kills"] if kill["killed"]]  # one may end before its moment comes
+    counts = Counter(kill["workers"] for kill in killed)
+    sound = sum(not kill["wrong"] for kill in killed)
     over = " and ".join(f"{count} over {workers}" for workers, count in counts.items())
     lines = [
-        f"{len(kills['kills'])} runs were killed at random moments, {over}, and taken up again: {sound} "
+        f"{len(killed)} runs were killed at random moments, {over}, and taken up again: {sound} "
         "ended with the losses of the unbroken run, with no process and no temporary file left."
     ]
     for launch in soak["launches"]:
-        lines.append(
+        first, *_, last = launch["median_seconds_by_tenth"]
+        sentence = (
             f"{tables.title(launch['label'])} over {launch['steps']:,} steps: memory grew by at most "
-            f"{format_percent(launch['largest_memory_growth'], 2)} after the first 1,000; the median step "
-            f"was {format_seconds(launch['first_tenth_median_seconds'])} in the first tenth and "
-            f"{format_seconds(launch['last_tenth_median_seconds'])} in the last."
+            f"{format_percent(launch['memory_growth'], 2)} after the first 1,000; the median step was "
+            f"{format_seconds(first)} in the first tenth and {format_seconds(last)} in the last"
         )
+        if launch["slowing_to_others"] is not None:
+            signed = format_percent(launch["slowing_to_others"], 1, signed=True)
+            sentence += f", a change of {signed} against the launch that ran in turn with it"
+        lines.append(sentence + ".")
     return "\n".join(f"- {line}" for line in lines)

@@ -137,11 +137,17 @@ def _drifting(title: str, summaries: Sequence[LaunchSummary]) -> Caution | None:
     if not drifting or 2 * len(drifting) < len(summaries):
         return None
     trend = max(drifting, key=abs)
+    if trend > 0:
+        how, advice = (
+            "slower",
+            "Let the machine cool, and run again; if it stays, look for memory that grows.",
+        )
+    else:
+        how, advice = "faster", "Something else was busy at first: let the machine settle, and run again."
     return Caution(
         "trend",
-        f"{title}: steps got {format_percent(abs(trend), 0)} {'slower' if trend > 0 else 'faster'} from the "
-        f"first tenth of a launch to the last ({_share(drifting, summaries)}). Let the machine cool and "
-        "settle, and run again; if it stays, look for memory that grows.",
+        f"{title}: steps got {format_percent(abs(trend), 0)} {how} from the first tenth of a launch to the "
+        f"last ({_share(drifting, summaries)}). {advice}",
     )
 
 

@@ -1,0 +1,78 @@
+"""The soak's verdict: a leak and a step that gets slower fail it, a machine that drifts does not."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from compare.results import Run
+from tests.reliability.soak import memory_growth, summaries
+from tests.rendering import synthetic
+
+STEPS = 4000
+BLOCK = 10
+
+
+def launch(
+    label: str, *, seconds: tuple[float, float] = (0.02, 0.02), megabytes: tuple[int, int] = (800, 800)
+) -> Run:
+    """A launch whose step and memory go evenly from one figure to another."""
+    made = synthetic.run(label, "cpu", 0, STEPS, False)
+    (start, end), (least, most) = seconds, megabytes
+    blocks = STEPS // BLOCK
+    return msgspec.structs.replace(
+        made,
+        step_seconds=[start + (end - start) * step / STEPS for step in range(STEPS)],
+        block_sizes=[BLOCK] * blocks,
+        rss_bytes=[int((least + (most - least) * block / blocks) * 2**20) for block in range(blocks)],
+    )
+
+
+def passed(*runs: Run) -> list[bool]:
+    return [summary["passed"] for summary in summaries(runs)]
+
+
+def test_a_steady_pair_passes():
+    assert passed(launch("tf:eager"), launch("torch:eager")) == [True, True]
+
+
+@pytest.mark.parametrize("change", [0.9, 1.04])
+def test_a_drift_of_the_machine_is_no_launchs_own(change: float):
+    """Both get faster, or a little slower, together."""
+    drifting = (0.02, 0.02 * change)
+    assert passed(launch("tf:eager", seconds=drifting), launch("torch:eager", seconds=drifting)) == [
+        True,
+        True,
+    ]
+
+
+def test_one_that_gets_slower_than_the_other_fails_both_ways():
+    """Which of the two is at fault the ratio alone cannot say."""
+    assert passed(launch("tf:eager", seconds=(0.02, 0.022)), launch("torch:eager")) == [False, False]
+
+
+def test_both_that_get_slower_fail():
+    slowing = (0.02, 0.022)
+    assert passed(launch("tf:eager", seconds=slowing), launch("torch:eager", seconds=slowing)) == [
+        False,
+        False,
+    ]
+
+
+def test_memory_that_grows_fails():
+    assert passed(launch("tf:eager", megabytes=(800, 840)), launch("torch:eager")) == [False, True]
+
+
+def test_growth_before_the_first_thousand_steps_is_settling():
+    made = launch("tf:eager")
+    settled = 1000 // BLOCK
+    made = msgspec.structs.replace(
+        made, rss_bytes=[500 * 2**20] * (settled - 1) + made.rss_bytes[settled - 1 :]
+    )
+    assert memory_growth(made) == 0
+
+
+def test_a_run_too_short_for_a_verdict_is_named():
+    short = synthetic.run("tf:eager", "cpu", 0, 25, False)
+    with pytest.raises(ValueError, match=r"tf:eager: .* a soak takes thousands"):
+        summaries([short])
