@@ -46,6 +46,7 @@ soak: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m compare.rendering.docs
+	$(BIN)/python -m tests.rendering.screenshots
 
 test-cuda: $(STAMP)
 	$(BIN)/python -m pytest -m cuda -rs $(ARGS)

@@ -58,6 +58,7 @@ def said(results: Results) -> dict[str, Any]:
         "columns": variant_table.COLUMNS,
         "text_columns": variant_table.TEXT_COLUMNS,
         "rows": variant_table.rows(results),
+        "changes": variant_table.changes(results),
         "concepts": source_pairs.rendered(),
         "method": facts.method(results),
         "environment": facts.environment(results),

@@ -52,9 +52,14 @@ def rows(results: Results) -> list[Row]:
         comparison = tables.comparison_of(results, "step_seconds", label, device)
         batch = results.config.get("batch_size")
         cells = row_cells(runs, comparison, first[device] == label, batch)
-        changes = BY_NAME[label].changes if label in BY_NAME else ""
-        made.append(Row(runs[0].framework, [Cell(title, title, changes), *cells]))
+        made.append(Row(runs[0].framework, [Cell(title, title), *cells]))
     return made
+
+
+def changes(results: Results) -> list[tuple[str, str]]:
+    """What each of our own variants in the table changes: title and words, in the table's order."""
+    labels = dict.fromkeys(run.label for run in results.runs)
+    return [(tables.title(label), BY_NAME[label].changes) for label in labels if label in BY_NAME]
 
 
 def row_cells(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,30 +11,17 @@ import pytest
 
 from compare.rendering import page
 from tests.rendering import synthetic
+from tests.rendering.browser import BROWSER, DRIVER, MISSING, media, opened, started
 from tests.rendering.test_page import hostile
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-DRAWN_WITHIN_SECONDS = 30
-
-pytestmark = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None, reason="no Chromium with its driver: apt-get install chromium-driver"
-)
+pytestmark = pytest.mark.skipif(BROWSER is None or DRIVER is None, reason=MISSING)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    webdriver = pytest.importorskip(
-        "selenium.webdriver", reason="selenium is not installed: pip install selenium"
-    )
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run"):
-        options.add_argument(f"--{switch}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install selenium")
+    with started() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -56,23 +42,6 @@ def written(text: str, factory: pytest.TempPathFactory) -> str:
     path: Path = factory.mktemp("page") / "report.html"
     path.write_text(text, encoding="utf-8")
     return path.as_uri()
-
-
-def opened(browser: Any, address: str, *, width: int = 1440, scheme: str = "light") -> None:
-    """Opens a page at a width, in a colour scheme, and waits until its charts are drawn."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media(scheme))
-    browser.get(address)
-    WebDriverWait(browser, DRAWN_WITHIN_SECONDS, poll_frequency=0.05).until(
-        lambda driver: driver.execute_script("return document.documentElement.dataset.charts === 'drawn'")
-    )
-
-
-def media(scheme: str) -> dict[str, Any]:
-    return {"media": "screen", "features": [{"name": "prefers-color-scheme", "value": scheme}]}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -96,6 +65,31 @@ return [...document.querySelectorAll(".chart")].map((chart) => [
   chart.querySelectorAll(kinds.map((kind) => "svg .mark-" + kind)).length,
   chart.querySelector("svg").getBoundingClientRect().right,
 ]);
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_word_of_a_chart_stands_on_another(browser: Any, address: str, width: int) -> None:
+    """A row's title and figure, the labels of an axis and a legend: each is readable."""
+    opened(browser, address, width=width)
+    assert browser.execute_script(OVERLAPS) == []
+
+
+OVERLAPS = """
+const found = [];
+for (const chart of document.querySelectorAll(".chart")) {
+  const boxes = [...chart.querySelectorAll("svg text")]
+    .map((text) => [text.textContent, text.getBoundingClientRect()])
+    .filter(([words, box]) => words && box.width > 0);
+  boxes.forEach(([one, a], index) => {
+    for (const [other, b] of boxes.slice(index + 1)) {
+      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (one !== other && across > 1 && down > 3) found.push([chart.id, one, other]);
+    }
+  });
+}
+return found;
 """
 
 

@@ -121,7 +121,7 @@ def size_axis(points: Sequence[Point], title: str) -> alt.X:
     return alt.X(
         "size:Q",
         scale=alt.Scale(type="log", base=2, nice=False),
-        axis=alt.Axis(title=title, values=sizes, format="~d"),
+        axis=alt.Axis(title=title, values=sizes, format="~d", labelFlush=False),
     )
 
 

@@ -116,49 +116,51 @@ def step_time_numbers(group: Group) -> str:
 
 
 def ratios(results: Results, look: Look) -> list[Chart]:
-    """Every step-time comparison with an interval, beside the band within which nobody wins."""
-    shown = [
-        comparison
-        for comparison in results.comparisons
-        if comparison.metric == "step_seconds" and has_interval(comparison)
-    ]
-    if not shown:
-        return []
+    """A chart for each baseline: every step-time comparison with it that has an interval."""
+    shown: dict[str, list[Comparison]] = {}
+    for comparison in results.comparisons:
+        if comparison.metric == "step_seconds" and has_interval(comparison):
+            shown.setdefault(comparison.baseline, []).append(comparison)
     several = len(devices(results)) > 1
-    baselines = {comparison.baseline for comparison in shown}
-    common = tables.title(baselines.pop()) if len(baselines) == 1 else None
+    return [
+        ratio_chart("ratio" if number == 0 else f"ratio-{slug(baseline)}", found, several, look)
+        for number, (baseline, found) in enumerate(shown.items())
+    ]
+
+
+def ratio_chart(name: str, shown: list[Comparison], several: bool, look: Look) -> Chart:
+    """Comparisons with one baseline, beside the band within which nobody wins."""
+    baseline = tables.title(shown[0].baseline)
     height = RATIO_ROW * len(shown)
-    points = [ratio_point(number, c, several, common is not None) for number, c in enumerate(shown)]
+    points = [ratio_point(number, comparison, several) for number, comparison in enumerate(shown)]
     base = values(points).encode(y=y_pixels(height), color=framework_colour(look))
     layers = [
-        *band(ratio_axis(points, common), look),
-        base.mark_rule(strokeWidth=2.5).encode(ratio_axis(points, common), x2="high:Q"),
+        *band(ratio_axis(points), look),
+        base.mark_rule(strokeWidth=2.5).encode(ratio_axis(points), x2="high:Q"),
         base.mark_point(filled=True, size=70, opacity=1).encode(x="estimate:Q", tooltip=RATIO_TIPS),
         *row_labels([{**point, "y": point["y"] - 18} for point in points], height, look),
     ]
     facts = spoken([(point["title"], point["value"], point["estimate"]) for point in points])
     message = (
-        f"Step time divided by that of {common or 'the baseline'}, with its 95 % interval: {facts}. "
+        f"Step time divided by that of {baseline}, with its 95 % interval: {facts}. "
         f"The grey band, ±{format_percent(SMALLEST_DIFFERENCE, 0)}, is the smallest difference that matters."
     )
     numbers = [(point["title"], point["value"]) for point in points]
-    picture = framed(layers, look, height)
-    return [Chart("ratio", f"Step time against {common or 'the baseline'}", message, picture, numbers)]
+    return Chart(name, f"Step time against {baseline}", message, framed(layers, look, height), numbers)
 
 
-RATIO_TIPS = [alt.Tooltip("title:N", title="pair"), alt.Tooltip("value:N", title="ratio")]
+RATIO_TIPS = [alt.Tooltip("title:N", title="variant"), alt.Tooltip("value:N", title="ratio")]
 
 
 def has_interval(comparison: Comparison) -> bool:
     return None not in (comparison.estimate, comparison.low, comparison.high)
 
 
-def ratio_point(number: int, comparison: Comparison, several: bool, common: bool) -> dict[str, Any]:
-    title = tables.title(comparison.other) + ("" if common else f" ÷ {tables.title(comparison.baseline)}")
+def ratio_point(number: int, comparison: Comparison, several: bool) -> dict[str, Any]:
     return {
         "y": number * RATIO_ROW + 28,
         "framework": comparison.other.partition(":")[0],
-        "title": title + (f", {comparison.device}" if several else ""),
+        "title": tables.title(comparison.other) + (f", {comparison.device}" if several else ""),
         "value": tables.ratio_cell(comparison),
         "estimate": comparison.estimate,
         "low": comparison.low,
@@ -166,7 +168,7 @@ def ratio_point(number: int, comparison: Comparison, several: bool, common: bool
     }
 
 
-def ratio_axis(points: list[dict[str, Any]], common: str | None) -> alt.X:
+def ratio_axis(points: list[dict[str, Any]]) -> alt.X:
     low = min(0.9, *(point["low"] for point in points)) * 0.97
     high = max(1.1, *(point["high"] for point in points)) * 1.03
     return alt.X(
