@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 
 from compare.cuda.cautions import card_cautions
-from compare.rendering.numbers import format_percent
+from compare.numbers import format_percent
 from compare.rendering.tables import labels, runs_of, title
 from compare.results import Comparison, Results, Run, SweepPoint
 from compare.statistics.intervals import common_seeds, difference_interval, ratio_interval

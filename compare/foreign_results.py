@@ -1,4 +1,4 @@
-"""What a results.json must hold before anything is made of it: it may come from anyone.
+"""Reading a results.json, which may come from anyone: what it must hold before anything is made of it.
 
 Its fields are typed where it is read; here are the rules that types do not say, and the types of the parts
 that are plain objects there.
@@ -11,16 +11,14 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from compare.errors import UserError
 from compare.ladder.records import Climb, Rung
+from compare.results import FILE_NAME, SCHEMA_VERSION, Results, Run
 from lenet_spec import LeNetSpec
-
-if TYPE_CHECKING:
-    from compare.results import Results, Run
 
 LARGEST_BYTES = 1 << 29  # 10 seeds of all variants for 10,000 steps take a fifth of it
 LONGEST_LABEL = 200
@@ -95,6 +93,26 @@ class Parity(msgspec.Struct):
     rungs: list[Rung] = []
     climbs: list[Climb] = []
     left_out: dict[str, str] = {}
+
+
+def read_results(directory: Path) -> Results:
+    """The results in a run's directory. Raises UserError where there are none, or they are not ours."""
+    path = directory / FILE_NAME if directory.is_dir() else directory
+    try:
+        results = msgspec.json.decode(read_bytes(path), type=Results)
+    except OSError as error:
+        raise UserError(
+            f"{path}: {error.strerror or error}\nName a directory that compare.run wrote."
+        ) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UserError(f"{path} is not a results file: {error}\nRun the comparison again.") from error
+    if results.schema_version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema_version {results.schema_version}; this version reads {SCHEMA_VERSION}.\n"
+            "Use the version of lenet-compare that wrote it."
+        )
+    check(results, path)
+    return results
 
 
 def read_bytes(path: Path) -> bytes:

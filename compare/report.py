@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
 
 def report(config: ReportConfig) -> Path:
     """Reads, renders, and returns the page's path. Raises UserError where a directory will not do."""
-    from compare.results import read_results
+    from compare.foreign_results import read_results
     from compare.run_directory import refuse_if_locked
 
     if len(config.runs) not in (1, 2):

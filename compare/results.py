@@ -1,4 +1,4 @@
-"""`results.json`: what a run is, what it found, and reading and writing it. Strict JSON; raw samples kept."""
+"""`results.json`: what a run is, what it found, and writing it. Strict JSON; raw samples kept."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from compare.errors import Unwritable, UserError
-from compare.foreign_results import check, read_bytes
+from compare.errors import Unwritable
 
 SCHEMA_VERSION = 1
 FILE_NAME = "results.json"
@@ -117,26 +116,6 @@ def collapse_number_lists(encoded: bytes) -> bytes:
         return b"[" + b", ".join(part.strip() for part in match.group(1).split(b",")) + b"]"
 
     return re.sub(rb"\[([-+0-9.eE,\s]+)\]", joined, encoded) + b"\n"
-
-
-def read_results(directory: Path) -> Results:
-    """The results in a run's directory. Raises UserError where there are none, or they are not ours."""
-    path = directory / FILE_NAME if directory.is_dir() else directory
-    try:
-        results = msgspec.json.decode(read_bytes(path), type=Results)
-    except OSError as error:
-        raise UserError(
-            f"{path}: {error.strerror or error}\nName a directory that compare.run wrote."
-        ) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise UserError(f"{path} is not a results file: {error}\nRun the comparison again.") from error
-    if results.schema_version != SCHEMA_VERSION:
-        raise UserError(
-            f"{path} has schema_version {results.schema_version}; this version reads {SCHEMA_VERSION}.\n"
-            "Use the version of lenet-compare that wrote it."
-        )
-    check(results, path)
-    return results
 
 
 def write_atomically(path: Path, content: bytes) -> None:

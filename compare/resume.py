@@ -18,7 +18,8 @@ import msgspec
 from compare import machine
 from compare.config import Entrant, RunConfig
 from compare.errors import UserError
-from compare.results import Results, Run, read_results
+from compare.foreign_results import read_results
+from compare.results import Results, Run
 
 # What may stand beside --resume: where things are on this machine, which no record holds, and patience.
 FREE = ("resume", "out", "data_dir", "tf_python", "torch_python", "timeout", "tensorboard")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.errors import Unwritable, UserError
-from compare.results import Results, Run, collapse_number_lists, read_results, write_atomically, write_results
+from compare.foreign_results import read_results
+from compare.results import Results, Run, collapse_number_lists, write_atomically, write_results
 
 
 def example() -> Results:

@@ -11,13 +11,13 @@ from statistics import median
 from rich.console import Console
 
 from compare import machine
-from compare.calibrate import CalibrationConfig
+from compare.calibration.config import CalibrationConfig
 from compare.calibration.records import Calibration, Trial, write
 from compare.calibration.slowing import Slowed
 from compare.config import Entrant, RunConfig, check
 from compare.data import mnist
 from compare.errors import UserError
-from compare.rendering.numbers import format_duration
+from compare.numbers import format_duration
 from compare.results import Run
 from compare.run_directory import new_directory
 from compare.statistics.intervals import ratio_interval

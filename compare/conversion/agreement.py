@@ -10,8 +10,8 @@ import numpy as np
 from compare.errors import UserError
 
 if TYPE_CHECKING:
+    from compare.conversion.config import ConvertConfig
     from compare.conversion.sides import Side
-    from compare.convert import ConvertConfig
 
 # Of the largest logit, or of 1 where all are smaller. Two float32 models with the same weights were 4e-7
 # of it apart (measured); a wrong layout, activation or padding moves logits by their own size.

@@ -14,7 +14,7 @@ from compare.config import check_timeout
 from compare.errors import UserError
 
 if TYPE_CHECKING:
-    from compare.convert import ConvertConfig
+    from compare.conversion.config import ConvertConfig
 
 
 def check_paths(config: ConvertConfig) -> None:

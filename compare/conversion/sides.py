@@ -28,7 +28,7 @@ from compare.variants import FRAMEWORK_NAMES
 from lenet_spec import LeNetSpec
 
 if TYPE_CHECKING:
-    from compare.convert import ConvertConfig
+    from compare.conversion.config import ConvertConfig
 
 SPEC = LeNetSpec()
 STORED_DTYPES = {"F32": "float32", "F64": "float64", "F16": "float16", "BF16": "bfloat16"}

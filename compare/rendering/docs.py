@@ -14,14 +14,15 @@ from rich.console import Console
 
 from compare.calibration.records import Calibration, Trial
 from compare.calibration.records import read as read_calibration
+from compare.foreign_results import read_results
 from compare.ladder.records import read as read_parity
+from compare.numbers import format_percent
 from compare.rendering import method_figures, parity_docs, porting_guide, tables, terminal
 from compare.rendering.groups import Group, groups
 from compare.rendering.markdown import table
-from compare.rendering.numbers import format_percent
 from compare.rendering.parity_docs import refreshed
 from compare.report import render
-from compare.results import Results, read_results
+from compare.results import Results
 from compare.variants import VARIANTS
 from lenet_spec import LeNetSpec
 

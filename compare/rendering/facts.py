@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compare.dtypes import arithmetic
-from compare.rendering.numbers import format_bytes
+from compare.numbers import format_bytes
 from compare.results import Results
 from compare.variants import FRAMEWORK_NAMES
 

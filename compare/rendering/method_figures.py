@@ -9,11 +9,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from compare.numbers import format_percent, format_ratio, format_seconds
 from compare.rendering import tables
 from compare.rendering.charts.scaling import batch_costs, batch_points, thread_points
 from compare.rendering.groups import groups
 from compare.rendering.markdown import table
-from compare.rendering.numbers import format_percent, format_ratio, format_seconds
 from compare.results import Results
 from compare.statistics.intervals import ratio_interval, unpaired_ratio_interval
 from compare.variants import FRAMEWORK_NAMES

@@ -10,7 +10,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from compare.rendering.numbers import format_duration
+from compare.numbers import format_duration
 from compare.results import Run
 
 LINE_EVERY_SECONDS = 30.0

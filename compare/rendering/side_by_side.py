@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from compare.numbers import format_ratio
 from compare.rendering import facts, tables
-from compare.rendering.numbers import format_ratio
 from compare.results import Comparison, Results, Run
 from compare.statistics.intervals import unpaired_ratio_interval
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median, stdev
 
-from compare.rendering.numbers import format_percent, format_ratio, format_seconds
+from compare.numbers import format_percent, format_ratio, format_seconds
 from compare.results import Comparison, Results, Run
 from compare.statistics.intervals import Interval
 from compare.tutorial import PUBLISHED_RUN

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from compare.numbers import format_bytes, format_seconds
 from compare.rendering import tables
 from compare.rendering.groups import devices
-from compare.rendering.numbers import format_bytes, format_seconds
 from compare.results import Comparison, Results, Run
 from compare.variants import BY_NAME
 

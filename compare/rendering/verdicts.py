@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from compare.numbers import format_difference, format_ratio
 from compare.rendering import tables
 from compare.rendering.groups import Group, devices, groups, pair
-from compare.rendering.numbers import format_difference, format_ratio
 from compare.results import Comparison, Results
 
 

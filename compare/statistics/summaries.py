@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from compare.rendering.numbers import format_percent, format_seconds
+from compare.numbers import format_percent, format_seconds
 
 FEWEST_STEPS = 50  # five in a decile; a median of 50 steps that vary by 10 % is known to 2 %
 WIDEST_WITHIN = 0.15  # interquartile range ÷ median; of a normal sample with 11 % standard deviation

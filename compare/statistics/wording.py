@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from compare.rendering.numbers import (
+from compare.numbers import (
     format_difference,
     format_percent,
     format_points,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from compare.calibrate import CalibrationConfig
 from compare.calibration import slowing, trials
+from compare.calibration.config import CalibrationConfig
 from compare.calibration.records import Calibration, Trial, read, write
 from compare.config import RunConfig
 from compare.errors import UserError

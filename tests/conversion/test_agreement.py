@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from compare.conversion.agreement import agreement_of, check_agreement
+from compare.conversion.config import ConvertConfig
 from compare.conversion.files import replacing
 from compare.conversion.formats import format_of_target
 from compare.conversion.sides import Side
-from compare.convert import ConvertConfig
 from compare.errors import UserError
 from tests.conversion.commands import trained_alike
 

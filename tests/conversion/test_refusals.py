@@ -8,8 +8,8 @@ import pytest
 import safetensors.numpy
 
 from compare.conversion.agreement import check_agreement
+from compare.conversion.config import ConvertConfig
 from compare.conversion.sides import Side, read_canonical
-from compare.convert import ConvertConfig
 from compare.data import mnist
 from compare.errors import UserError
 from tests.conversion.commands import NOT_NEEDED, child, convert, trained_alike

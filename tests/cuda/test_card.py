@@ -14,8 +14,9 @@ from compare.config import RunConfig
 from compare.cuda.card import CardWatch, watch
 from compare.cuda.cautions import card_cautions
 from compare.experiment import Experiment
+from compare.foreign_results import read_results
 from compare.rendering import facts
-from compare.results import Results, Run, read_results
+from compare.results import Results, Run
 
 
 class NVMLError(Exception):

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from compare.convert import ConvertConfig, convert
+from compare.conversion.config import ConvertConfig
+from compare.convert import convert
 from compare.errors import UserError
 from compare.report import ReportConfig, report
 from compare.results import write_results

@@ -18,7 +18,8 @@ from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
 
-from compare.results import Run, read_results, write_atomically
+from compare.foreign_results import read_results
+from compare.results import Run, write_atomically
 from tests.faults.commands import ROOT
 
 OUT = ROOT / "docs" / "results" / "soak.json"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from compare.calibration.records import read as read_calibration
+from compare.foreign_results import read_results
 from compare.rendering import docs, markdown
 from compare.rendering.parity_docs import refreshed
-from compare.results import read_results
 
 PAGES = [docs.ROOT / "README.md", *sorted((docs.ROOT / "docs").glob("*.md"))]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import altair as alt
 
+from compare.numbers import format_percent, format_seconds
 from compare.rendering import tables
 from compare.rendering.charts.frame import Chart, decades, framed, slug, spoken, styles, values
 from compare.rendering.groups import devices, groups, panel, suffix
 from compare.rendering.look import Look
-from compare.rendering.numbers import format_percent, format_seconds
 from compare.results import Results
 from compare.statistics.fits import BatchCost, batch_cost
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from compare.numbers import format_percent, format_seconds
 from compare.rendering import tables
 from compare.rendering.charts.frame import (
     LABEL_HEIGHT,
@@ -21,7 +22,6 @@ from compare.rendering.charts.frame import (
 )
 from compare.rendering.groups import Group, devices, panels, suffix
 from compare.rendering.look import Look
-from compare.rendering.numbers import format_percent, format_seconds
 from compare.rendering.thinning import quantiles
 from compare.results import Comparison, Results
 from compare.statistics.verdicts import SMALLEST_DIFFERENCE

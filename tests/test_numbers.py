@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.rendering.numbers import (
+from compare.numbers import (
     format_bytes,
     format_difference,
     format_duration,

@@ -1,0 +1,32 @@
+"""What a calibration is asked to do, as the command line gives it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class CalibrationConfig:
+    """Measure the harness itself: how often it sees a difference where there is none, and misses one of 5 %.
+
+    Writes calibration.json under --out. Leave the machine alone meanwhile.
+    """
+
+    out: Path = Path("runs/calibration")
+    """a new or empty directory"""
+    variants: str = "torch:eager,tf:eager"
+    """eager variants to compare with themselves"""
+    trials: int = 10
+    """comparisons of each variant with itself"""
+    launches: int = 3
+    """launches of each side in such a trial"""
+    steps: int = 200
+    """training steps of each launch"""
+    slowed_trials: int = 1
+    """comparisons of each variant with itself slowed by 5 %"""
+    slowed_launches: int = 10
+    """launches of each side in such a trial: those of the rigorous preset"""
+    python: Path = field(default_factory=lambda: Path(sys.executable))
+    """the interpreter that has both frameworks"""

@@ -1,0 +1,34 @@
+"""What a conversion is asked to do, as the command line gives it."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """Convert LeNet's weights between PyTorch (.pt, .pth), Keras (.keras, .weights.h5) and this project's
+    .safetensors, and check the logits of all 10,000 test images before anything is kept.
+    """
+
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """the trained weights; a .safetensors file may be ours or a torch state_dict"""
+    target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")]
+    """the file to write; its suffix says which kind"""
+    overwrite: bool = False
+    """replace TARGET if it is there"""
+    tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    """the interpreter that has TensorFlow"""
+    torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    """the interpreter that has PyTorch"""
+    timeout: float = 600.0
+    """seconds that a framework may take to read or write a file"""
+
+    def python(self, framework: str) -> Path:
+        return self.tf_python if framework == "tf" else self.torch_python
