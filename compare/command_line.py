@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -14,6 +15,7 @@ from compare.processes.interruption import Terminated, listen, raise_if_received
 C = TypeVar("C")
 
 FAILED = 1
+OUTPUT_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # of a standard stream, which has no file name
 
 
 def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | None = None) -> C:
@@ -56,7 +58,17 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
         status = 128 + terminated.number
     except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to tell
         sys.stdout = None  # type: ignore[assignment]
-        status = 1
+        status = FAILED
+    except OSError as error:
+        if error.filename is not None or error.errno not in OUTPUT_FAILURES:
+            raise
+        sys.stdout = None  # type: ignore[assignment]  (what it still holds cannot be written either)
+        print(
+            f"error: the output cannot be written: {error.strerror}. Send it elsewhere, or make room; "
+            "a run that was under way goes on with --resume.",
+            file=sys.stderr,
+        )
+        status = FAILED
     sys.exit(status)
 
 

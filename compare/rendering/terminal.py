@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -14,8 +15,15 @@ from compare.data.mnist import Dataset
 from compare.dtypes import arithmetic
 from compare.rendering import tables, verdicts
 from compare.results import Results
+from compare.variants import FRAMEWORK_NAMES
 
 MOST_WARNINGS = 4
+NARROW = 80  # columns; below it headings stand word under word, and long cells take two lines
+LINE_ENDS = re.compile(
+    r" (?=\[)"  # before an interval
+    r"| (?=by \d)"  # before how much faster or slower
+    + "".join(f"|(?<=^{name}) " for name in FRAMEWORK_NAMES.values())
+)
 
 
 def headline(config: RunConfig, dataset: Dataset) -> str:
@@ -66,8 +74,8 @@ def summary(results: Results, width: int) -> RenderableType:
     parts: list[RenderableType] = [Text()]
     header, rows = tables.curve_table(results, log_interval)
     if rows:
-        parts += [plain_table(header, rows), Text()]
-    parts += [plain_table(*tables.verdict_table(results), left=(0, 4)), Text()]
+        parts += [plain_table(header, rows, width), Text()]
+    parts += [plain_table(*tables.verdict_table(results), width, left=(0, 4)), Text()]
     parts += [indented(line) for line in verdicts.failures(results)]
     parts += [indented(line) for line, _, _ in verdicts.said(results, verdicts.headlines(results))]
     parts += [indented(line) for line in verdicts.fastest(results)]
@@ -84,10 +92,17 @@ def indented(sentence: str, style: str = "") -> RenderableType:
     return Padding(Text(sentence, style=style), (0, 0, 0, 2))
 
 
-def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+def plain_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int, left: Sequence[int] = ()
+) -> Table:
+    narrow = width < NARROW
+    table = Table(box=None, padding=(0, 1 if narrow else 2, 0, 0), header_style="dim", pad_edge=False)
     for number, name in enumerate(header):
-        table.add_column(Text(name), justify="left" if number in left else "right", overflow="fold")
+        table.add_column(
+            Text(name.replace(" ", "\n") if narrow else name),
+            justify="left" if number in left else "right",
+            overflow="fold",
+        )
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(LINE_ENDS.sub("\n", cell) if narrow else cell) for cell in row))
     return table

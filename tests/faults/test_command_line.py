@@ -111,6 +111,30 @@ def test_a_reader_that_has_gone(fault):
     fault("The reader of a pipe has gone", words="nothing", survives="what was written; exit status 1 or 2")
 
 
+def test_output_on_a_full_disk(tmp_path: Path, fault):
+    """The run's directory lies on another disk, and what was asked for is there to be taken up."""
+    python, out = interpreter(tmp_path / "python"), tmp_path / "out"
+    options = [
+        *SMALL, "--steps", "2", "--data-dir", str(small_data(tmp_path / "data")), "--out", str(out),
+        "--tf-python", str(python), "--torch-python", str(python),
+    ]  # fmt: skip
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "compare.run", *options],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    line, *rest = done.stderr.splitlines()
+    assert line.startswith("error: the output cannot be written: No space left on device. Send it elsewhere")
+    assert rest == []
+    assert (out / "results.json").exists()
+    fault(
+        "The output goes to a file on a full disk",
+        words=line,
+        survives="what was finished; `--resume` goes on; exit status 1",
+    )
+
+
 def test_no_descriptor_is_left_for_a_worker(tmp_path: Path, fault):
     """`ulimit -n`: the launch that cannot be started says so, in a row."""
     limited = script(tmp_path / "limited", f'ulimit -n 18; exec {sys.executable} -m compare.run "$@"')
