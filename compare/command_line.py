@@ -62,7 +62,8 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
     except OSError as error:
         if error.filename is not None or error.errno not in OUTPUT_FAILURES:
             raise
-        sys.stdout = None  # type: ignore[assignment]  (what it still holds cannot be written either)
+        # what it still holds cannot be written either
+        sys.stdout = None  # type: ignore[assignment]
         print(
             f"error: the output cannot be written: {error.strerror}. Send it elsewhere, or make room; "
             "a run that was under way goes on with --resume.",
