@@ -56,7 +56,7 @@ def report(config: ReportConfig) -> Path:
         raise UserError("Two runs were given. Name a directory for the report of both: --out DIR.")
     directory = created(config.out)
     refuse_if_locked(directory)
-    render_two(results, directories, directory)
+    render_two(results, config.runs, directory)
     return directory / "report.html"
 
 
@@ -81,27 +81,38 @@ def render(results: Results, directory: Path, *, files_from: Path | None = None)
     write(directory / "report.html", page.page(results, run_files(files_from or directory, directory)))
 
 
-def render_two(results: Sequence[Results], directories: Sequence[Path], out: Path) -> None:
-    """Both runs in one report; `directories` are named in it and linked to."""
+def render_two(results: Sequence[Results], runs: Sequence[Path], out: Path) -> None:
+    """Both runs in one report; `runs`, directories or results files, are named in it and linked to."""
     from compare.rendering import markdown, page, side_by_side
 
     both = side_by_side.merged(results)
     pictures = write_charts(both, out)
     write(out / "report.md", markdown.report(both, pictures))
     files: list[Link] = []
-    for directory in directories:
-        files += run_files(directory, out)
-    places = [
-        (name, place.resolve().name) for name, place in zip(side_by_side.NAMES, directories, strict=True)
-    ]
+    for run in runs:
+        files += run_files(run if run.is_dir() else run.parent, out)
     beside, conditions = side_by_side.step_rows(results), side_by_side.conditions(results)
     extra = {
         "beside": beside,
         "conditions": conditions,
         "why_losses_differ": side_by_side.why_losses_differ(beside, conditions),
-        "places": places,
+        "places": list(zip(side_by_side.NAMES, run_names(runs), strict=True)),
     }
     write(out / "report.html", page.page(both, files, extra, template="two_runs.html.jinja"))
+
+
+def run_names(runs: Sequence[Path]) -> list[str]:
+    """What tells each run from the other: as many last parts of its path as that takes."""
+    from compare.results import FILE_NAME
+
+    paths = [path.resolve() for path in runs]
+    paths = [path.parent if path.name == FILE_NAME and path.is_file() else path for path in paths]
+    longest = max(len(path.parts) for path in paths)
+    for count in range(1, longest + 1):
+        names = ["/".join(path.parts[-count:]) for path in paths]
+        if len(set(names)) == len(set(paths)):
+            break
+    return names
 
 
 def run_files(directory: Path, start: Path) -> list[Link]:

@@ -112,3 +112,25 @@ def test_help_imports_no_charts() -> None:
         text=True,
     )
     assert "--out" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("runs", "names"),
+    [
+        (("here/one", "here/two"), ["one", "two"]),
+        (("old/run", "new/run"), ["old/run", "new/run"]),
+        (("here/one", "here/one"), ["one", "one"]),
+        (("results/a.json", "results/b.json"), ["a.json", "b.json"]),
+        (("one/results.json", "two/results.json"), ["one", "two"]),
+    ],
+)
+def test_two_runs_are_told_apart_by_name(runs: tuple[str, str], names: list[str], tmp_path: Path) -> None:
+    """By the least of their paths that differs: whoever reads the page need not know the rest."""
+    for run in runs:
+        path = tmp_path / run
+        if path.suffix:
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.touch()
+        else:
+            path.mkdir(exist_ok=True, parents=True)
+    assert report.run_names([tmp_path / run for run in runs]) == names
