@@ -186,9 +186,11 @@ CAPTIONS = {
 }
 
 
-@pytest.mark.skipif(usable_cpus() < 2, reason="needs two CPUs: with one there is nothing to take away")
+@pytest.mark.usefixtures("all_cpus")
 def test_an_interpreter_that_favours_a_side_is_found_out(tmp_path: Path, fault):
     """A script in an interpreter's place can set what it likes; what the worker reads back gives it away."""
+    if usable_cpus() < 2:
+        pytest.skip("needs two CPUs: with one there is nothing to take away")
     cpu = min(os.sched_getaffinity(0))
     pinned = interpreter(tmp_path / "pinned", before=f"taskset -p -c {cpu} $$ >/dev/null")
     starved = interpreter(tmp_path / "starved", before="export OMP_NUM_THREADS=1")
