@@ -48,9 +48,9 @@ def agreement(climbs: Sequence[Climb]) -> str:
     climb = climbs[0]
     if pairs:
         said = f"{climb.dtype} losses agree to {largest:.0e} over {climb.judged_steps:,} steps"
-        loosest = max((one.max_abs or 0.0 for one in loose), default=0.0)
-        if strict and loosest > 10 * largest:
-            said += f", {loose[0].right}'s to {loosest:.0e}"
+        own = f"{max((one.max_abs or 0.0 for one in loose), default=0.0):.0e}"
+        if strict and loose and own != f"{largest:.0e}":
+            said += f", {loose[0].right}'s to {own}"
         return said
     steps = min(climb.oracle_steps, climb.judged_steps)
     return f"{climb.dtype} losses agree with the oracle's to {largest:.0e} over {steps:,} steps"

@@ -1,0 +1,34 @@
+"""The one line of a climb that passed: how close the losses are, a variant with tolerances of its own apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from compare.ladder.records import Climb, Difference, Rung
+from compare.ladder.verdicts import summary
+
+
+def climb(largest: dict[tuple[str, str], float]) -> Climb:
+    """A climb that passed, whose last rung compared these sides' losses."""
+    losses = [
+        Difference(left, right, "losses", error, error, 1.0, True) for (left, right), error in largest.items()
+    ]
+    return Climb(["tf:eager"], "float64", False, 20, 20, 20, [Rung(8, "N steps", "pass", losses)])
+
+
+PAIR = {("tf:eager", "torch:eager"): 2e-15}
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        (3e-9, ", tf:keras's to 3e-09"),
+        (5e-15, ", tf:keras's to 5e-15"),
+        (1e-15, ", tf:keras's to 1e-15"),
+        (2e-15, ""),
+    ],
+)
+def test_a_variant_with_its_own_tolerances_is_told_apart(own: float, said: str) -> None:
+    """Whenever its figure is another one, however small."""
+    shown = summary([climb(PAIR | {("tf:eager", "tf:keras"): own})], {})
+    assert shown == f"1 of 1 rungs · float64 losses agree to 2e-15 over 20 steps{said}"
