@@ -15,7 +15,8 @@ from compare.processes.interruption import Terminated, listen, raise_if_received
 C = TypeVar("C")
 
 FAILED = 1
-OUTPUT_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # of a standard stream, which has no file name
+# Of a standard stream, which has no file name. EPIPE: the reader has gone, and nobody is left to tell.
+OUTPUT_FAILURES = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | None = None) -> C:
@@ -56,19 +57,17 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
         status = 130
     except Terminated as terminated:
         status = 128 + terminated.number
-    except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to tell
-        sys.stdout = None  # type: ignore[assignment]
-        status = FAILED
     except OSError as error:
         if error.filename is not None or error.errno not in OUTPUT_FAILURES:
             raise
         # what it still holds cannot be written either
         sys.stdout = None  # type: ignore[assignment]
-        print(
-            f"error: the output cannot be written: {error.strerror}. Send it elsewhere, or make room; "
-            "a run that was under way goes on with --resume.",
-            file=sys.stderr,
-        )
+        if error.errno != errno.EPIPE:
+            print(
+                f"error: the output cannot be written: {error.strerror}. Send it elsewhere, or make room; "
+                "a run that was under way goes on with --resume.",
+                file=sys.stderr,
+            )
         status = FAILED
     sys.exit(status)
 

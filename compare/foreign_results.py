@@ -1,7 +1,7 @@
 """Reading a results.json, which may come from anyone: what it must hold before anything is made of it.
 
-Its fields are typed where it is read; here are the rules that types do not say, and the types of the parts
-that are plain objects there.
+Its fields are typed in compare/results.py; here are the rules that types do not say, and the types of the
+parts that are plain objects there.
 """
 
 from __future__ import annotations

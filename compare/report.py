@@ -46,11 +46,11 @@ def report(config: ReportConfig) -> Path:
             f"{len(config.runs)} directories were given. Name one run, or two to set side by side."
         )
     results = [read_results(directory) for directory in config.runs]
-    directories = [run if run.is_dir() else run.parent for run in config.runs]
     if len(results) == 1:
-        directory = created(config.out or directories[0])
+        home = directory_of(config.runs[0])
+        directory = created(config.out or home)
         refuse_if_locked(directory)
-        render(results[0], directory, files_from=directories[0])
+        render(results[0], directory, files_from=home)
         return directory / "report.html"
     if config.out is None:
         raise UserError("Two runs were given. Name a directory for the report of both: --out DIR.")
@@ -90,7 +90,7 @@ def render_two(results: Sequence[Results], runs: Sequence[Path], out: Path) -> N
     write(out / "report.md", markdown.report(both, pictures))
     files: list[Link] = []
     for run in runs:
-        files += run_files(run if run.is_dir() else run.parent, out)
+        files += run_files(directory_of(run), out)
     beside, conditions = side_by_side.step_rows(results), side_by_side.conditions(results)
     extra = {
         "beside": beside,
@@ -99,6 +99,11 @@ def render_two(results: Sequence[Results], runs: Sequence[Path], out: Path) -> N
         "places": list(zip(side_by_side.NAMES, run_names(runs), strict=True)),
     }
     write(out / "report.html", page.page(both, files, extra, template="two_runs.html.jinja"))
+
+
+def directory_of(run: Path) -> Path:
+    """Of a run that is named by its directory or by a results file."""
+    return run if run.is_dir() else run.parent
 
 
 def run_names(runs: Sequence[Path]) -> list[str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +22,9 @@ class ConvertConfig:
     """the file to write; its suffix says which kind"""
     overwrite: bool = False
     """replace TARGET if it is there"""
-    tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    tf_python: Path = field(default_factory=lambda: Path(sys.executable))
     """the interpreter that has TensorFlow"""
-    torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
+    torch_python: Path = field(default_factory=lambda: Path(sys.executable))
     """the interpreter that has PyTorch"""
     timeout: float = 600.0
     """seconds that a framework may take to read or write a file"""

@@ -16,6 +16,10 @@ WIDEST_WITHIN = 0.15  # interquartile range ÷ median; of a normal sample with 1
 WIDEST_BETWEEN = 0.05  # standard deviation of the launches' log medians
 STEEPEST_TREND = 0.05  # of the last decile against the first
 TREND_ERRORS = 3.0  # and at least so many standard errors of that ratio
+DRIFT_ADVICE = {
+    "slower": "Let the machine cool, and run again; if it stays, look for memory that grows.",
+    "faster": "Something else was busy at first: let the machine settle, and run again.",
+}
 
 CautionKind = Literal["few_steps", "spread_within", "spread_between", "trend"]
 
@@ -137,17 +141,11 @@ def _drifting(title: str, summaries: Sequence[LaunchSummary]) -> Caution | None:
     if not drifting or 2 * len(drifting) < len(summaries):
         return None
     trend = max(drifting, key=abs)
-    if trend > 0:
-        how, advice = (
-            "slower",
-            "Let the machine cool, and run again; if it stays, look for memory that grows.",
-        )
-    else:
-        how, advice = "faster", "Something else was busy at first: let the machine settle, and run again."
+    how = "slower" if trend > 0 else "faster"
     return Caution(
         "trend",
         f"{title}: steps got {format_percent(abs(trend), 0)} {how} from the first tenth of a launch to the "
-        f"last ({_share(drifting, summaries)}). {advice}",
+        f"last ({_share(drifting, summaries)}). {DRIFT_ADVICE[how]}",
     )
 
 

@@ -78,14 +78,18 @@ def test_a_path_that_is_not_utf8_is_named_on_the_command_line():
     assert_refused(done, "'/tmp/caf\\udce9' is not UTF-8")
 
 
+def small_run(place: Path, out: Path) -> list[str]:
+    """Options for two steps of stand-ins on a small data set in `place`."""
+    python = str(interpreter(place / "python"))
+    data = str(small_data(place / "data"))
+    steps = ["--steps", "2", "--data-dir", data, "--out", str(out)]
+    return [*SMALL, *steps, "--tf-python", python, "--torch-python", python]
+
+
 def test_closed_streams_and_a_reader_that_leaves(tmp_path: Path, fault):
     """With input, output and errors closed the run goes on to its end, and its files are whole."""
-    python = interpreter(tmp_path / "python")
     out = tmp_path / "out"
-    options = [
-        *SMALL, "--steps", "2", "--data-dir", str(small_data(tmp_path / "data")), "--out", str(out),
-        "--tf-python", str(python), "--torch-python", str(python),
-    ]  # fmt: skip
+    options = small_run(tmp_path, out)
     closing = script(tmp_path / "closing", f'exec {sys.executable} -m compare.run "$@" <&- >&- 2>&-')
     done = subprocess.run([closing, *options], cwd=ROOT, timeout=300, check=False)
     assert done.returncode == 0
@@ -113,14 +117,10 @@ def test_a_reader_that_has_gone(fault):
 
 def test_output_on_a_full_disk(tmp_path: Path, fault):
     """The run's directory lies on another disk, and what was asked for is there to be taken up."""
-    python, out = interpreter(tmp_path / "python"), tmp_path / "out"
-    options = [
-        *SMALL, "--steps", "2", "--data-dir", str(small_data(tmp_path / "data")), "--out", str(out),
-        "--tf-python", str(python), "--torch-python", str(python),
-    ]  # fmt: skip
+    out = tmp_path / "out"
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "compare.run", *options],
+            [sys.executable, "-m", "compare.run", *small_run(tmp_path, out)],
             cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False,
         )  # fmt: skip
     assert done.returncode == 1
