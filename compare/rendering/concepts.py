@@ -96,8 +96,8 @@ CONCEPTS = (
         "Adam",
         "TensorFlow adds ε̂ to √v; torch adds ε to √v after the bias correction. To agree, torch's ε at "
         "step t is ε̂/√(1−β₂ᵗ).",
-        "The same 1e-8 in both is not the same rule: at step 1 it is off by a factor of 31.6, and the losses "
-        "part by 2.6e-3 within ten steps, in float64 too. Keras' own Adam defaults to 1e-7.",
+        "The same 1e-8 in both is not the same rule: at step 1 it is off by a factor of 1/√(1−β₂), and "
+        "the losses part from the second step on, in float64 too. Keras' own Adam defaults to 1e-7.",
         (7,),
         (f"{TRAIN_TF}:adam",),
         (f"{TRAIN_TORCH}:Adam",),

@@ -29,7 +29,7 @@ from lenet_spec import LeNetSpec
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "results"
 EXAMPLE = ROOT / "docs" / "example"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md", ROOT / "docs" / "checkpoints.md")
 TERMINAL_WIDTH = 92
 
 
@@ -59,6 +59,7 @@ def sections() -> dict[str, str]:
         "endurance": method_figures.endurance_section(
             method_figures.read(RESULTS / "kills.json"), method_figures.read(RESULTS / "soak.json")
         ),
+        "conversions": method_figures.conversions_section(method_figures.read(RESULTS / "conversions.json")),
         "described": table(
             ["variant", "what it changes", "who would choose it"],
             [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],

@@ -1,4 +1,4 @@
-"""Figures of docs/methods.md: forms tried, the allocator's effect, how the step grows, the harness' cost."""
+"""Figures of docs/methods.md and docs/checkpoints.md that come from records of a form of their own."""
 
 from __future__ import annotations
 
@@ -117,3 +117,12 @@ def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
             sentence += f", a change of {signed} against the launch that ran in turn with it"
         lines.append(sentence + ".")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def conversions_section(record: dict[str, Any]) -> str:
+    """Each conversion as it was typed, and what it printed."""
+    shown = [
+        f"$ python -m compare.convert {one['source']} {one['target']}\n{one['output'].strip()}"
+        for one in record["conversions"]
+    ]
+    return "\n".join(["```", *shown, "```"])

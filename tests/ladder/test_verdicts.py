@@ -1,4 +1,4 @@
-"""The one line of a climb that passed: how close the losses are, a variant with tolerances of its own apart."""
+"""The line of a climb that passed: how close the losses are, a variant with its own tolerances apart."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from compare.calibration.records import read as read_calibration
 from compare.foreign_results import read_results
 from compare.rendering import docs, markdown
 from compare.rendering.parity_docs import refreshed
+from compare.traps.records import read as read_traps
 
 PAGES = [docs.ROOT / "README.md", *sorted((docs.ROOT / "docs").glob("*.md"))]
 
@@ -26,6 +27,13 @@ def test_every_relative_link_leads_to_a_file(page: Path):
     for target in re.findall(r"\]\(([^)#\s]+)", words):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_number_of_traps_is_that_of_the_committed_result():
+    """README and CHANGELOG name it within a sentence."""
+    count = len(read_traps(docs.RESULTS / "traps.json").trials)
+    assert f"puts {count} real porting mistakes" in (docs.ROOT / "README.md").read_text()
+    assert f"shows {count} porting mistakes" in (docs.ROOT / "CHANGELOG.md").read_text()
 
 
 def test_the_readmes_run_is_the_default_run():
