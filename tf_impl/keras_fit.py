@@ -30,7 +30,8 @@ class CompiledLeNet(LeNet):
         sample_weight: Any = None,
         training: bool = True,
     ) -> tf.Tensor:
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        targets = tf.one_hot(y, self.spec.classes, dtype=y_pred.dtype)
+        loss = super().compute_loss(x, targets, y_pred, sample_weight, training)
         self.traced = {"loss": loss, "logits": y_pred}  # tensors of the trace that is being made
         return loss
 
@@ -61,7 +62,7 @@ class Trainer(train.Trainer):
                 optimizer=keras.optimizers.Adam(
                     adam.learning_rate, number(adam.beta1), number(adam.beta2), epsilon=adam.epsilon_hat
                 ),
-                loss=keras.losses.SparseCategoricalCrossentropy(
+                loss=keras.losses.CategoricalCrossentropy(
                     from_logits=True, reduction=REDUCTIONS[spec.loss_reduction]
                 ),
             )

@@ -85,8 +85,12 @@ class Trainer:
             yield "optimizer"
 
     def loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Softmax cross-entropy from logits, reduced over the batch."""
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)  # [N]
+        """Softmax cross-entropy from logits, reduced over the batch.
+
+        Not its sparse form: on a card that one has no float64 kernel.
+        """
+        targets = tf.one_hot(labels, self.spec.classes, dtype=logits.dtype)  # [N, 10]
+        losses = tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits)  # [N]
         return REDUCTIONS[self.spec.loss_reduction](losses)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
