@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from compare.config import RunConfig
-from compare.processes import messages
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
+from compare.protocol import messages
 from compare.results import Run
 
 EXPLAINED_STEPS = 20

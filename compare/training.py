@@ -19,18 +19,18 @@ import safetensors.numpy
 from compare.after_training import explain
 from compare.config import Entrant, RunConfig
 from compare.data.batches import batches, digest_of
+from compare.data.metrics import accuracy, cross_entropy
 from compare.data.mnist import Dataset
+from compare.data.weights import initial_weights, weights_digest
 from compare.dtypes import host_dtype
-from compare.metrics import accuracy, cross_entropy
-from compare.processes import messages
 from compare.processes.environment import worker_environment
 from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
 from compare.processes.load import ForeignLoad
 from compare.processes.replies import arrays_shaped, check_block
+from compare.protocol import messages
 from compare.results import Run, Status, write_atomically
 from compare.schedule import Round, rounds
-from compare.weights import initial_weights, weights_digest
 
 WARMUP_STEPS = 20
 BLOCK_STEPS = 10  # short, since what slows the machine for a second should fall on both sides

@@ -15,14 +15,14 @@ import safetensors
 import safetensors.numpy
 
 from compare.config import usable_cpus
-from compare.conversion.checks import check_finite, check_tensors
 from compare.conversion.formats import Format
 from compare.data import mnist
+from compare.data.weight_checks import check_finite, check_tensors
 from compare.errors import UserError
-from compare.processes import messages
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerRefused, worker_command
 from compare.processes.replies import arrays_shaped
+from compare.protocol import messages
 from compare.results import write_atomically
 from compare.variants import FRAMEWORK_NAMES
 from lenet_spec import LeNetSpec

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from compare.data.mnist import scale
-from compare.data.random import generator
+from compare.data.streams import generator
 from lenet_spec import LeNetSpec
 
 

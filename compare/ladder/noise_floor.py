@@ -16,7 +16,8 @@ import numpy as np
 import safetensors.numpy
 
 from compare.config import usable_cpus
-from compare.data.random import generator
+from compare.data.streams import generator
+from compare.data.weights import initial_weights
 from compare.ladder.climb import finite_or_none
 from compare.ladder.plan import Plan, Port
 from compare.ladder.records import NoiseFloor, SelfDivergence
@@ -24,7 +25,6 @@ from compare.ladder.side import Side, launch
 from compare.ladder.together import asking
 from compare.processes.launcher import Worker
 from compare.results import write_atomically
-from compare.weights import initial_weights
 
 LIMIT = 2.0  # of the ratio: self-divergences of one kind differ among themselves by that much
 LOSS_ROUNDING = 2.0**-22  # between neighbouring float32 losses from 2 to 4: no floor is lower

@@ -10,10 +10,10 @@ import numpy as np
 
 from compare.data.batches import TrainingImages, batches
 from compare.data.digests import batch_digests, describe
+from compare.data.weights import initial_weights
 from compare.ladder.oracle import Oracle
 from compare.ladder.plan import Plan
 from compare.ladder.rungs import Digests, Groups, losses_array
-from compare.weights import initial_weights
 from lenet_spec import LeNetSpec, Shape
 
 

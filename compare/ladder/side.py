@@ -15,10 +15,10 @@ import numpy as np
 from compare.ladder.plan import Plan, Port
 from compare.ladder.reference import backwards
 from compare.ladder.rungs import Digests, Groups, Missing, losses_array
-from compare.processes import messages
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
 from compare.processes.replies import arrays_of
+from compare.protocol import messages
 from lenet_spec import Shape
 
 BLOCK_STEPS = 50

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compare.processes import messages
+from compare.protocol import messages
 
 # Commands that may compile at first: a first step on a card whose code is not in the framework's binary, or
 # of torch.compile or XLA, can take minutes where a later one takes milliseconds.

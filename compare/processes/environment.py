@@ -16,14 +16,6 @@ REMOVED_PREFIXES = (
     "GOTO_", "NPY_", "LD_AUDIT",
 )  # fmt: skip
 
-# What a worker reports back of its environment.
-RECORDED_VARIABLES = (
-    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_",
-    "MALLOC_MMAP_MAX_", "GLIBC_TUNABLES", "KERAS_BACKEND", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL",
-    "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
-)  # fmt: skip
-
 # glibc gives a freed buffer that it took by mmap (128 KiB or more at first, a moving threshold) back to the
 # kernel at once, and the next step pays for every page of it again: thousands of page faults a step in torch,
 # not the same number in every launch. Kept, the memory is paid for once. So nothing is taken by mmap, and the

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from compare.processes import messages
-from compare.processes.environment import RECORDED_VARIABLES
+from compare.protocol import messages
+from compare.protocol.messages import RECORDED_VARIABLES
 
 
 def unfair(

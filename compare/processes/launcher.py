@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 import psutil
 
-from compare.processes import messages
-from compare.processes.bootstrap import __file__ as BOOTSTRAP
-from compare.processes.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
 from compare.processes.deadlines import Deadlines
 from compare.processes.endings import in_words
 from compare.processes.interruption import raise_if_received
 from compare.processes.scratch import Scratch
+from compare.protocol import messages
+from compare.protocol.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
+from compare.worker.bootstrap import __file__ as BOOTSTRAP
 
 R = TypeVar("R")
 

@@ -9,8 +9,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from compare.processes import messages
 from compare.processes.launcher import Worker
+from compare.protocol import messages
 from lenet_spec import Shape
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from compare.data import batches as shared
 from compare.data import mnist
 from compare.data.batches import Batch
-from compare.data.random import generator
+from compare.data.streams import generator
 from lenet_spec import LeNetSpec
 from torch_impl.train import Trainer
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from compare.weights import initial_weights
+from compare.data.weights import initial_weights
 from lenet_spec import Adam as AdamSpec
 from lenet_spec import LeNetSpec
 from torch_impl import layout

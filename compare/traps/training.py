@@ -10,15 +10,15 @@ from statistics import fmean, stdev
 import numpy as np
 import safetensors.numpy
 
+from compare.data.metrics import accuracy
 from compare.data.mnist import Dataset
+from compare.data.weights import initial_weights
 from compare.ladder.plan import Plan, Port
 from compare.ladder.side import Side
-from compare.metrics import accuracy
-from compare.processes import messages
 from compare.processes.launcher import Worker
+from compare.protocol import messages
 from compare.results import write_atomically
 from compare.traps.records import RightRun
-from compare.weights import initial_weights
 
 SEEDS = 5  # of the right implementation, for the spread of its accuracy
 EVALUATION_BATCH_SIZE = 1000

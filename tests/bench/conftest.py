@@ -13,10 +13,10 @@ import pytest
 import safetensors.numpy
 
 from compare.config import usable_cpus
-from compare.processes import messages
+from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerRefused, worker_command
-from compare.weights import initial_weights
+from compare.protocol import messages
 from lenet_spec import LeNetSpec, Training
 from tests.bench.clock import CLOCK
 from tests.cuda.pythons import cuda_python

@@ -24,11 +24,11 @@ import safetensors.numpy
 
 from compare import machine
 from compare.config import usable_cpus
-from compare.processes import messages
+from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
+from compare.protocol import messages
 from compare.results import write_atomically
-from compare.session import Session
-from compare.weights import initial_weights
+from compare.worker.session import Session
 from lenet_spec import LeNetSpec
 
 LAUNCHES, BLOCKS, BLOCK_STEPS = 3, 40, 10

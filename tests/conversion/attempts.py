@@ -8,8 +8,8 @@ from types import ModuleType
 
 import numpy as np
 
-from compare.conversion.in_worker import read
 from compare.errors import UserError
+from compare.worker.checkpoint import read
 
 
 def report(module: ModuleType, files: dict[str, Path], weights: dict[str, np.ndarray]) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
-from compare.weights import initial_weights
 from lenet_spec import LeNetSpec
 
 ROOT = Path(__file__).parents[2]

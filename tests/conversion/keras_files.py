@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import safetensors.numpy
 
-from compare.conversion.in_worker import test_logits
+from compare.worker.checkpoint import test_logits
 from lenet_spec import LeNetSpec
 from tests.conversion.attempts import report
 from tf_impl import checkpoint

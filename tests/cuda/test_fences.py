@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare import explanation, session
 from compare.data.batches import Batch
-from compare.session import Session
+from compare.worker import explanation, session
+from compare.worker.session import Session
 
 STEP_SECONDS = 0.005  # of work on the card; the host's own part takes no time here
 BATCH = Batch(np.zeros((2, 28, 28, 1), np.float32), np.zeros(2, np.int64), None)

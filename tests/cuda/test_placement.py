@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import safetensors.numpy
 
-from compare.cuda.placement import misplaced
-from compare.processes import messages
+from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerRefused, worker_command
-from compare.session import RefusedRequest, Session
-from compare.weights import initial_weights
+from compare.protocol import messages
+from compare.worker.placement import misplaced
+from compare.worker.session import RefusedRequest, Session
 from lenet_spec import LeNetSpec, Training
 
 # A reader's port that lies about its device, and about where its tensors are: what `devices` is for.

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from compare.config import RunConfig
-from compare.cuda import refusals
-from compare.cuda.refusals import from_error, runs_on
 from compare.devices import check_devices
 from compare.errors import UserError
+from compare.worker import refusals
+from compare.worker.refusals import from_error, runs_on
 from tests.cuda.scenarios import interpreter
 
 ROOT = Path(__file__).parents[2]

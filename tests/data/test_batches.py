@@ -9,7 +9,7 @@ import pytest
 
 from compare.data.batches import batches, digest_of, epoch_crossing, update_digest
 from compare.data.mnist import load
-from compare.data.random import generator
+from compare.data.streams import generator
 from lenet_spec import Dropout, LeNetSpec, Training
 
 SPEC = LeNetSpec()

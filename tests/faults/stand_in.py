@@ -30,10 +30,11 @@ import numpy as np  # noqa: E402
 os.environ["OPENBLAS_NUM_THREADS"] = GIVEN_THREADS
 import safetensors.numpy  # noqa: E402
 
-from compare import session, worker  # noqa: E402
 from compare.ladder.oracle import Oracle  # noqa: E402
-from compare.processes import messages  # noqa: E402
-from compare.processes.channel import Channel  # noqa: E402
+from compare.protocol import messages  # noqa: E402
+from compare.protocol.channel import Channel  # noqa: E402
+from compare.worker import serve as worker  # noqa: E402
+from compare.worker import session  # noqa: E402
 
 
 class Trainer(Oracle):

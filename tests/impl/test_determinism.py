@@ -11,11 +11,11 @@ import pytest
 import safetensors.numpy
 
 from compare.config import usable_cpus
-from compare.processes import messages
+from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, worker_command
+from compare.protocol import messages
 from compare.variants import BY_NAME
-from compare.weights import initial_weights
 from lenet_spec import LeNetSpec
 from tests.impl.test_variants import TIMEOUT_SECONDS, set_up
 

@@ -10,12 +10,12 @@ import pytest
 import safetensors.numpy
 
 from compare.config import RunConfig, check, entrants
+from compare.data.weights import initial_weights
 from compare.errors import UserError
 from compare.ladder.gate import about_arithmetic
-from compare.processes import messages
 from compare.processes.launcher import WorkerRefused
+from compare.protocol import messages
 from compare.variants import BY_NAME
-from compare.weights import initial_weights
 from lenet_spec import LeNetSpec
 from tests.cuda.test_placement import worker
 from tests.impl.test_variants import set_up

@@ -15,11 +15,11 @@ import pytest
 import safetensors.numpy
 
 from compare.config import usable_cpus
-from compare.processes import messages
+from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerRefused, worker_command
+from compare.protocol import messages
 from compare.variants import BY_NAME, VARIANTS, Variant
-from compare.weights import initial_weights
 from lenet_spec import Dropout, LeNetSpec, Training
 
 STEPS = 3

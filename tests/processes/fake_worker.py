@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from compare.processes import messages
-from compare.processes.channel import Channel
+from compare.protocol import messages
+from compare.protocol.channel import Channel
 
 
 def main() -> None:

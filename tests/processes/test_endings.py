@@ -4,9 +4,10 @@ import signal
 
 import pytest
 
-from compare.processes import host_memory, messages
 from compare.processes.deadlines import FIRST_FACTOR, LARGEST_TIMEOUT_SECONDS, Deadlines
 from compare.processes.endings import in_words
+from compare.protocol import messages
+from compare.worker import memory as host_memory
 
 
 @pytest.mark.parametrize("number", range(1, 65))

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from compare.processes import messages
 from compare.processes.fairness import unfair
+from compare.protocol import messages
 
 GIVEN: dict[str, Any] = {
     "environment": {"OMP_NUM_THREADS": "2", "PATH": "/bin"},

@@ -12,7 +12,7 @@ SWALLOW = """
 import contextlib, os, sys
 from pathlib import Path
 from compare.command_line import run_entry_point
-from compare.processes import messages
+from compare.protocol import messages
 from compare.processes.launcher import Worker
 
 def main(argv):

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from compare.processes import messages
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, kill_tree, last_line
+from compare.protocol import messages
 
 FAKE = Path(__file__).parent / "fake_worker.py"
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from statistics import median
 
 from compare.data import mnist
 from compare.data.batches import batches
-from compare.weights import initial_weights
+from compare.data.weights import initial_weights
 from lenet_spec import LeNetSpec
 
 WARMUP_STEPS, ROUNDS, BLOCK_STEPS = 10, 20, 10

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.processes import messages
-from compare.processes.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
+from compare.protocol import messages
+from compare.protocol.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from compare.conversion.checks import check_finite, check_tensors
 from compare.data import mnist
+from compare.data.weight_checks import check_finite, check_tensors
 from compare.errors import UserError
-from compare.processes import messages
-from compare.session import RefusedRequest, import_runtime
+from compare.protocol import messages
+from compare.worker.session import RefusedRequest, import_runtime
 from lenet_spec import LeNetSpec
 
 SPEC = LeNetSpec()

@@ -12,13 +12,14 @@ import signal
 import sys
 import traceback
 
-from compare.conversion.in_worker import checkpoint
-from compare.cuda.refusals import from_error
 from compare.errors import UserError
-from compare.explanation import explain, time_batch_size
-from compare.processes import host_memory, messages
-from compare.processes.channel import Channel, ChannelClosed
-from compare.session import RefusedRequest, Session, arrays, import_runtime, require_device
+from compare.protocol import messages
+from compare.protocol.channel import Channel, ChannelClosed
+from compare.worker import memory as host_memory
+from compare.worker.checkpoint import checkpoint
+from compare.worker.explanation import explain, time_batch_size
+from compare.worker.refusals import from_error
+from compare.worker.session import RefusedRequest, Session, arrays, import_runtime, require_device
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compare.data.random import generator
+from compare.data.streams import generator
 from lenet_spec import LeNetSpec, Shape
 
 

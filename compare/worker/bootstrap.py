@@ -34,7 +34,7 @@ def main() -> None:
     framework, read_fd, write_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     for name in ("lenet_spec", "compare", f"{framework}_impl"):
         expose(name)
-    from compare.worker import serve
+    from compare.worker.serve import serve
 
     serve(read_fd, write_fd)
 

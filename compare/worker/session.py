@@ -21,17 +21,18 @@ import msgspec
 import numpy as np
 import safetensors.numpy
 
-from compare.cuda import driver, refusals
-from compare.cuda.placement import misplaced
 from compare.data import mnist
 from compare.data.batches import Batch, batches, update_digest
 from compare.data.digests import batch_digests, describe
+from compare.data.metrics import accuracy
+from compare.data.weights import weights_digest
 from compare.dtypes import host_dtype
-from compare.metrics import accuracy
-from compare.processes import host_memory, messages
-from compare.processes.environment import RECORDED_VARIABLES
+from compare.protocol import messages
+from compare.protocol.messages import RECORDED_VARIABLES
 from compare.supported import unsupported
-from compare.weights import weights_digest
+from compare.worker import driver, refusals
+from compare.worker import memory as host_memory
+from compare.worker.placement import misplaced
 from lenet_spec import LeNetSpec
 
 

@@ -8,8 +8,8 @@ from collections import defaultdict
 from itertools import islice
 
 from compare.data.batches import batches
-from compare.processes import messages
-from compare.session import RefusedRequest, Session
+from compare.protocol import messages
+from compare.worker.session import RefusedRequest, Session
 
 MATMUL_SIZE = 2048  # large enough to reach the peak, small enough for half a second
 MATMUL_REPEATS = 8

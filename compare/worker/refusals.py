@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from compare.cuda.driver import LIBRARY, Driver
+from compare.worker.driver import LIBRARY, Driver
 
 # The oldest driver for each major version of CUDA, whatever the minor one:
 # docs.nvidia.com/deploy/cuda-compatibility, "Minor Version Compatibility".

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from compare.weights import initial_weights, weights_digest
+from compare.data.weights import initial_weights, weights_digest
 from lenet_spec import LeNetSpec
 
 SPEC = LeNetSpec()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from compare.metrics import accuracy, cross_entropy
+from compare.data.metrics import accuracy, cross_entropy
 
 
 def test_accuracy_counts_rows_whose_largest_logit_is_the_labels():
