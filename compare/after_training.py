@@ -8,7 +8,7 @@ from functools import partial
 from compare.config import RunConfig
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.protocol import messages
-from compare.results import Run
+from compare.records.results import Run
 
 EXPLAINED_STEPS = 20
 SWEEP_WARMUP_STEPS = 5

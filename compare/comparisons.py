@@ -7,8 +7,8 @@ from statistics import fmean, median
 
 from compare.cuda.cautions import card_cautions
 from compare.numbers import format_percent
-from compare.rendering.tables import labels, runs_of, title
-from compare.results import Comparison, Results, Run, SweepPoint
+from compare.records.queries import labels, runs_of, title
+from compare.records.results import Comparison, Results, Run, SweepPoint
 from compare.statistics.intervals import common_seeds, difference_interval, ratio_interval
 from compare.statistics.summaries import warnings_for
 from compare.statistics.verdicts import Verdict, accuracy_verdict, ratio_verdict

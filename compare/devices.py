@@ -12,7 +12,7 @@ from compare.errors import UserError
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
 from compare.protocol import messages
-from compare.run_directory import remove_if_empty
+from compare.records.run_directory import remove_if_empty
 from compare.variants import FRAMEWORK_NAMES
 
 

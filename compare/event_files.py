@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.errors import UserError
-from compare.results import Results, Run, write_atomically
+from compare.records.files import write_atomically
+from compare.records.results import Results, Run
 from compare.training import file_stem
 
 if TYPE_CHECKING:

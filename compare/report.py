@@ -15,9 +15,9 @@ from compare.command_line import parse, run_entry_point
 from compare.errors import UserError
 
 if TYPE_CHECKING:
+    from compare.records.results import Results
     from compare.rendering.charts.frame import Chart
     from compare.rendering.page import Link
-    from compare.results import Results
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def main(argv: Sequence[str]) -> int:
 
 def report(config: ReportConfig) -> Path:
     """Reads, renders, and returns the page's path. Raises UserError where a directory will not do."""
-    from compare.foreign_results import read_results
-    from compare.run_directory import refuse_if_locked
+    from compare.records.foreign import read_results
+    from compare.records.run_directory import refuse_if_locked
 
     if len(config.runs) not in (1, 2):
         raise UserError(
@@ -108,7 +108,7 @@ def directory_of(run: Path) -> Path:
 
 def run_names(runs: Sequence[Path]) -> list[str]:
     """What tells each run from the other: as many last parts of its path as that takes."""
-    from compare.results import FILE_NAME
+    from compare.records.results import FILE_NAME
 
     paths = [path.resolve() for path in runs]
     paths = [path.parent if path.name == FILE_NAME and path.is_file() else path for path in paths]
@@ -148,7 +148,7 @@ def write_charts(results: Results, directory: Path) -> Sequence[Chart]:
 
 
 def write(path: Path, text: str) -> None:
-    from compare.results import write_atomically
+    from compare.records.files import write_atomically
 
     write_atomically(path, text.encode("utf-8"))
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from compare import machine
 from compare.config import Entrant, RunConfig
 from compare.errors import UserError
-from compare.foreign_results import read_results
-from compare.results import Results, Run
+from compare.records import machine
+from compare.records.foreign import read_results
+from compare.records.results import Results, Run
 
 # What may stand beside --resume: where things are on this machine, which no record holds, and patience.
 FREE = ("resume", "out", "data_dir", "tf_python", "torch_python", "timeout", "tensorboard")

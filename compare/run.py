@@ -12,7 +12,7 @@ from compare.processes.interruption import Terminated
 
 if TYPE_CHECKING:
     from compare.config import RunConfig
-    from compare.results import Results
+    from compare.records.results import Results
 
 
 def main(argv: Sequence[str]) -> int:

@@ -29,7 +29,8 @@ from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, work
 from compare.processes.load import ForeignLoad
 from compare.processes.replies import arrays_shaped, check_block
 from compare.protocol import messages
-from compare.results import Run, Status, write_atomically
+from compare.records.files import write_atomically
+from compare.records.results import Run, Status
 from compare.schedule import Round, rounds
 
 WARMUP_STEPS = 20

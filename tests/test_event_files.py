@@ -14,7 +14,7 @@ from compare.config import RunConfig
 from compare.errors import UserError
 from compare.event_files import write_events
 from compare.experiment import Experiment
-from compare.results import Results, Run
+from compare.records.results import Results, Run
 
 ROOT = Path(__file__).parents[1]
 STEPS = 50
@@ -93,7 +93,7 @@ def test_writing_imports_neither_framework(tmp_path):
     program = (
         "import sys\nfrom pathlib import Path\n"
         "from compare.event_files import check_available, write_events\n"
-        "from tests.test_event_files import run\nfrom compare.results import Results\n"
+        "from tests.test_event_files import run\nfrom compare.records.results import Results\n"
         f"check_available()\nwrite_events(Results(runs=[run('tf:eager', 0)]), Path({str(tmp_path)!r}))\n"
         "print({name.split('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'torch'})"
     )

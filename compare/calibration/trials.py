@@ -10,16 +10,16 @@ from statistics import median
 
 from rich.console import Console
 
-from compare import machine
 from compare.calibration.config import CalibrationConfig
-from compare.calibration.records import Calibration, Trial, write
 from compare.calibration.slowing import Slowed
 from compare.config import Entrant, RunConfig, check
 from compare.data import mnist
 from compare.errors import UserError
 from compare.numbers import format_duration
-from compare.results import Run
-from compare.run_directory import new_directory
+from compare.records import machine
+from compare.records.calibration import Calibration, Trial, write
+from compare.records.results import Run
+from compare.records.run_directory import new_directory
 from compare.statistics.intervals import ratio_interval
 from compare.statistics.verdicts import ratio_verdict
 from compare.training import train_seed

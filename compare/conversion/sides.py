@@ -23,7 +23,7 @@ from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerRefused, worker_command
 from compare.processes.replies import arrays_shaped
 from compare.protocol import messages
-from compare.results import write_atomically
+from compare.records.files import write_atomically
 from compare.variants import FRAMEWORK_NAMES
 from lenet_spec import LeNetSpec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from compare.results import Results
+from compare.records.results import Results
 
 BUSY_PERCENT = 5  # of the time, before the first worker starts
 

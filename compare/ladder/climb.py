@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from compare.ladder import rungs
 from compare.ladder.plan import Plan
-from compare.ladder.records import Climb, Rung
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, Evidence, Missing, RungKind
 from compare.ladder.side import NotOnTheLadder, Side
 from compare.ladder.together import asking
 from compare.processes.launcher import WorkerFailed, WorkerRefused
+from compare.records.parity import Climb, Rung
 
 
 def climb(

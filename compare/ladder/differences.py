@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compare.ladder.records import Difference
+from compare.records.parity import Difference
 from lenet_spec import Shape
 
 Arrays = Mapping[str, np.ndarray]

@@ -15,8 +15,8 @@ from compare.data.batches import TrainingImages
 from compare.ladder.config import entrant_ports
 from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan
-from compare.ladder.records import Climb
 from compare.ladder.verdicts import summary
+from compare.records.parity import Climb
 from compare.variants import VARIANTS
 
 STEPS = 20

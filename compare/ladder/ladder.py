@@ -12,11 +12,11 @@ import safetensors.numpy
 from compare.data.batches import TrainingImages
 from compare.ladder.climb import climb
 from compare.ladder.plan import Plan, Port
-from compare.ladder.records import Climb
 from compare.ladder.reference import Reference
 from compare.ladder.side import NotOnTheLadder, Side, launch
 from compare.ladder.together import asking
-from compare.results import write_atomically
+from compare.records.files import write_atomically
+from compare.records.parity import Climb
 
 
 class Ladder:

@@ -20,11 +20,11 @@ from compare.data.streams import generator
 from compare.data.weights import initial_weights
 from compare.ladder.climb import finite_or_none
 from compare.ladder.plan import Plan, Port
-from compare.ladder.records import NoiseFloor, SelfDivergence
 from compare.ladder.side import Side, launch
 from compare.ladder.together import asking
 from compare.processes.launcher import Worker
-from compare.results import write_atomically
+from compare.records.files import write_atomically
+from compare.records.parity import NoiseFloor, SelfDivergence
 
 LIMIT = 2.0  # of the ratio: self-divergences of one kind differ among themselves by that much
 LOSS_ROUNDING = 2.0**-22  # between neighbouring float32 losses from 2 to 4: no floor is lower

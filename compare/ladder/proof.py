@@ -10,19 +10,19 @@ from typing import Any
 
 import msgspec
 
-from compare import machine
 from compare.data import mnist
 from compare.errors import UserError
 from compare.ladder import noise_floor
 from compare.ladder.config import ParityConfig, checked, modules, plans, ports
 from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan, Port
-from compare.ladder.records import FILE_NAME, NoiseFloor, Parity
 from compare.ladder.side import NotOnTheLadder
 from compare.ladder.verdicts import reason_line, summary
 from compare.processes.launcher import WorkerFailed, WorkerRefused
-from compare.results import collapse_number_lists, write_atomically
-from compare.run_directory import new_directory
+from compare.records import machine
+from compare.records.files import collapse_number_lists, write_atomically
+from compare.records.parity import FILE_NAME, NoiseFloor, Parity
+from compare.records.run_directory import new_directory
 
 
 def prepare(config: ParityConfig) -> tuple[mnist.Dataset, Path]:

@@ -9,8 +9,8 @@ from typing import cast
 import numpy as np
 
 from compare.ladder.differences import Arrays, compare_arrays, compare_digests, compare_shapes
-from compare.ladder.records import Difference, Rung
 from compare.ladder.tolerances import Tolerances, looser, tolerances
+from compare.records.parity import Difference, Rung
 from lenet_spec import Shape
 
 ORACLE = "oracle"

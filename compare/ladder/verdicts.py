@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from compare.ladder.records import Climb, Difference, Rung
 from compare.ladder.rungs import ORACLE, RUNGS
 from compare.ladder.tolerances import has_own_tolerances
+from compare.records.parity import Climb, Difference, Rung
 
 
 def summary(climbs: Sequence[Climb], left_out: Mapping[str, str]) -> str:

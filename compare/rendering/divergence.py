@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import altair as alt
 
 from compare.ladder.noise_floor import AGAIN
-from compare.ladder.records import Parity
+from compare.records.files import write_atomically
+from compare.records.parity import Parity
 from compare.rendering.look import PRINT
-from compare.results import write_atomically
 
 HTML_NAME, SVG_NAME = "divergence.html", "divergence.svg"
 HEIGHT = 340

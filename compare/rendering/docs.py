@@ -12,17 +12,18 @@ from statistics import median
 
 from rich.console import Console
 
-from compare.calibration.records import Calibration, Trial
-from compare.calibration.records import read as read_calibration
-from compare.foreign_results import read_results
-from compare.ladder.records import read as read_parity
 from compare.numbers import format_percent
+from compare.records import queries
+from compare.records.calibration import Calibration, Trial
+from compare.records.calibration import read as read_calibration
+from compare.records.foreign import read_results
+from compare.records.parity import read as read_parity
+from compare.records.results import Results
 from compare.rendering import method_figures, parity_docs, porting_guide, tables, terminal
 from compare.rendering.groups import Group, groups
 from compare.rendering.markdown import table
 from compare.rendering.parity_docs import refreshed
 from compare.report import render
-from compare.results import Results
 from compare.variants import VARIANTS
 from lenet_spec import LeNetSpec
 
@@ -152,7 +153,7 @@ def calibration_row(calibration: Calibration, name: str) -> list[str]:
     ratios = sorted((trial.estimate or 1.0 for trial in same), key=lambda ratio: abs(ratio - 1))
     slowed = [slowed_words(trial) for trial in calibration.slowed() if trial.variant == name]
     widest = f"{ratios[-1]:.3f}×" if ratios else ""
-    return [tables.title(name), f"{quiet} of {len(same)}", widest, "; ".join(slowed)]
+    return [queries.title(name), f"{quiet} of {len(same)}", widest, "; ".join(slowed)]
 
 
 def slowed_words(trial: Trial) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from compare.dtypes import arithmetic
 from compare.numbers import format_bytes
-from compare.results import Results
+from compare.records.results import Results
 from compare.variants import FRAMEWORK_NAMES
 
 Facts = list[tuple[str, str]]

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from compare.records import queries
+from compare.records.results import Results, Run
 from compare.rendering import tables
-from compare.results import Results, Run
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ def groups(results: Results, device: str | None = None) -> list[Group]:
     """Every label and device with at least one good launch, in the run's order."""
     several = len(devices(results)) > 1 and device is None
     found = []
-    for label, place in tables.labels(results.runs):
-        runs = tables.runs_of(results.runs, label, place)
+    for label, place in queries.labels(results.runs):
+        runs = queries.runs_of(results.runs, label, place)
         if runs and device in (None, place):
-            title = tables.title(label) + (f", {place}" if several else "")
+            title = queries.title(label) + (f", {place}" if several else "")
             found.append(Group(label, place, runs[0].framework, title, runs))
     return found
 

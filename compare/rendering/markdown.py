@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from compare.records.results import Results
 from compare.rendering import facts, tables, verdicts
 from compare.rendering.charts.frame import Chart
-from compare.results import Results
 
 CHARTS = "charts"  # the directory of the SVG files, beside report.md
 

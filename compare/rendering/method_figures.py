@@ -10,11 +10,12 @@ from statistics import median
 from typing import Any
 
 from compare.numbers import format_percent, format_ratio, format_seconds
+from compare.records import queries
+from compare.records.results import Results
 from compare.rendering import tables
 from compare.rendering.charts.scaling import batch_costs, batch_points, thread_points
 from compare.rendering.groups import groups
 from compare.rendering.markdown import table
-from compare.results import Results
 from compare.statistics.intervals import ratio_interval, unpaired_ratio_interval
 from compare.variants import FRAMEWORK_NAMES
 
@@ -42,7 +43,7 @@ def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> 
     rows = []
     for group in groups(plain, "cpu"):
         sides = [
-            [tables.median_seconds(run) for run in tables.runs_of(one.runs, group.label, "cpu")]
+            [tables.median_seconds(run) for run in queries.runs_of(one.runs, group.label, "cpu")]
             for one in (plain, other)
         ]
         ratio = format_ratio(unpaired_ratio_interval(sides[1], sides[0])) if all(sides) else ""
@@ -108,7 +109,7 @@ def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
     for launch in soak["launches"]:
         first, *_, last = launch["median_seconds_by_tenth"]
         sentence = (
-            f"{tables.title(launch['label'])} over {launch['steps']:,} steps: memory grew by at most "
+            f"{queries.title(launch['label'])} over {launch['steps']:,} steps: memory grew by at most "
             f"{format_percent(launch['memory_growth'], 2)} after the first 1,000; the median step was "
             f"{format_seconds(first)} in the first tenth and {format_seconds(last)} in the last"
         )

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from compare.records.results import Results
 from compare.rendering import facts, ladder_table, source_pairs, variant_table, verdicts
 from compare.rendering.charts import charts
 from compare.rendering.charts.frame import Chart
 from compare.rendering.look import PAGE
-from compare.results import Results
 
 ASSETS = Path(__file__).parent / "assets"
 TITLE = "LeNet on MNIST: TensorFlow and PyTorch, side by side"

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from compare.ladder.records import Climb, NoiseFloor, Parity
-from compare.ladder.records import read as read_parity
 from compare.ladder.tolerances import BY_DTYPE, BY_VARIANT, Tolerance
+from compare.records.parity import Climb, NoiseFloor, Parity
+from compare.records.parity import read as read_parity
+from compare.records.traps import Trials
+from compare.records.traps import read as read_traps
 from compare.rendering import parity_terminal, trap_table
 from compare.rendering.markdown import table
-from compare.traps.records import Trials
-from compare.traps.records import read as read_traps
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE, RESULTS = DOCS / "parity.md", DOCS / "results"

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compare.ladder.records import Climb, Difference, NoiseFloor, Parity, Rung, severity
+from compare.records.parity import Climb, Difference, NoiseFloor, Parity, Rung, severity
 
 WIDE = 100  # columns from which the absolute error and the two sides are shown too
 STYLES = {"pass": "green", "fail": "bold red", "not judged": "dim"}

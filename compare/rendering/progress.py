@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from compare.numbers import format_duration
-from compare.results import Run
+from compare.records.results import Run
 
 LINE_EVERY_SECONDS = 30.0
 

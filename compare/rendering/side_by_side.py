@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from compare.numbers import format_ratio
+from compare.records import queries
+from compare.records.results import Comparison, Results, Run
 from compare.rendering import facts, tables
-from compare.results import Comparison, Results, Run
 from compare.statistics.intervals import unpaired_ratio_interval
 
 NAMES = ("A", "B")
@@ -87,8 +88,8 @@ def step_rows(results: Sequence[Results]) -> list[list[str]]:
     """
     first, second = results
     rows = []
-    for label, device in tables.labels(first.runs):
-        sides = [tables.runs_of(one.runs, label, device) for one in (first, second)]
+    for label, device in queries.labels(first.runs):
+        sides = [queries.runs_of(one.runs, label, device) for one in (first, second)]
         if not all(sides):
             continue
         medians = [[tables.median_seconds(run) for run in side if run.timed_seconds] for side in sides]
@@ -96,7 +97,7 @@ def step_rows(results: Sequence[Results]) -> list[list[str]]:
         cells = [tables.seconds_cell(side) for side in sides]
         rows.append(
             [
-                f"{tables.title(label)}, {device}",
+                f"{queries.title(label)}, {device}",
                 *cells,
                 ratio,
                 *(tables.accuracy_cell(side) for side in sides),

@@ -8,25 +8,11 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, median, stdev
 
 from compare.numbers import format_percent, format_ratio, format_seconds
-from compare.results import Comparison, Results, Run
+from compare.records.queries import labels, runs_of, title
+from compare.records.results import Comparison, Results, Run
 from compare.statistics.intervals import Interval
 from compare.tutorial import PUBLISHED_RUN
 from compare.variants import FRAMEWORK_NAMES
-
-
-def title(label: str) -> str:
-    """`tf:eager` as a reader says it: TensorFlow eager."""
-    framework, _, variant = label.partition(":")
-    return f"{FRAMEWORK_NAMES.get(framework, framework)} {variant}"
-
-
-def labels(runs: Iterable[Run]) -> list[tuple[str, str]]:
-    """Each (label, device), in the order of the run."""
-    return list(dict.fromkeys((run.label, run.device) for run in runs))
-
-
-def runs_of(runs: Iterable[Run], label: str, device: str, status: str = "ok") -> list[Run]:
-    return [run for run in runs if (run.label, run.device, run.status) == (label, device, status)]
 
 
 def curves_csv(runs: Iterable[Run]) -> str:

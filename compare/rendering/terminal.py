@@ -13,8 +13,8 @@ from rich.text import Text
 from compare.config import RunConfig
 from compare.data.mnist import Dataset
 from compare.dtypes import arithmetic
+from compare.records.results import Results
 from compare.rendering import tables, verdicts
-from compare.results import Results
 from compare.variants import FRAMEWORK_NAMES
 
 MOST_WARNINGS = 4

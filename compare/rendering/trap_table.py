@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from compare.ladder.rungs import RUNGS
-from compare.traps.records import RightRun, Trial, Trials
+from compare.records.traps import RightRun, Trial, Trials
 
 GAP_STEPS = (1, 10, 100, 300)  # counted from 1, as a reader does
 

@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compare.records.traps import Trial, Trials
 from compare.rendering import trap_table
-from compare.traps.records import Trial, Trials
 
 WIDE = 120  # columns from which the rungs' names and the loss gaps are shown too
 GAP_STEPS = (10, 300)

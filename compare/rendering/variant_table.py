@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from compare.numbers import format_bytes, format_seconds
+from compare.records import queries
+from compare.records.results import Comparison, Results, Run
 from compare.rendering import tables
 from compare.rendering.groups import devices
-from compare.results import Comparison, Results, Run
 from compare.variants import BY_NAME
 
 COLUMNS = (
@@ -45,10 +46,10 @@ def rows(results: Results) -> list[Row]:
     several = len(devices(results)) > 1
     first: dict[str, str] = {}
     made = []
-    for label, device in tables.labels(results.runs):
+    for label, device in queries.labels(results.runs):
         first.setdefault(device, label)
         runs = [run for run in results.runs if (run.label, run.device) == (label, device)]
-        title = tables.title(label) + (f", {device}" if several else "")
+        title = queries.title(label) + (f", {device}" if several else "")
         comparison = tables.comparison_of(results, "step_seconds", label, device)
         batch = results.config.get("batch_size")
         cells = row_cells(runs, comparison, first[device] == label, batch)
@@ -59,7 +60,7 @@ def rows(results: Results) -> list[Row]:
 def changes(results: Results) -> list[tuple[str, str]]:
     """What each of our own variants in the table changes: title and words, in the table's order."""
     labels = dict.fromkeys(run.label for run in results.runs)
-    return [(tables.title(label), BY_NAME[label].changes) for label in labels if label in BY_NAME]
+    return [(queries.title(label), BY_NAME[label].changes) for label in labels if label in BY_NAME]
 
 
 def row_cells(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from compare.numbers import format_difference, format_ratio
+from compare.records import queries
+from compare.records.results import Comparison, Results
 from compare.rendering import tables
 from compare.rendering.groups import Group, devices, groups, pair
-from compare.results import Comparison, Results
 
 
 def failures(results: Results) -> list[str]:
@@ -20,7 +21,7 @@ def failures(results: Results) -> list[str]:
         if run.status != "ok":
             seeds.setdefault((run.label, run.device, run.status, run.reason or ""), []).append(run.seed)
     for (label, device, status, reason), which in seeds.items():
-        lines.append(f"{tables.title(label)}, {device}, {seed_list(which)}: {status}: {reason}")
+        lines.append(f"{queries.title(label)}, {device}, {seed_list(which)}: {status}: {reason}")
     return lines
 
 

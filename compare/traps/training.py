@@ -17,8 +17,8 @@ from compare.ladder.plan import Plan, Port
 from compare.ladder.side import Side
 from compare.processes.launcher import Worker
 from compare.protocol import messages
-from compare.results import write_atomically
-from compare.traps.records import RightRun
+from compare.records.files import write_atomically
+from compare.records.traps import RightRun
 
 SEEDS = 5  # of the right implementation, for the spread of its accuracy
 EVALUATION_BATCH_SIZE = 1000

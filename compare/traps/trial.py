@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import safetensors.numpy
 
-from compare import machine
 from compare.data.mnist import Dataset
 from compare.errors import UserError
 from compare.ladder.climb import climb
@@ -19,10 +18,11 @@ from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, RungKind
 from compare.ladder.side import NotOnTheLadder, Side, launch
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
-from compare.results import collapse_number_lists, write_atomically
+from compare.records import machine
+from compare.records.files import collapse_number_lists, write_atomically
+from compare.records.traps import FILE_NAME, RightRun, Trial, Trials
 from compare.traps import training
 from compare.traps.catalogue import BY_NAME, TRAPS, Trap
-from compare.traps.records import FILE_NAME, RightRun, Trial, Trials
 from compare.variants import BY_NAME as VARIANTS
 
 

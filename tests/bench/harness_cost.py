@@ -22,12 +22,12 @@ from statistics import median
 
 import safetensors.numpy
 
-from compare import machine
 from compare.config import usable_cpus
 from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.protocol import messages
-from compare.results import write_atomically
+from compare.records import machine
+from compare.records.files import write_atomically
 from compare.worker.session import Session
 from lenet_spec import LeNetSpec
 

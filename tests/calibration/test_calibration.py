@@ -10,10 +10,10 @@ import pytest
 
 from compare.calibration import slowing, trials
 from compare.calibration.config import CalibrationConfig
-from compare.calibration.records import Calibration, Trial, read, write
 from compare.config import RunConfig
 from compare.errors import UserError
-from compare.results import Run
+from compare.records.calibration import Calibration, Trial, read, write
+from compare.records.results import Run
 from compare.variants import BY_NAME
 
 

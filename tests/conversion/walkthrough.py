@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from compare import machine
-from compare.results import write_atomically
+from compare.records import machine
+from compare.records.files import write_atomically
 from tests.faults.commands import ROOT, command
 
 OUT = ROOT / "docs" / "results" / "conversions.json"

@@ -14,9 +14,9 @@ from compare.config import RunConfig
 from compare.cuda.card import CardWatch, watch
 from compare.cuda.cautions import card_cautions
 from compare.experiment import Experiment
-from compare.foreign_results import read_results
+from compare.records.foreign import read_results
+from compare.records.results import Results, Run
 from compare.rendering import facts
-from compare.results import Results, Run
 
 
 class NVMLError(Exception):

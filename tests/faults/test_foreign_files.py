@@ -19,8 +19,8 @@ import safetensors.numpy
 from compare.conversion.config import ConvertConfig
 from compare.convert import convert
 from compare.errors import UserError
+from compare.records.results import write_results
 from compare.report import ReportConfig, report
-from compare.results import write_results
 from tests.conversion.commands import NOT_NEEDED, trained_alike
 from tests.faults.commands import assert_refused, command
 from tests.rendering import synthetic

@@ -11,7 +11,7 @@ from compare.ladder.config import entrant_ports, plans
 from compare.ladder.gate import gate
 from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Port
-from compare.ladder.records import Climb
+from compare.records.parity import Climb
 from tests.ladder.small import BATCH, small_config, write_small_mnist
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

@@ -9,9 +9,9 @@ import safetensors.numpy
 
 from compare.ladder.climb import climb
 from compare.ladder.plan import Port
-from compare.ladder.records import Rung
 from compare.ladder.side import Side
 from compare.processes.launcher import Worker
+from compare.records.parity import Rung
 from compare.traps.trial import Setting
 from tests.ladder.small import worker_and_setting
 

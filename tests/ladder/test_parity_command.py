@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from compare.ladder.records import read
+from compare.records.parity import read
 from tests.ladder.small import BATCH, write_small_mnist
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from compare.ladder.records import Climb, Difference, Rung
 from compare.ladder.verdicts import summary
+from compare.records.parity import Climb, Difference, Rung
 
 
 def climb(largest: dict[tuple[str, str], float]) -> Climb:

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from compare import machine
-from compare.results import write_atomically
+from compare.records import machine
+from compare.records.files import write_atomically
 from tests.faults.commands import ROOT, results_of
 from tests.reliability.small_runs import Place, half_written, kill_at, moments, outcome, workers_left
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
 
-from compare.foreign_results import read_results
-from compare.results import Run, write_atomically
+from compare.records.files import write_atomically
+from compare.records.foreign import read_results
+from compare.records.results import Run
 from tests.faults.commands import ROOT
 
 OUT = ROOT / "docs" / "results" / "soak.json"

@@ -13,9 +13,9 @@ import pytest
 
 from compare.config import Entrant, RunConfig, entrants
 from compare.errors import UserError
-from compare.results import Results, Run
+from compare.records.results import Results, Run
+from compare.records.run_directory import DirectoryLock
 from compare.resume import keep_finished, trained
-from compare.run_directory import DirectoryLock
 from tests.faults.commands import assert_refused, interpreter, results_of
 from tests.reliability.small_runs import SEEDS, Place, outcome
 
@@ -112,7 +112,7 @@ def test_another_environment_is_refused(
 
 
 def present(fact: str) -> str:
-    from compare import machine
+    from compare.records import machine
 
     return str(machine.describe()[fact])
 

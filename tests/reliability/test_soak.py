@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from compare.results import Run
+from compare.records.results import Run
 from tests.reliability.soak import memory_growth, summaries
 from tests.rendering import synthetic
 

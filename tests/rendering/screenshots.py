@@ -9,8 +9,8 @@ import base64
 import sys
 from typing import Any
 
+from compare.records.files import write_atomically
 from compare.rendering.docs import EXAMPLE
-from compare.results import write_atomically
 from tests.rendering.browser import BROWSER, DRIVER, MISSING, opened, started
 
 WIDTH = 1240

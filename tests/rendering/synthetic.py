@@ -7,8 +7,8 @@ import math
 import random
 from typing import Literal
 
-from compare.rendering import tables
-from compare.results import Comparison, Results, Run, SweepPoint
+from compare.records import queries
+from compare.records.results import Comparison, Results, Run, SweepPoint
 from compare.statistics.intervals import Interval
 from compare.statistics.verdicts import Verdict, accuracy_verdict, ratio_verdict
 from lenet_spec import LeNetSpec
@@ -162,7 +162,7 @@ def compared(other: str, device: str, seeds: int) -> list[Comparison]:
     if seeds > 1:
         step = Interval(ratio, ratio * 0.965, ratio * 1.035, seeds, 0.95, 0.01, 9.0)
         accuracy = Interval(0.0002, -0.0006, 0.001, seeds, 0.95, 0.0003, 9.0)
-    names = {"other": tables.title(other), "baseline": tables.title(BASELINE)}
+    names = {"other": queries.title(other), "baseline": queries.title(BASELINE)}
     return [
         comparison("step_seconds", device, other, ratio_verdict(step, **names)),
         comparison("test_accuracy", device, other, accuracy_verdict(accuracy, **names)),

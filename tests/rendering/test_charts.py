@@ -9,11 +9,11 @@ from statistics import median
 
 import pytest
 
+from compare.records.results import Results, Run
 from compare.rendering.charts import accuracy, charts, divergence, scaling, timing
 from compare.rendering.charts.frame import Chart, decades, slug, spoken
 from compare.rendering.look import PAGE, PRINT
 from compare.rendering.page import svg
-from compare.results import Results, Run
 from tests.rendering import synthetic
 
 FAMILY = ("tf:eager", "tf:graph", "torch:eager", "torch:tuned")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from compare.calibration.records import read as read_calibration
-from compare.foreign_results import read_results
+from compare.records.calibration import read as read_calibration
+from compare.records.foreign import read_results
+from compare.records.traps import read as read_traps
 from compare.rendering import docs, markdown
 from compare.rendering.parity_docs import refreshed
-from compare.traps.records import read as read_traps
 
 PAGES = [docs.ROOT / "README.md", *sorted((docs.ROOT / "docs").glob("*.md"))]
 

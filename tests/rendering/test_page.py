@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 
+from compare.records.results import Results
 from compare.rendering import markdown, page, side_by_side
 from compare.rendering.charts import charts
 from compare.rendering.look import PRINT
-from compare.results import Results
 from tests.rendering import synthetic
 
 HOSTILE = "</script><img src=x onerror=alert(1)> **bold** [a](b) `c` | d\n# e & <!-- \u2028"

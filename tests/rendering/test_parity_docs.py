@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from compare.ladder.records import read as read_parity
+from compare.records.parity import read as read_parity
+from compare.records.traps import read as read_traps
 from compare.rendering import parity_docs
 from compare.traps.catalogue import TRAPS
-from compare.traps.records import read as read_traps
 
 
 def test_the_page_shows_the_committed_results():

@@ -10,11 +10,11 @@ import pytest
 
 from compare import report
 from compare.errors import UserError
+from compare.records.results import write_results
 from compare.rendering import page
 from compare.rendering.charts import accuracy
 from compare.rendering.look import PRINT
 from compare.report import ReportConfig
-from compare.results import write_results
 from tests.rendering import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,10 +3,10 @@
 import pytest
 from rich.console import Console
 
-from compare.ladder.records import read as read_parity
+from compare.records.parity import read as read_parity
+from compare.records.traps import RightRun, Trial, Trials
+from compare.records.traps import read as read_traps
 from compare.rendering import parity_docs, parity_terminal, trap_terminal
-from compare.traps.records import RightRun, Trial, Trials
-from compare.traps.records import read as read_traps
 
 
 def printed(shown: object, width: int) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from compare.records.results import Results
 from compare.rendering import ladder_table, variant_table, verdicts
-from compare.results import Results
 from tests.rendering import synthetic
 
 

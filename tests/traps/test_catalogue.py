@@ -8,8 +8,8 @@ import pytest
 
 from compare.ladder.rungs import RUNGS
 from compare.processes.launcher import Worker
+from compare.records.traps import Trial, Trials
 from compare.traps.catalogue import BY_NAME, TRAPS, Trap
-from compare.traps.records import Trial, Trials
 from compare.traps.trial import Setting, put_on_ladder
 from tests.ladder.small import worker_and_setting
 

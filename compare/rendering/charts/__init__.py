@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from compare.records.results import Results
 from compare.rendering.charts import accuracy, curves, divergence, explanation, scaling, timing
 from compare.rendering.charts.frame import Chart
 from compare.rendering.look import Look
-from compare.results import Results
 
 KINDS = (
     timing.ratios,

@@ -8,6 +8,7 @@ from typing import Any
 
 import altair as alt
 
+from compare.records.results import Results
 from compare.rendering import tables
 from compare.rendering.charts.frame import (
     Chart,
@@ -20,7 +21,6 @@ from compare.rendering.charts.frame import (
 )
 from compare.rendering.groups import Group, groups
 from compare.rendering.look import Look
-from compare.results import Results
 
 ROW = 44
 

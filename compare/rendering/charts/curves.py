@@ -8,11 +8,11 @@ from typing import Any
 
 import altair as alt
 
+from compare.records.results import Results
 from compare.rendering.charts.frame import Chart, decades, framed, slug, styles, values
 from compare.rendering.groups import Group, devices, groups, pair, suffix
 from compare.rendering.look import Look
 from compare.rendering.thinning import evenly, median_over, running_median, significant
-from compare.results import Results
 from compare.tutorial import PUBLISHED_RUN
 
 WINDOW = 25  # steps under one running median

@@ -8,12 +8,12 @@ from typing import Any
 
 import altair as alt
 
-from compare.rendering import tables
+from compare.records import queries
+from compare.records.results import Results
 from compare.rendering.charts.frame import Chart, decades, framed, slug, values
 from compare.rendering.groups import Group, devices, groups, pair, suffix
 from compare.rendering.look import DASHES, Look
 from compare.rendering.thinning import evenly, median_over, significant
-from compare.results import Results
 
 HEIGHT = 280
 Curves = dict[str, Sequence[float | None]]
@@ -52,7 +52,7 @@ def noise_floor(parity: Mapping[str, Any] | None) -> Curves:
     recorded = (parity or {}).get("noise_floor") or {}
     curves: Curves = {}
     for itself in recorded.get("selves", []):
-        name = f"{tables.title(str(itself.get('label')))} itself, {itself.get('change')}"
+        name = f"{queries.title(str(itself.get('label')))} itself, {itself.get('change')}"
         curves[name] = itself.get("loss_differences") or []
     return {name: curve for name, curve in curves.items() if any(curve)}
 

@@ -9,11 +9,11 @@ from statistics import median
 import msgspec
 
 from compare.numbers import format_bytes, format_percent, format_seconds
+from compare.records.results import Results, Run
 from compare.rendering.charts.bars import Parts, Quantity, bars
 from compare.rendering.charts.frame import Chart, slug
 from compare.rendering.groups import Group, groups, panels, suffix
 from compare.rendering.look import Look
-from compare.results import Results, Run
 from lenet_spec import LeNetSpec
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import altair as alt
 
 from compare.numbers import format_percent, format_seconds
+from compare.records import queries
+from compare.records.results import Results
 from compare.rendering import tables
 from compare.rendering.charts.frame import Chart, decades, framed, slug, spoken, styles, values
 from compare.rendering.groups import devices, groups, panel, suffix
 from compare.rendering.look import Look
-from compare.results import Results
 from compare.statistics.fits import BatchCost, batch_cost
 
 HEIGHT = 320
@@ -137,7 +138,7 @@ def time_axis(points: Sequence[Point]) -> alt.Y:
 def named(points: Sequence[Point]) -> list[tuple[str, Point]]:
     """Each point with its line's name, which names the device where a chart shows two."""
     several = len({point.device for point in points}) > 1
-    return [(tables.title(p.label) + (f", {p.device}" if several else ""), p) for p in points]
+    return [(queries.title(p.label) + (f", {p.device}" if several else ""), p) for p in points]
 
 
 def series_names(points: Sequence[Point]) -> dict[str, str]:
@@ -222,7 +223,7 @@ def launch_bound(
         return ""
     several = len({point.device for point in points}) > 1
     names = [
-        tables.title(label) + (f", {device}" if several else "")
+        queries.title(label) + (f", {device}" if several else "")
         for (label, device), cost in costs.items()
         if cost.fixed_share(batch_size) > MOSTLY_FIXED
     ]

@@ -8,6 +8,8 @@ from typing import Any
 import altair as alt
 
 from compare.numbers import format_percent, format_seconds
+from compare.records import queries
+from compare.records.results import Comparison, Results
 from compare.rendering import tables
 from compare.rendering.charts.frame import (
     LABEL_HEIGHT,
@@ -23,7 +25,6 @@ from compare.rendering.charts.frame import (
 from compare.rendering.groups import Group, devices, panels, suffix
 from compare.rendering.look import Look
 from compare.rendering.thinning import quantiles
-from compare.results import Comparison, Results
 from compare.statistics.verdicts import SMALLEST_DIFFERENCE
 
 ROW_GAP = 14
@@ -130,7 +131,7 @@ def ratios(results: Results, look: Look) -> list[Chart]:
 
 def ratio_chart(name: str, shown: list[Comparison], several: bool, look: Look) -> Chart:
     """Comparisons with one baseline, beside the band within which nobody wins."""
-    baseline = tables.title(shown[0].baseline)
+    baseline = queries.title(shown[0].baseline)
     height = RATIO_ROW * len(shown)
     points = [ratio_point(number, comparison, several) for number, comparison in enumerate(shown)]
     base = values(points).encode(y=y_pixels(height), color=framework_colour(look))
@@ -160,7 +161,7 @@ def ratio_point(number: int, comparison: Comparison, several: bool) -> dict[str,
     return {
         "y": number * RATIO_ROW + 28,
         "framework": comparison.other.partition(":")[0],
-        "title": tables.title(comparison.other) + (f", {comparison.device}" if several else ""),
+        "title": queries.title(comparison.other) + (f", {comparison.device}" if several else ""),
         "value": tables.ratio_cell(comparison),
         "estimate": comparison.estimate,
         "low": comparison.low,

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from compare import machine
 from compare.config import usable_cpus
 from compare.processes.environment import worker_environment
-from compare.results import write_atomically
+from compare.records import machine
+from compare.records.files import write_atomically
 
 LAUNCHES = 3
 OUT = machine.ROOT / "docs" / "results" / "tried.json"

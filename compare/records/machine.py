@@ -13,7 +13,7 @@ import psutil
 
 from compare.config import usable_cpus
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def describe() -> dict[str, Any]:

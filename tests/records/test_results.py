@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.errors import Unwritable, UserError
-from compare.foreign_results import read_results
-from compare.results import Results, Run, collapse_number_lists, write_atomically, write_results
+from compare.records.files import collapse_number_lists, write_atomically
+from compare.records.foreign import read_results
+from compare.records.results import Results, Run, write_results
 
 
 def example() -> Results:

@@ -1,7 +1,7 @@
 """Reading a results.json, which may come from anyone: what it must hold before anything is made of it.
 
-Its fields are typed in compare/results.py; here are the rules that types do not say, and the types of the
-parts that are plain objects there.
+Its fields are typed in compare/records/results.py; here are the rules that types do not say, and the types
+of the parts that are plain objects there.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from compare.errors import UserError
-from compare.ladder.records import Climb, Rung
-from compare.results import FILE_NAME, SCHEMA_VERSION, Results, Run
+from compare.records.parity import Climb, Rung
+from compare.records.results import FILE_NAME, SCHEMA_VERSION, Results, Run
 from lenet_spec import LeNetSpec
 
 LARGEST_BYTES = 1 << 29  # 10 seeds of all variants for 10,000 steps take a fifth of it

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from compare.errors import UserError
-from compare.ladder.records import Rung
+from compare.records.parity import Rung
 
 SCHEMA_VERSION = 1
 FILE_NAME = "traps.json"

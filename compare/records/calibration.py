@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from compare.results import write_atomically
+from compare.records.files import write_atomically
 
 FILE_NAME = "calibration.json"
 LEAST_SHARE_WITHOUT_DIFFERENCE = 0.95  # of self-comparisons

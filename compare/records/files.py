@@ -1,0 +1,49 @@
+"""Files written whole or not at all, and JSON laid out for people."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from compare.errors import Unwritable
+
+
+def collapse_number_lists(encoded: bytes) -> bytes:
+    """Puts each list of plain numbers on one line: a thousand losses are not a thousand lines."""
+
+    def joined(match: re.Match[bytes]) -> bytes:
+        return b"[" + b", ".join(part.strip() for part in match.group(1).split(b",")) + b"]"
+
+    return re.sub(rb"\[([-+0-9.eE,\s]+)\]", joined, encoded) + b"\n"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """A crash at any moment leaves the old file or the new one, never half.
+
+    Raises Unwritable where the disk is full, or the directory is gone.
+    """
+    try:
+        replace(path, content)
+    except OSError as error:
+        raise Unwritable(
+            f"{path} cannot be written: {error.strerror or error}. What was there before is unharmed.\n"
+            "Make room, or mend the directory, and run again; a run that was under way goes on with --resume."
+        ) from error
+
+
+def replace(path: Path, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
