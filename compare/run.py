@@ -30,7 +30,7 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
 
     directory = value_of("--resume", argv)
     if directory is not None and "--help" not in argv:
-        from compare.resume import check_options, recorded_config
+        from compare.experiment.resume import check_options, recorded_config
 
         config = parse(RunConfig, argv, program="compare.run", default=recorded_config(Path(directory)))
         check_options(config, Path(directory))
@@ -55,7 +55,7 @@ def run(config: RunConfig) -> Results:
 
     Raises UserError before anything is trained where the config, the data or a device will not do.
     """
-    from compare.experiment import Experiment
+    from compare.experiment.experiment import Experiment
 
     experiment = Experiment.prepare(config)
     try:

@@ -15,6 +15,7 @@ from compare.calibration.slowing import Slowed
 from compare.config import Entrant, RunConfig, check
 from compare.data import mnist
 from compare.errors import UserError
+from compare.experiment.training import train_seed
 from compare.numbers import format_duration
 from compare.records import machine
 from compare.records.calibration import Calibration, Trial, write
@@ -22,7 +23,6 @@ from compare.records.results import Run
 from compare.records.run_directory import new_directory
 from compare.statistics.intervals import ratio_interval
 from compare.statistics.verdicts import ratio_verdict
-from compare.training import train_seed
 from compare.variants import BY_NAME, Variant
 
 

@@ -10,8 +10,8 @@ from statistics import fmean, median, stdev
 from compare.numbers import format_percent, format_ratio, format_seconds
 from compare.records.queries import labels, runs_of, title
 from compare.records.results import Comparison, Results, Run
+from compare.rendering.tutorial import PUBLISHED_RUN
 from compare.statistics.intervals import Interval
-from compare.tutorial import PUBLISHED_RUN
 from compare.variants import FRAMEWORK_NAMES
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from compare.config import RunConfig
-from compare.devices import check_devices
 from compare.errors import UserError
+from compare.experiment.devices import check_devices
 from compare.worker import refusals
 from compare.worker.refusals import from_error, runs_on
 from tests.cuda.scenarios import interpreter

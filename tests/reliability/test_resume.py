@@ -13,9 +13,9 @@ import pytest
 
 from compare.config import Entrant, RunConfig, entrants
 from compare.errors import UserError
+from compare.experiment.resume import keep_finished, trained
 from compare.records.results import Results, Run
 from compare.records.run_directory import DirectoryLock
-from compare.resume import keep_finished, trained
 from tests.faults.commands import assert_refused, interpreter, results_of
 from tests.reliability.small_runs import SEEDS, Place, outcome
 

@@ -13,7 +13,7 @@ from compare.rendering.charts.frame import Chart, decades, framed, slug, styles,
 from compare.rendering.groups import Group, devices, groups, pair, suffix
 from compare.rendering.look import Look
 from compare.rendering.thinning import evenly, median_over, running_median, significant
-from compare.tutorial import PUBLISHED_RUN
+from compare.rendering.tutorial import PUBLISHED_RUN
 
 WINDOW = 25  # steps under one running median
 HEIGHT = 300

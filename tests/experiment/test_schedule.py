@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.schedule import rounds
+from compare.experiment.schedule import rounds
 
 
 def test_the_order_is_a_b_b_a():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 
-from compare.cuda.cautions import card_cautions
+from compare.experiment.card_cautions import card_cautions
 from compare.numbers import format_percent
 from compare.records.queries import labels, runs_of, title
 from compare.records.results import Comparison, Results, Run, SweepPoint

@@ -12,14 +12,15 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from compare.comparisons import batch_sweep, compare_runs, warnings_about
 from compare.config import Entrant, RunConfig, check, entrants
-from compare.cuda.card import CardWatch, watch
 from compare.data import mnist
 from compare.data.download import download
 from compare.data.pairing import doubts
-from compare.devices import check_devices, present_versions
-from compare.event_files import check_available, write_events
+from compare.experiment.card import CardWatch, watch
+from compare.experiment.comparisons import batch_sweep, compare_runs, warnings_about
+from compare.experiment.devices import check_devices, present_versions
+from compare.experiment.resume import check_unchanged, check_versions, keep_finished, trained
+from compare.experiment.training import new_run, train_seed
 from compare.ladder.config import on_device
 from compare.ladder.gate import gate
 from compare.processes.scratch import remove_abandoned
@@ -29,10 +30,9 @@ from compare.records.foreign import read_results
 from compare.records.results import Results, Run, write_results
 from compare.records.run_directory import DirectoryLock, new_directory, remove_half_written
 from compare.rendering import markdown, tables, terminal
+from compare.rendering.event_files import check_available, write_events
 from compare.rendering.progress import TrainingProgress
 from compare.report import render
-from compare.resume import check_unchanged, check_versions, keep_finished, trained
-from compare.training import new_run, train_seed
 
 
 @dataclass

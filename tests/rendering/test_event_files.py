@@ -12,11 +12,11 @@ from rich.console import Console
 
 from compare.config import RunConfig
 from compare.errors import UserError
-from compare.event_files import write_events
-from compare.experiment import Experiment
+from compare.experiment.experiment import Experiment
 from compare.records.results import Results, Run
+from compare.rendering.event_files import write_events
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STEPS = 50
 
 # TensorBoard's reader, told to do without TensorFlow, in a process of its own.
@@ -92,8 +92,8 @@ def test_writing_imports_neither_framework(tmp_path):
     """The parent stays free of both, also where TensorFlow is installed beside tensorboard."""
     program = (
         "import sys\nfrom pathlib import Path\n"
-        "from compare.event_files import check_available, write_events\n"
-        "from tests.test_event_files import run\nfrom compare.records.results import Results\n"
+        "from compare.rendering.event_files import check_available, write_events\n"
+        "from tests.rendering.test_event_files import run\nfrom compare.records.results import Results\n"
         f"check_available()\nwrite_events(Results(runs=[run('tf:eager', 0)]), Path({str(tmp_path)!r}))\n"
         "print({name.split('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'torch'})"
     )

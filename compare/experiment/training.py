@@ -16,13 +16,14 @@ from typing import Protocol
 import numpy as np
 import safetensors.numpy
 
-from compare.after_training import explain
 from compare.config import Entrant, RunConfig
 from compare.data.batches import batches, digest_of
 from compare.data.metrics import accuracy, cross_entropy
 from compare.data.mnist import Dataset
 from compare.data.weights import initial_weights, weights_digest
 from compare.dtypes import host_dtype
+from compare.experiment.after_training import explain
+from compare.experiment.schedule import Round, rounds
 from compare.processes.environment import worker_environment
 from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
@@ -31,7 +32,6 @@ from compare.processes.replies import arrays_shaped, check_block
 from compare.protocol import messages
 from compare.records.files import write_atomically
 from compare.records.results import Run, Status
-from compare.schedule import Round, rounds
 
 WARMUP_STEPS = 20
 BLOCK_STEPS = 10  # short, since what slows the machine for a second should fall on both sides

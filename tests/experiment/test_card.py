@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from compare import experiment
 from compare.config import RunConfig
-from compare.cuda.card import CardWatch, watch
-from compare.cuda.cautions import card_cautions
-from compare.experiment import Experiment
+from compare.experiment import experiment
+from compare.experiment.card import CardWatch, watch
+from compare.experiment.card_cautions import card_cautions
+from compare.experiment.experiment import Experiment
 from compare.records.foreign import read_results
 from compare.records.results import Results, Run
 from compare.rendering import facts
