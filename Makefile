@@ -38,15 +38,15 @@ calibrate: $(STAMP)
 	$(BIN)/python -m compare.calibrate $(ARGS)
 
 kills: $(STAMP)
-	$(BIN)/python -m tests.reliability.kills
+	$(BIN)/python -m tools.kills
 
 soak: $(STAMP)
 	$(BIN)/python -m compare.run --seeds 1 --steps 20000 --out runs/soak
-	$(BIN)/python -m tests.reliability.soak runs/soak
+	$(BIN)/python -m tools.soak runs/soak
 
 docs: $(STAMP)
-	$(BIN)/python -m compare.rendering.docs
-	$(BIN)/python -m tests.rendering.screenshots
+	$(BIN)/python -m tools.docs
+	$(BIN)/python -m tools.screenshots
 
 test-cuda: $(STAMP)
 	$(BIN)/python -m pytest -m cuda -rs $(ARGS)

@@ -9,14 +9,14 @@ import pytest
 
 from compare.rendering import source_pairs
 from compare.rendering.concepts import CONCEPTS
-from compare.rendering.porting_guide import guide
 from compare.traps.catalogue import TRAPS
+from tools.porting_guide import guide
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_porting_guide_is_up_to_date() -> None:
-    """docs/porting.md is what `python -m compare.rendering.porting_guide` prints."""
+    """docs/porting.md is what `python -m tools.porting_guide` prints."""
     assert (ROOT / "docs" / "porting.md").read_text(encoding="utf-8") == guide()
 
 

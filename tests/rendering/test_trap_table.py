@@ -6,7 +6,8 @@ from rich.console import Console
 from compare.records.parity import read as read_parity
 from compare.records.traps import RightRun, Trial, Trials
 from compare.records.traps import read as read_traps
-from compare.rendering import parity_docs, parity_terminal, trap_terminal
+from compare.rendering import parity_terminal, trap_terminal
+from tools import parity_docs
 
 
 def printed(shown: object, width: int) -> str:

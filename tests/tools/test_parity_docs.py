@@ -6,12 +6,12 @@ import pytest
 
 from compare.records.parity import read as read_parity
 from compare.records.traps import read as read_traps
-from compare.rendering import parity_docs
 from compare.traps.catalogue import TRAPS
+from tools import parity_docs
 
 
 def test_the_page_shows_the_committed_results():
-    """Run `python -m compare.rendering.parity_docs` where this fails."""
+    """Run `python -m tools.parity_docs` where this fails."""
     page = parity_docs.PAGE.read_text()
     assert parity_docs.refreshed(page, parity_docs.sections()) == page
 

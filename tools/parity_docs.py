@@ -1,6 +1,6 @@
 """The figures of docs/parity.md, from the results that are committed beside it.
 
-`python -m compare.rendering.parity_docs` writes them anew between the page's markers; a test fails when the
+`python -m tools.parity_docs` writes them anew between the page's markers; a test fails when the
 page and the results disagree.
 """
 
@@ -20,7 +20,7 @@ from compare.records.traps import read as read_traps
 from compare.rendering import parity_terminal, trap_table
 from compare.rendering.markdown import table
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, RESULTS = DOCS / "parity.md", DOCS / "results"
 GROUPS = ("activations", "loss", "gradients", "one_step", "losses", "parameters")
 GROUP_NAMES = {"one_step": "parameters after one Adam step", "parameters": "parameters after N steps"}

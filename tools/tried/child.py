@@ -28,7 +28,7 @@ def main(framework: str, seed: int) -> None:
     runtime.configure(
         device="cpu", threads=int(os.environ["OMP_NUM_THREADS"]), tf32=False, deterministic=False
     )
-    forms = importlib.import_module(f"tests.bench.tried.{framework}_forms").FORMS
+    forms = importlib.import_module(f"tools.tried.{framework}_forms").FORMS
     spec, weights = LeNetSpec(), initial_weights(LeNetSpec(), seed)
     steps = WARMUP_STEPS + ROUNDS * BLOCK_STEPS
     stream = list(islice(batches(mnist.load(), spec, seed=seed, dtype="float32"), steps))

@@ -1,4 +1,4 @@
-"""`python -m tests.reliability.kills`: runs killed with SIGKILL at random moments, each taken up again.
+"""`python -m tools.kills`: runs killed with SIGKILL at random moments, each taken up again.
 
 Twenty over stand-in workers and three over the real frameworks. Each must end as the unbroken run did, to the
 last bit of every loss, and leave no process and no temporary file. Writes docs/results/kills.json.

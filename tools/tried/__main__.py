@@ -1,4 +1,4 @@
-"""`python -m tests.bench.tried`: every form of both frameworks, to docs/results/tried.json."""
+"""`python -m tools.tried`: every form of both frameworks, to docs/results/tried.json."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def measure(framework: str, seed: int, environment: dict[str, str]) -> dict[str, float]:
-    command = [sys.executable, "-m", "tests.bench.tried.child", framework, str(seed)]
+    command = [sys.executable, "-m", "tools.tried.child", framework, str(seed)]
     done = subprocess.run(
         command, env=environment, cwd=machine.ROOT, stdout=subprocess.PIPE, text=True, check=True
     )

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from compare.records.results import Run
-from tests.reliability.soak import memory_growth, summaries
 from tests.rendering import synthetic
+from tools.soak import memory_growth, summaries
 
 STEPS = 4000
 BLOCK = 10

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tests.bench.tried.form import Form
 from tf_impl import graph, keras_fit, train, tuned, tuned_graph, xla
 from tf_impl.model import dropout
+from tools.tried.form import Form
 
 
 class NoKerasCalls(train.Trainer):

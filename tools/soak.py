@@ -1,4 +1,4 @@
-"""`python -m tests.reliability.soak RUN_DIR`: whether a long run stayed as it began.
+"""`python -m tools.soak RUN_DIR`: whether a long run stayed as it began.
 
     python -m compare.run --seeds 1 --steps 20000 --out RUN_DIR
 

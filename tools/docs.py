@@ -19,15 +19,16 @@ from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
 from compare.records.parity import read as read_parity
 from compare.records.results import Results
-from compare.rendering import method_figures, parity_docs, porting_guide, tables, terminal
+from compare.rendering import tables, terminal
 from compare.rendering.groups import Group, groups
 from compare.rendering.markdown import table
-from compare.rendering.parity_docs import refreshed
 from compare.report import render
 from compare.variants import VARIANTS
 from lenet_spec import LeNetSpec
+from tools import method_figures, parity_docs, porting_guide
+from tools.parity_docs import refreshed
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 EXAMPLE = ROOT / "docs" / "example"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md", ROOT / "docs" / "checkpoints.md")

@@ -1,4 +1,4 @@
-"""`python -m tests.rendering.screenshots`: the example report as a reader first sees it, for the README.
+"""`python -m tools.screenshots`: the example report as a reader first sees it, for the README.
 
 Writes docs/example/report-light.png and report-dark.png: the page's top, to the end of the first table.
 """
@@ -10,8 +10,8 @@ import sys
 from typing import Any
 
 from compare.records.files import write_atomically
-from compare.rendering.docs import EXAMPLE
 from tests.rendering.browser import BROWSER, DRIVER, MISSING, opened, started
+from tools.docs import EXAMPLE
 
 WIDTH = 1240
 FIRST_SCREEN = """

@@ -1,4 +1,4 @@
-"""`python -m tests.conversion.walkthrough`: the conversions that docs/checkpoints.md shows, as they went.
+"""`python -m tools.walkthrough`: the conversions that docs/checkpoints.md shows, as they went.
 
 Trains PyTorch's eager variant once, then takes its weights from file to file.
 Writes docs/results/conversions.json.

@@ -8,8 +8,9 @@ import pytest
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
 from compare.records.traps import read as read_traps
-from compare.rendering import docs, markdown
-from compare.rendering.parity_docs import refreshed
+from compare.rendering import markdown
+from tools import docs
+from tools.parity_docs import refreshed
 
 PAGES = [docs.ROOT / "README.md", *sorted((docs.ROOT / "docs").glob("*.md"))]
 

@@ -1,6 +1,6 @@
 """What the harness adds to a step: its timed loop against a bare loop of the same operations.
 
-    python -m tests.bench.harness_cost
+    python -m tools.harness_cost
 
 One process and one model a launch, blocks of steps in A B B A order, so that only the loop differs. The bare
 loop does what a user would write: step, loss to the host. Prints both medians and their ratio, and writes
@@ -40,7 +40,7 @@ def main() -> None:
     record: dict = {"environment": machine.describe(), "steps": BLOCKS * BLOCK_STEPS, "launches": []}
     for framework in ("tf", "torch"):
         for _ in range(LAUNCHES):
-            command = [sys.executable, "-m", "tests.bench.harness_cost", framework]
+            command = [sys.executable, "-m", "tools.harness_cost", framework]
             done = subprocess.run(
                 command, env=environment, cwd=machine.ROOT, stdout=subprocess.PIPE, text=True, check=True
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from tests.bench.tried.form import Form
+from tools.tried.form import Form
 from torch_impl import compiled, train, tuned
 from torch_impl.model import activate, dropout
 

@@ -10,7 +10,7 @@ import pytest
 from tests.reliability.small_runs import Place, half_written, kill_at, moments, outcome, workers_left
 
 FAULTS = "A run that is cut off"
-KILLS = 4  # `python -m tests.reliability.kills` makes twenty
+KILLS = 4  # `python -m tools.kills` makes twenty
 
 
 @pytest.fixture(scope="module")
