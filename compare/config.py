@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from compare.cpus import usable_cpus
 from compare.dtypes import Dtype
 from compare.errors import UserError
 from compare.processes.deadlines import LARGEST_TIMEOUT_SECONDS
 from compare.processes.environment import Allocator
-from compare.variants import BY_NAME, VARIANTS, Variant
+from compare.variants import VARIANTS, VARIANTS_BY_NAME, Variant
 from lenet_spec import LeNetSpec
 
 Preset = Literal["quick", "standard", "rigorous"]
@@ -27,13 +28,6 @@ BOUNDS = {
     "seeds": (1, 10_000),
     "first_seed": (0, 2**32 - 1),
 }
-
-
-def usable_cpus() -> int:
-    """The CPUs that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -168,7 +162,7 @@ def entrants(config: RunConfig) -> list[Entrant]:
 def chosen_variants(config: RunConfig) -> list[Variant]:
     if config.variants == "all":
         return [variant for variant in VARIANTS if variant.takes(config.dtype)]
-    return [BY_NAME[name] for name in config.variants.split(",")]
+    return [VARIANTS_BY_NAME[name] for name in config.variants.split(",")]
 
 
 def check(config: RunConfig) -> None:
@@ -224,14 +218,14 @@ def check_variants(config: RunConfig) -> None:
     if config.variants == "all":
         return
     for name in config.variants.split(","):
-        if name not in BY_NAME:
+        if name not in VARIANTS_BY_NAME:
             raise UserError(
-                f"--variants: {name!r} is not a variant. Use all, or some of: {', '.join(BY_NAME)}."
+                f"--variants: {name!r} is not a variant. Use all, or some of: {', '.join(VARIANTS_BY_NAME)}."
             )
     for name in config.variants.split(","):
-        if not set(BY_NAME[name].devices) & set(config.devices()):
-            devices = ", ".join(BY_NAME[name].devices)
+        if not set(VARIANTS_BY_NAME[name].devices) & set(config.devices()):
+            devices = ", ".join(VARIANTS_BY_NAME[name].devices)
             raise UserError(f"--variants: {name} runs on {devices} only, but --device is {config.device}.")
-        if not BY_NAME[name].takes(config.dtype):
+        if not VARIANTS_BY_NAME[name].takes(config.dtype):
             others = ", ".join(variant.name for variant in VARIANTS if variant.takes(config.dtype))
             raise UserError(f"--variants: {name} has no form in {config.dtype}. Use some of: {others}.")

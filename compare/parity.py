@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compare.command_line import parse, run_entry_point
 
 if TYPE_CHECKING:
     from compare.ladder.config import ParityConfig
+    from compare.records.parity import Parity
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,8 +25,11 @@ def run(config: ParityConfig) -> int:
 
     from compare.ladder.proof import prepare, prove
     from compare.rendering import parity_terminal, trap_terminal
+    from compare.traps.catalogue import check_trap
 
     console = Console(highlight=False)
+    if config.trap is not None:
+        check_trap(config.trap)
     dataset, directory = prepare(config)
     with console.status("starting the workers") as status:
         if config.trap or config.traps:
@@ -34,10 +39,18 @@ def run(config: ParityConfig) -> int:
             shown, passed = trap_terminal.report(trials, console.width), trials.passed
         else:
             parity = prove(config, dataset, directory, status.update)
+            draw_divergence(parity, directory)
             shown, passed = parity_terminal.report(parity, console.width), parity.passed
     console.print(shown)
     console.print(f"written   {directory}", markup=False, soft_wrap=True)
     return 0 if passed else 1
+
+
+def draw_divergence(parity: Parity, directory: Path) -> None:
+    """Imports Altair when it is needed: that takes half a second."""
+    from compare.rendering import divergence
+
+    divergence.write(parity, directory)
 
 
 if __name__ == "__main__":

@@ -123,4 +123,4 @@ VARIANTS: tuple[Variant, ...] = (
     ),
 )
 
-BY_NAME: dict[str, Variant] = {variant.name: variant for variant in VARIANTS}
+VARIANTS_BY_NAME: dict[str, Variant] = {variant.name: variant for variant in VARIANTS}

@@ -22,7 +22,7 @@ from compare.records.results import Results
 from compare.rendering import tables, terminal
 from compare.rendering.groups import Group, groups
 from compare.rendering.markdown import table
-from compare.report import render
+from compare.rendering.report_files import render
 from compare.variants import VARIANTS
 from lenet_spec import LeNetSpec
 from tools import method_figures, parity_docs, porting_guide

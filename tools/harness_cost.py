@@ -22,7 +22,7 @@ from statistics import median
 
 import safetensors.numpy
 
-from compare.config import usable_cpus
+from compare.cpus import usable_cpus
 from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.protocol import messages

@@ -23,7 +23,7 @@ from compare.records.results import Run
 from compare.records.run_directory import new_directory
 from compare.statistics.intervals import ratio_interval
 from compare.statistics.verdicts import ratio_verdict
-from compare.variants import BY_NAME, Variant
+from compare.variants import VARIANTS_BY_NAME, Variant
 
 
 class Silent:
@@ -38,7 +38,7 @@ def calibrate(config: CalibrationConfig, console: Console | None = None) -> Cali
     """Raises UserError where an option or the directory will not do; a failed launch is one too."""
     console = console or Console(highlight=False)
     for name in config.variants.split(","):
-        if name not in BY_NAME or BY_NAME[name].variant != "eager":
+        if name not in VARIANTS_BY_NAME or VARIANTS_BY_NAME[name].variant != "eager":
             raise UserError(f"--variants: {name!r} cannot be calibrated. Use torch:eager, tf:eager or both.")
     dataset = mnist.load()
     directory = new_directory(config.out)
@@ -58,7 +58,7 @@ def calibrate(config: CalibrationConfig, console: Console | None = None) -> Cali
 
 def plan(config: CalibrationConfig) -> list[tuple[Variant, float]]:
     """The trials in order, the variants taking turns."""
-    variants = [BY_NAME[name] for name in config.variants.split(",")]
+    variants = [VARIANTS_BY_NAME[name] for name in config.variants.split(",")]
     trials = [(variant, 0.0) for _ in range(config.trials) for variant in variants]
     return trials + [(variant, Slowed.share) for _ in range(config.slowed_trials) for variant in variants]
 

@@ -14,8 +14,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from compare.config import usable_cpus
 from compare.conversion.formats import Format
+from compare.cpus import usable_cpus
 from compare.data import mnist
 from compare.data.weight_checks import check_finite, check_tensors
 from compare.errors import UserError

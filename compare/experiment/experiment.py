@@ -32,7 +32,7 @@ from compare.records.run_directory import DirectoryLock, new_directory, remove_h
 from compare.rendering import markdown, tables, terminal
 from compare.rendering.event_files import check_available, write_events
 from compare.rendering.progress import TrainingProgress
-from compare.report import render
+from compare.rendering.report_files import render
 
 
 @dataclass

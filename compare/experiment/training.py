@@ -31,7 +31,7 @@ from compare.processes.load import ForeignLoad
 from compare.processes.replies import arrays_shaped, check_block
 from compare.protocol import messages
 from compare.records.files import write_atomically
-from compare.records.results import Run, Status
+from compare.records.results import Run, Status, file_stem
 
 WARMUP_STEPS = 20
 BLOCK_STEPS = 10  # short, since what slows the machine for a second should fall on both sides
@@ -226,10 +226,6 @@ def start(
     ):
         python = f"--{entrant.framework}-python"
         launch.end("failed", f"{run.label} would not be measured fairly: {reason}. See what {python} starts")
-
-
-def file_stem(run: Run) -> str:
-    return f"{run.label.replace(':', '-').replace('#', '-')}-{run.device}-seed{run.seed}"
 
 
 def note_ready(run: Run, ready: messages.Ready) -> None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from compare.config import Entrant, RunConfig, check, entrants, usable_cpus
+from compare.config import Entrant, RunConfig, check, entrants
+from compare.cpus import usable_cpus
 from compare.errors import UserError
 from compare.ladder.plan import Plan, Port
-from compare.traps.catalogue import BY_NAME as TRAPS
 from lenet_spec import LeNetSpec
 
 DROPOUT_STATES: dict[str, tuple[bool, ...]] = {"off": (False,), "on": (True,), "both": (False, True)}
@@ -93,8 +93,6 @@ def checked(config: ParityConfig) -> ParityConfig:
         if value < 0:
             raise UserError(f"--{option.replace('_', '-')} is {value}; it must be at least 0.")
     check(config.run_config())
-    if config.trap is not None and config.trap not in TRAPS:
-        raise UserError(f"--trap: {config.trap!r} is not a trap. Use one of: {', '.join(TRAPS)}.")
     if config.trap is not None and config.traps:
         raise UserError("--trap and --traps exclude each other: name one trap, or try all.")
     for flag, module in modules(config):

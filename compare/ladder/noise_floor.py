@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from compare.config import usable_cpus
+from compare.cpus import usable_cpus
 from compare.data.streams import generator
 from compare.data.weights import initial_weights
 from compare.ladder.climb import finite_or_none

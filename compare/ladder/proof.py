@@ -36,7 +36,7 @@ def prepare(config: ParityConfig) -> tuple[mnist.Dataset, Path]:
 def prove(
     config: ParityConfig, dataset: mnist.Dataset, directory: Path, say: Callable[[str], None]
 ) -> Parity:
-    """Climbs, measures the noise floor where asked to, and writes parity.json and the chart.
+    """Climbs, measures the noise floor where asked to, and writes parity.json.
 
     Raises UserError where a port cannot be put on the ladder at all.
     """
@@ -92,10 +92,5 @@ def config_record(config: ParityConfig, dataset: mnist.Dataset) -> dict[str, Any
 
 
 def write(parity: Parity, directory: Path) -> None:
-    from compare.rendering import (
-        divergence,
-    )  # Altair takes half a second, which a failing climb need not wait
-
     encoded = msgspec.json.format(msgspec.json.encode(parity), indent=1)
     write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
-    divergence.write(parity, directory)

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from compare.config import usable_cpus
+from compare.cpus import usable_cpus
 
 ROOT = Path(__file__).resolve().parents[2]
 

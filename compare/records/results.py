@@ -63,6 +63,11 @@ class Run(msgspec.Struct):
         return self.step_seconds[self.warmup_steps :]
 
 
+def file_stem(run: Run) -> str:
+    """What the names of a launch's own files begin with."""
+    return f"{run.label.replace(':', '-').replace('#', '-')}-{run.device}-seed{run.seed}"
+
+
 class Comparison(msgspec.Struct):
     """Two labels, one metric, one device. `estimate`: other ÷ baseline of times, else other - baseline."""
 

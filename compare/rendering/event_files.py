@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.errors import UserError
-from compare.experiment.training import file_stem
 from compare.records.files import write_atomically
-from compare.records.results import Results, Run
+from compare.records.results import Results, Run, file_stem
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event

@@ -11,7 +11,7 @@ from compare.records import queries
 from compare.records.results import Comparison, Results, Run
 from compare.rendering import tables
 from compare.rendering.groups import devices
-from compare.variants import BY_NAME
+from compare.variants import VARIANTS_BY_NAME
 
 COLUMNS = (
     "variant",
@@ -60,7 +60,11 @@ def rows(results: Results) -> list[Row]:
 def changes(results: Results) -> list[tuple[str, str]]:
     """What each of our own variants in the table changes: title and words, in the table's order."""
     labels = dict.fromkeys(run.label for run in results.runs)
-    return [(queries.title(label), BY_NAME[label].changes) for label in labels if label in BY_NAME]
+    return [
+        (queries.title(label), VARIANTS_BY_NAME[label].changes)
+        for label in labels
+        if label in VARIANTS_BY_NAME
+    ]
 
 
 def row_cells(

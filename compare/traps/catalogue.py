@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compare.errors import UserError
+
 
 @dataclass(frozen=True)
 class Trap:
@@ -138,4 +140,10 @@ TRAPS: tuple[Trap, ...] = (
     ),
 )
 
-BY_NAME: dict[str, Trap] = {trap.name: trap for trap in TRAPS}
+TRAPS_BY_NAME: dict[str, Trap] = {trap.name: trap for trap in TRAPS}
+
+
+def check_trap(name: str) -> None:
+    """Raises UserError for a name that is no trap's."""
+    if name not in TRAPS_BY_NAME:
+        raise UserError(f"--trap: {name!r} is not a trap. Use one of: {', '.join(TRAPS_BY_NAME)}.")

@@ -22,8 +22,8 @@ from compare.records import machine
 from compare.records.files import collapse_number_lists, write_atomically
 from compare.records.traps import FILE_NAME, RightRun, Trial, Trials
 from compare.traps import training
-from compare.traps.catalogue import BY_NAME, TRAPS, Trap
-from compare.variants import BY_NAME as VARIANTS
+from compare.traps.catalogue import TRAPS, TRAPS_BY_NAME, Trap
+from compare.variants import VARIANTS_BY_NAME
 
 
 @dataclasses.dataclass
@@ -64,7 +64,7 @@ def try_traps(config: ParityConfig, dataset: Dataset, directory: Path, say: Call
     Raises UserError where a framework cannot be set up.
     """
     setting = Setting(config, dataset, directory, say)
-    chosen = [BY_NAME[config.trap]] if config.trap else list(TRAPS)
+    chosen = [TRAPS_BY_NAME[config.trap]] if config.trap else list(TRAPS)
     found: dict[str, Trial] = {}
     try:
         for framework in dict.fromkeys(trap.framework for trap in chosen):
@@ -97,7 +97,7 @@ def launch_for(framework: str, setting: Setting) -> Worker:
 
 
 def right_port(framework: str) -> Port:
-    variant = VARIANTS[f"{framework}:eager"]
+    variant = VARIANTS_BY_NAME[f"{framework}:eager"]
     return Port(variant.name, framework, variant.module, variant.trainer, "cpu")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import safetensors.numpy
 
-from compare.config import usable_cpus
+from compare.cpus import usable_cpus
 from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerRefused, worker_command

@@ -14,7 +14,7 @@ from compare.config import RunConfig
 from compare.errors import UserError
 from compare.records.calibration import Calibration, Trial, read, write
 from compare.records.results import Run
-from compare.variants import BY_NAME
+from compare.variants import VARIANTS_BY_NAME
 
 
 def trial(slowdown: float, kind: str) -> Trial:
@@ -48,7 +48,7 @@ def test_the_variants_take_turns_and_the_slowed_come_last():
 def test_a_trial_is_judged_as_any_comparison(ratio: float, kind: str):
     """The medians of both sides, paired by seed, go through the same verdict."""
     config = RunConfig(steps=50)
-    found = trials.judged(BY_NAME["torch:eager"], 0.0, config, launches(ratio))
+    found = trials.judged(VARIANTS_BY_NAME["torch:eager"], 0.0, config, launches(ratio))
     assert found.kind == kind
     assert found.estimate == pytest.approx(ratio, rel=0.01)
     assert len(found.baseline_medians) == 3

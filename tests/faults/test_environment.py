@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from compare.config import usable_cpus
+from compare.cpus import usable_cpus
 from tests.faults.commands import (
     ROOT,
     SMALL,

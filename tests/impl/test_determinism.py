@@ -10,12 +10,12 @@ import msgspec
 import pytest
 import safetensors.numpy
 
-from compare.config import usable_cpus
+from compare.cpus import usable_cpus
 from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, worker_command
 from compare.protocol import messages
-from compare.variants import BY_NAME
+from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import LeNetSpec
 from tests.impl.test_variants import TIMEOUT_SECONDS, set_up
 
@@ -26,7 +26,7 @@ def losses(framework: str, deterministic: bool, directory: Path) -> tuple[list[f
     """Of a fresh process, with what it read back of its settings."""
     weights_path = directory / "weights.safetensors"
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
-    request = set_up(BY_NAME[f"{framework}:eager"], "float32", True, weights_path)
+    request = set_up(VARIANTS_BY_NAME[f"{framework}:eager"], "float32", True, weights_path)
     request = msgspec.structs.replace(request, deterministic=deterministic)
     environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
     command = worker_command(sys.executable, framework)

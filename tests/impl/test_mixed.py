@@ -15,7 +15,7 @@ from compare.errors import UserError
 from compare.ladder.gate import about_arithmetic
 from compare.processes.launcher import WorkerRefused
 from compare.protocol import messages
-from compare.variants import BY_NAME
+from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import LeNetSpec
 from tests.cuda.test_placement import worker
 from tests.impl.test_variants import set_up
@@ -32,7 +32,7 @@ Arrays = dict[str, np.ndarray]
 
 def trained(name: str, dtype: str, directory: Path) -> tuple[list[float], Arrays, Arrays]:
     """Gradients of the first batch, then losses and parameters of a few steps, with dropout."""
-    variant = BY_NAME[name]
+    variant = VARIANTS_BY_NAME[name]
     module, trainer = variant.place(dtype)
     weights_path = directory / "weights.safetensors"
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from compare.config import usable_cpus
+from compare.cpus import usable_cpus
 from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerRefused, worker_command
 from compare.protocol import messages
-from compare.variants import BY_NAME, VARIANTS, Variant
+from compare.variants import VARIANTS, VARIANTS_BY_NAME, Variant
 from lenet_spec import Dropout, LeNetSpec, Training
 
 STEPS = 3
@@ -88,7 +88,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Comput
     def by_name(name: str) -> Computed:
         if name not in done:
             try:
-                done[name] = compute(BY_NAME[name], tmp_path_factory.mktemp(name.replace(":", "-")))
+                done[name] = compute(VARIANTS_BY_NAME[name], tmp_path_factory.mktemp(name.replace(":", "-")))
             except WorkerRefused as refusal:
                 pytest.skip(f"{name}: {refusal}")
         return done[name]
@@ -100,7 +100,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Comput
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_variant_computes_what_eager_does(name: str, dropout: bool, computed):
     """Losses of three steps agree in float64, and every parameter moves the same way."""
-    variant, eager = computed(name), computed(f"{BY_NAME[name].framework}:eager")
+    variant, eager = computed(name), computed(f"{VARIANTS_BY_NAME[name].framework}:eager")
     np.testing.assert_allclose(
         variant.losses[dropout], eager.losses[dropout], rtol=0, atol=LOSS_TOLERANCE, err_msg=name
     )
@@ -116,7 +116,7 @@ def test_a_variant_computes_what_eager_does(name: str, dropout: bool, computed):
 def test_gradients_agree_in_float32_too(name: str, computed):
     """Some kernels (oneDNN's tensors in torch:tuned) exist in float32 alone: float64 does not show them."""
     gradients = computed(name).float32_gradients
-    eager = computed(f"{BY_NAME[name].framework}:eager").float32_gradients
+    eager = computed(f"{VARIANTS_BY_NAME[name].framework}:eager").float32_gradients
     for parameter, expected in eager.items():
         allowed = 2e-5 * np.abs(expected).max()  # 2e-6 was measured
         np.testing.assert_allclose(gradients[parameter], expected, rtol=0, atol=allowed, err_msg=parameter)
@@ -131,7 +131,7 @@ def test_dropout_changes_the_losses(computed):
 
 def test_every_variant_says_what_it_changes_and_who_would_choose_it():
     """The documentation of a variant is part of it, and its name is taken once."""
-    assert len(BY_NAME) == len(VARIANTS)
+    assert len(VARIANTS_BY_NAME) == len(VARIANTS)
     for variant in VARIANTS:
         assert variant.changes
         assert variant.choose_when

@@ -11,7 +11,7 @@ import pytest
 from compare import report
 from compare.errors import UserError
 from compare.records.results import write_results
-from compare.rendering import page
+from compare.rendering import page, report_files
 from compare.rendering.charts import accuracy
 from compare.rendering.look import PRINT
 from compare.report import ReportConfig
@@ -133,4 +133,4 @@ def test_two_runs_are_told_apart_by_name(runs: tuple[str, str], names: list[str]
             path.touch()
         else:
             path.mkdir(exist_ok=True, parents=True)
-    assert report.run_names([tmp_path / run for run in runs]) == names
+    assert report_files.run_names([tmp_path / run for run in runs]) == names

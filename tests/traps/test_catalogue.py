@@ -9,7 +9,7 @@ import pytest
 from compare.ladder.rungs import RUNGS
 from compare.processes.launcher import Worker
 from compare.records.traps import Trial, Trials
-from compare.traps.catalogue import BY_NAME, TRAPS, Trap
+from compare.traps.catalogue import TRAPS, TRAPS_BY_NAME, Trap
 from compare.traps.trial import Setting, put_on_ladder
 from tests.ladder.small import worker_and_setting
 
@@ -74,29 +74,29 @@ def test_without_its_rung_a_trap_slips_through(removed: int, name: str, torch_la
 
         setting = Setting(setting.config, setting.dataset, setting.directory, setting.say)
         setting.references[False] = Reference(steps_before_the_epochs_end, setting.dataset)
-    assert put_on_ladder(BY_NAME[name], worker, setting, kinds).caught_rung is None
+    assert put_on_ladder(TRAPS_BY_NAME[name], worker, setting, kinds).caught_rung is None
 
 
 def test_a_removed_rung_is_missed_by_every_trap_declared_at_it(torch_ladder: Ready):
     """Without rung 4 or 5 a wrong port climbs higher, and what is named is no longer the culprit."""
     for name, removed in (("average-pooling", 4), ("softmax-twice", 5)):
         kinds = [kind for kind in RUNGS if kind.number != removed]
-        trial = put_on_ladder(BY_NAME[name], *torch_ladder, kinds)
+        trial = put_on_ladder(TRAPS_BY_NAME[name], *torch_ladder, kinds)
         assert trial.caught_rung == removed + 1
-        assert trial.caught_rung != BY_NAME[name].rung
+        assert trial.caught_rung != TRAPS_BY_NAME[name].rung
 
 
 def test_the_catalogue_needs_only_the_standard_library():
     """A parent reads it before anything is imported."""
     tree = ast.parse((ROOT / "compare" / "traps" / "catalogue.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported == {"__future__", "dataclasses"}
+    assert imported == {"__future__", "compare.errors", "dataclasses"}
 
 
 def test_there_are_traps_at_every_rung_that_computes():
     """At least fifteen mistakes, each with a sentence; every rung has one declared at it."""
     assert len(TRAPS) >= 15
-    assert len(BY_NAME) == len(TRAPS)
+    assert len(TRAPS_BY_NAME) == len(TRAPS)
     assert {trap.rung for trap in TRAPS} == {kind.number for kind in RUNGS}
     assert all(trap.mistake for trap in TRAPS)
 

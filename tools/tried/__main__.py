@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from compare.config import usable_cpus
+from compare.cpus import usable_cpus
 from compare.processes.environment import worker_environment
 from compare.records import machine
 from compare.records.files import write_atomically
