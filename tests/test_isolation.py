@@ -31,13 +31,13 @@ def parent_modules() -> list[str]:
     return names
 
 
-def test_the_parent_imports_neither_framework():
+def test_the_parent_imports_neither_framework() -> None:
     """Importing all of `compare` leaves no framework in sys.modules."""
     code = "".join(f"import {name}\n" for name in parent_modules() if not name.endswith("__main__"))
     assert not modules_after(code) & set(FRAMEWORKS)
 
 
-def test_help_loads_no_heavy_library():
+def test_help_loads_no_heavy_library() -> None:
     """`--help` answers at once because nothing slow is imported for it."""
     code = (
         "from compare.run import parse_config\n"
@@ -49,7 +49,7 @@ def test_help_loads_no_heavy_library():
 
 
 @pytest.mark.parametrize(("package", "own"), [("tf_impl", "tensorflow"), ("torch_impl", "torch")])
-def test_an_implementation_names_only_its_own_framework(package: str, own: str):
+def test_an_implementation_names_only_its_own_framework(package: str, own: str) -> None:
     """tf_impl never imports torch or the harness, nor torch_impl TensorFlow or the harness."""
     forbidden = {*FRAMEWORKS, "compare", "tf_impl", "torch_impl"} - {own, package}
     if own == "tensorflow":

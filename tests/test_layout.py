@@ -14,7 +14,7 @@ def numbered(*shape: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("name", "shape"), SPEC.parameter_shapes().items())
-def test_there_and_back_is_the_same(name: str, shape: tuple[int, ...]):
+def test_there_and_back_is_the_same(name: str, shape: tuple[int, ...]) -> None:
     """Every parameter survives the round trip."""
     array = numbered(*shape)
     there = layout.from_canonical(name, array, SPEC)
@@ -22,13 +22,13 @@ def test_there_and_back_is_the_same(name: str, shape: tuple[int, ...]):
     assert there.flags.c_contiguous
 
 
-def test_a_convolution_kernel_keeps_its_height_and_width():
+def test_a_convolution_kernel_keeps_its_height_and_width() -> None:
     """HWIO [h, w, i, o] stands at OIHW [o, i, h, w]."""
     kernel = numbered(5, 5, 32, 64)
     assert layout.from_canonical("conv2/kernel", kernel, SPEC)[7, 3, 1, 2] == kernel[1, 2, 3, 7]
 
 
-def test_the_first_dense_kernel_follows_the_flattened_order():
+def test_the_first_dense_kernel_follows_the_flattened_order() -> None:
     """Row h·4·64 + w·64 + c of the canonical kernel is column c·16 + h·4 + w of torch's."""
     kernel = numbered(1024, 1024)
     height, width, channel = 2, 1, 40
@@ -38,7 +38,7 @@ def test_the_first_dense_kernel_follows_the_flattened_order():
     assert not np.array_equal(there, kernel.T)  # the plain transpose is the classic mistake
 
 
-def test_activations_come_back_in_canonical_order():
+def test_activations_come_back_in_canonical_order() -> None:
     """NCHW to NHWC, and the flat one so that it equals the flattened NHWC pool."""
     pool = numbered(2, 64, 4, 4)
     canonical = layout.activation_to_canonical("pool2", pool, SPEC)

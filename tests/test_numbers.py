@@ -37,13 +37,13 @@ from compare.statistics.intervals import Interval
         (-0.0248, "−24.8 ms"),
     ],
 )
-def test_seconds_in_three_digits(seconds: float, text: str):
+def test_seconds_in_three_digits(seconds: float, text: str) -> None:
     """The unit suits the size, also where rounding reaches the next."""
     assert format_seconds(seconds) == text
 
 
 @given(st.floats(1e-9, 999))
-def test_seconds_keep_their_value(seconds: float):
+def test_seconds_keep_their_value(seconds: float) -> None:
     """What is shown is within half of the third digit of what was measured."""
     number, unit = format_seconds(seconds).split()
     shown = float(number) * {"s": 1, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}[unit]
@@ -55,7 +55,7 @@ def test_seconds_keep_their_value(seconds: float):
     ("seconds", "text"),
     [(161, "2:41"), (0.4, "0:00"), (59.6, "1:00"), (3599.7, "1:00:00"), (3761, "1:02:41")],
 )
-def test_durations_as_on_a_clock(seconds: float, text: str):
+def test_durations_as_on_a_clock(seconds: float, text: str) -> None:
     """Minutes and seconds; hours only where there are any."""
     assert format_duration(seconds) == text
 
@@ -73,12 +73,12 @@ def test_durations_as_on_a_clock(seconds: float, text: str):
         (5000 * 2**50, "5,000 PiB"),
     ],
 )
-def test_bytes_in_binary_units(count: float, text: str):
+def test_bytes_in_binary_units(count: float, text: str) -> None:
     """Three digits, also where rounding reaches the next unit."""
     assert format_bytes(count) == text
 
 
-def test_percent_and_points():
+def test_percent_and_points() -> None:
     """A space before the sign, a true minus, and no sign for what rounds to zero."""
     assert format_percent(0.133) == "13.3 %"
     assert format_percent(0.05, 0, signed=True) == "+5 %"
@@ -104,13 +104,13 @@ def test_percent_and_points():
         (Interval(None, None, None, 0), ""),
     ],
 )
-def test_a_ratio_shows_the_digits_that_its_interval_allows(interval: Interval, text: str):
+def test_a_ratio_shows_the_digits_that_its_interval_allows(interval: Interval, text: str) -> None:
     """Two decimals, or as many as the half-width needs; nothing where there is nothing."""
     assert format_ratio(interval) == text
 
 
 @given(st.floats(1e-5, 0.5))
-def test_the_half_width_is_never_hidden_nor_drowned(half_width: float):
+def test_the_half_width_is_never_hidden_nor_drowned(half_width: float) -> None:
     """One unit of the last digit is at most the half-width, as far as 4 decimals go."""
     unit = 10.0 ** -ratio_decimals(Interval(1.0, 1 - half_width, 1 + half_width, 3))
     assert unit <= half_width * (1 + 1e-9) or unit == pytest.approx(1e-4)
@@ -125,6 +125,6 @@ def test_the_half_width_is_never_hidden_nor_drowned(half_width: float):
         (Interval(None, None, None, 0), ""),
     ],
 )
-def test_a_difference_in_points(interval: Interval, text: str):
+def test_a_difference_in_points(interval: Interval, text: str) -> None:
     """Signs on every number, brackets only where there is an interval."""
     assert format_difference(interval) == text

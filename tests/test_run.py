@@ -50,7 +50,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Complete
     return compare_run("--preset", "quick", "--out", str(out)), out
 
 
-def test_the_quick_preset_ends_well(quick):
+def test_the_quick_preset_ends_well(quick) -> None:
     """Exit 0, both frameworks in the table, the report named, nothing on standard error."""
     done, out = quick
     assert done.returncode == 0, done.stdout + done.stderr
@@ -60,7 +60,7 @@ def test_the_quick_preset_ends_well(quick):
     assert str(out / "report") in done.stdout
 
 
-def test_everything_a_run_promises_is_written(quick):
+def test_everything_a_run_promises_is_written(quick) -> None:
     """Results, curves, report, logs and weights, and no temporary file."""
     _, out = quick
     names = {path.name for path in out.iterdir()}
@@ -70,7 +70,7 @@ def test_everything_a_run_promises_is_written(quick):
     assert not [name for name in names if name.startswith(".")]
 
 
-def test_the_rows_hold_what_the_contract_names(quick):
+def test_the_rows_hold_what_the_contract_names(quick) -> None:
     """Both launches are ok, with one entry a step and every figure of design section 6."""
     results = read(quick[1])
     assert [run["framework"] for run in results["runs"]] == ["tf", "torch"]
@@ -91,7 +91,7 @@ def test_the_rows_hold_what_the_contract_names(quick):
         assert run["runtime"]["tf32"] is False
 
 
-def test_both_train_on_the_same_bytes_and_learn_alike(quick):
+def test_both_train_on_the_same_bytes_and_learn_alike(quick) -> None:
     """Equal digests, equal first losses, and more than nine in ten digits right after 100 steps."""
     tf, torch = read(quick[1])["runs"]
     for digest in ("batches_sha256", "initial_weights_sha256"):
@@ -102,7 +102,7 @@ def test_both_train_on_the_same_bytes_and_learn_alike(quick):
         assert run["test_loss"] < 0.2
 
 
-def test_the_curves_file_has_a_line_a_step(quick):
+def test_the_curves_file_has_a_line_a_step(quick) -> None:
     """curves.csv holds the same losses, in full precision."""
     lines = (quick[1] / "curves.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 100
@@ -110,7 +110,7 @@ def test_the_curves_file_has_a_line_a_step(quick):
     assert float(first["loss"]) == read(quick[1])["runs"][0]["losses"][0]
 
 
-def test_final_weights_are_kept_in_canonical_shapes(quick):
+def test_final_weights_are_kept_in_canonical_shapes(quick) -> None:
     """Each launch's trained weights are there, and have moved from the initial ones."""
     initial = safetensors.numpy.load_file(quick[1] / "initial-weights-seed0.safetensors")
     for stem in ("tf-eager-cpu-seed0", "torch-eager-cpu-seed0"):
@@ -119,12 +119,12 @@ def test_final_weights_are_kept_in_canonical_shapes(quick):
         assert all(not np.array_equal(final[name], initial[name]) for name in final)
 
 
-def test_no_path_of_this_machine_is_in_the_results(quick):
+def test_no_path_of_this_machine_is_in_the_results(quick) -> None:
     """Results are for sharing."""
     assert str(ROOT) not in (quick[1] / "results.json").read_text()
 
 
-def test_in_float64_the_curves_agree(tmp_path: Path):
+def test_in_float64_the_curves_agree(tmp_path: Path) -> None:
     """Two workers, two frameworks, dropout on: losses and parameters equal to rounding."""
     done = compare_run(*SMALL, "--dtype", "float64", "--dropout", "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -139,7 +139,7 @@ def test_in_float64_the_curves_agree(tmp_path: Path):
         np.testing.assert_allclose(left[name], right[name], rtol=0, atol=1e-12, err_msg=name)
 
 
-def test_cuda_where_there_is_none_is_refused_at_once(tmp_path: Path):
+def test_cuda_where_there_is_none_is_refused_at_once(tmp_path: Path) -> None:
     """Exit 2, a line for each framework that says why, and nothing left behind."""
     hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
     done = compare_run("--device", "cuda", "--out", str(tmp_path / "run"), env=hidden)
@@ -163,7 +163,7 @@ def python_without_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "bin" / "python"
 
 
-def test_a_framework_that_is_missing_keeps_its_row(tmp_path: Path, python_without_tensorflow: Path):
+def test_a_framework_that_is_missing_keeps_its_row(tmp_path: Path, python_without_tensorflow: Path) -> None:
     """The other framework runs to its end; the missing one says why; exit 1."""
     out = tmp_path / "run"
     done = compare_run(*SMALL, "--tf-python", str(python_without_tensorflow), "--out", str(out))
@@ -193,7 +193,7 @@ def test_a_framework_that_is_missing_keeps_its_row(tmp_path: Path, python_withou
         (("--out", str(ROOT)), "is not empty"),
     ],
 )
-def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str):
+def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str) -> None:
     """The option, the rule and the value, without a traceback."""
     done = compare_run(*options)
     assert done.returncode == 2
@@ -201,7 +201,7 @@ def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str):
     assert "Traceback" not in done.stderr
 
 
-def test_options_win_over_the_preset(quick):
+def test_options_win_over_the_preset(quick) -> None:
     """A preset is a set of defaults."""
     from compare.run import parse_config
 
@@ -214,7 +214,7 @@ def test_options_win_over_the_preset(quick):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
     tmp_path: Path, moment: str, number: signal.Signals
-):
+) -> None:
     """Ctrl-C exits 130 (SIGTERM 143); results.json is whole and says where each launch was cut off."""
     out = tmp_path / "run"
     process = subprocess.Popen(

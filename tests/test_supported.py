@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
         ("torch", "unknown", False), ("torch", "", False),
     ],
 )  # fmt: skip
-def test_a_version_fits_or_is_told_with_what_to_install(package: str, version: str, fits: bool):
+def test_a_version_fits_or_is_told_with_what_to_install(package: str, version: str, fits: bool) -> None:
     """By major and minor number, as numbers: 2.9 is older than 2.18."""
     reason = unsupported(package, version)
     assert (reason is None) == fits
@@ -29,14 +29,14 @@ def test_a_version_fits_or_is_told_with_what_to_install(package: str, version: s
         assert 'Install "' in reason
 
 
-def test_another_version_than_the_tested_is_a_caution():
+def test_another_version_than_the_tested_is_a_caution() -> None:
     """Patch releases and builds are not told apart."""
     assert untested("torch", "2.14.9+cpu") is None
     assert "2.21" in (untested("tensorflow", "2.19.0") or "")
 
 
 @pytest.mark.parametrize("package", SUPPORTED)
-def test_the_range_is_the_one_that_is_installed_and_tested(package: str):
+def test_the_range_is_the_one_that_is_installed_and_tested(package: str) -> None:
     """pyproject.toml and constraints.txt say the same."""
     wanted = SUPPORTED[package]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -74,7 +74,7 @@ def is_constant(node: ast.AST | None, value: object) -> bool:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_no_source_makes_code_of_foreign_bytes(path: Path):
+def test_no_source_makes_code_of_foreign_bytes(path: Path) -> None:
     """No pickle, no eval, no shell, no loader with its safety off."""
     found = list(findings(path.read_text(encoding="utf-8")))
     if path.relative_to(ROOT).as_posix() in EXECUTES_MODULES:
@@ -93,7 +93,7 @@ def test_no_source_makes_code_of_foreign_bytes(path: Path):
         "keras.models.load_model(path, safe_mode=False)",
     ],
 )  # fmt: skip
-def test_the_scan_sees_what_it_looks_for(line: str):
+def test_the_scan_sees_what_it_looks_for(line: str) -> None:
     """Each of these is a finding."""
     assert list(findings(line))
 
@@ -101,6 +101,6 @@ def test_the_scan_sees_what_it_looks_for(line: str):
 @pytest.mark.parametrize(
     "line", ["pickle.UnpicklingError", "model.eval()", "re.compile('x')", "model.compile('adam')"]
 )
-def test_the_scan_lets_the_rest_pass(line: str):
+def test_the_scan_lets_the_rest_pass(line: str) -> None:
     """Names that only look alike."""
     assert not list(findings(line))

@@ -31,7 +31,7 @@ def launches(ratio: float, wobble: float = 0.002) -> list[Run]:
     return runs
 
 
-def test_the_variants_take_turns_and_the_slowed_come_last():
+def test_the_variants_take_turns_and_the_slowed_come_last() -> None:
     """A drift of the machine falls on both frameworks' trials."""
     planned = trials.plan(CalibrationConfig(trials=2, slowed_trials=1))
     assert [(variant.name, slowdown) for variant, slowdown in planned] == [
@@ -45,7 +45,7 @@ def test_the_variants_take_turns_and_the_slowed_come_last():
 
 
 @pytest.mark.parametrize(("ratio", "kind"), [(1.001, "no_difference"), (1.05, "slower"), (0.9, "faster")])
-def test_a_trial_is_judged_as_any_comparison(ratio: float, kind: str):
+def test_a_trial_is_judged_as_any_comparison(ratio: float, kind: str) -> None:
     """The medians of both sides, paired by seed, go through the same verdict."""
     config = RunConfig(steps=50)
     found = trials.judged(VARIANTS_BY_NAME["torch:eager"], 0.0, config, launches(ratio))
@@ -63,20 +63,20 @@ def test_a_trial_is_judged_as_any_comparison(ratio: float, kind: str):
         (["no_difference"] * 20, ["slower", "no_difference"], False),
     ],
 )
-def test_nineteen_of_twenty_and_every_slowdown(kinds: list[str], slowed: list[str], passed: bool):
+def test_nineteen_of_twenty_and_every_slowdown(kinds: list[str], slowed: list[str], passed: bool) -> None:
     """The bar that the harness must clear."""
     found = [trial(0.0, kind) for kind in kinds] + [trial(0.05, kind) for kind in slowed]
     assert Calibration(trials=found).passed is passed
 
 
-def test_the_record_survives_the_file(tmp_path: Path):
+def test_the_record_survives_the_file(tmp_path: Path) -> None:
     """What is written is read back."""
     calibration = Calibration(trials=[trial(0.0, "no_difference")])
     write(calibration, tmp_path)
     assert read(tmp_path / "calibration.json") == calibration
 
 
-def test_a_slowed_step_takes_its_share_longer(monkeypatch: pytest.MonkeyPatch):
+def test_a_slowed_step_takes_its_share_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that the test holds: a step of 100 is followed by spinning until 105."""
     now = itertools.count(0.0, 1.0)
     seen: list[float] = []
@@ -97,7 +97,7 @@ def test_a_slowed_step_takes_its_share_longer(monkeypatch: pytest.MonkeyPatch):
     assert seen[-1] == pytest.approx(end + 5)
 
 
-def test_only_the_eager_variants_can_be_calibrated(tmp_path: Path):
+def test_only_the_eager_variants_can_be_calibrated(tmp_path: Path) -> None:
     """Another name is refused before anything starts."""
     config = CalibrationConfig(variants="torch:compiled", out=tmp_path / "new")
     with pytest.raises(UserError, match="torch:compiled' cannot be calibrated"):

@@ -16,7 +16,7 @@ from compare.errors import UserError
 from tests.conversion.commands import trained_alike
 
 
-def test_a_value_that_changes_on_the_way_is_refused():
+def test_a_value_that_changes_on_the_way_is_refused() -> None:
     """One bit is enough, even where no logit shows it."""
     weights, labels = trained_alike(), np.zeros(1, np.uint8)
     changed = {name: array.copy() for name, array in weights.items()}
@@ -26,7 +26,7 @@ def test_a_value_that_changes_on_the_way_is_refused():
         check_agreement(*sides, ConvertConfig(Path("a.pt"), Path("b.pt")))
 
 
-def test_a_tie_within_rounding_is_counted_not_refused():
+def test_a_tie_within_rounding_is_counted_not_refused() -> None:
     """Two equal logits may fall either way; the sentence says so."""
     one, other = np.zeros((2, 10), np.float32), np.zeros((2, 10), np.float32)
     other[1, 7] = 1e-7
@@ -37,7 +37,7 @@ def test_a_tie_within_rounding_is_counted_not_refused():
     assert not agreement_of(one, other, np.zeros(2), "float32").holds
 
 
-def test_a_full_disk_is_one_line(tmp_path):
+def test_a_full_disk_is_one_line(tmp_path) -> None:
     """Not a traceback; nothing is left."""
     with pytest.raises(UserError, match=r"out.pt cannot be written: No space left on device"):
         fill_the_disk(tmp_path / "out.pt")
@@ -62,7 +62,7 @@ def come_second(target: Path) -> None:
         target.write_bytes(b"precious")
 
 
-def test_a_failure_leaves_the_old_target(tmp_path):
+def test_a_failure_leaves_the_old_target(tmp_path) -> None:
     """Also with --overwrite, and a file that appears meanwhile is not replaced without it."""
     target = tmp_path / "out.pt"
     target.write_bytes(b"precious")
@@ -80,7 +80,7 @@ def test_a_failure_leaves_the_old_target(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["weights.h5", "model.onnx", "model", ".pt"])
-def test_an_unknown_suffix_is_refused(name):
+def test_an_unknown_suffix_is_refused(name) -> None:
     """With the suffixes that are known."""
     with pytest.raises(UserError, match=r"\.keras"):
         format_of_target(Path(name))

@@ -78,7 +78,7 @@ KERAS = {
 
 
 @pytest.mark.parametrize("case", TORCH)
-def test_what_torch_files_are_taken_and_refused(torch_outcomes, case):
+def test_what_torch_files_are_taken_and_refused(torch_outcomes, case) -> None:
     """Every refusal names the tensor or the file's fault, the rule, what was found, and what to do."""
     outcome = torch_outcomes[0][case]
     assert outcome.startswith(TORCH[case])
@@ -87,14 +87,14 @@ def test_what_torch_files_are_taken_and_refused(torch_outcomes, case):
 
 
 @pytest.mark.parametrize("case", KERAS)
-def test_what_keras_files_are_taken_and_refused(keras_outcomes, case):
+def test_what_keras_files_are_taken_and_refused(keras_outcomes, case) -> None:
     """A user's own layer names, dropout and optimizer are taken; refusals as for torch."""
     outcome = keras_outcomes[0][case]
     assert outcome.startswith(KERAS[case])
     assert outcome == "same" or len(outcome.splitlines()) == 2
 
 
-def test_code_in_a_pickle_is_not_run(torch_outcomes, tmp_path):
+def test_code_in_a_pickle_is_not_run(torch_outcomes, tmp_path) -> None:
     """From the command line: exit 2, the file named, nothing written, nothing executed."""
     directory = torch_outcomes[1]
     done = convert(directory / "hostile.pt", tmp_path / "out.safetensors", "--tf-python", NOT_NEEDED)
@@ -104,7 +104,7 @@ def test_code_in_a_pickle_is_not_run(torch_outcomes, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_that_computes_otherwise_is_refused(keras_outcomes):
+def test_a_model_that_computes_otherwise_is_refused(keras_outcomes) -> None:
     """The same weights under tanh: LeNet's logits are others, and nothing is kept."""
     directory, labels, weights = keras_outcomes[1], mnist.load().test_labels, trained_alike()
     users, tanh = np.load(directory / "users.npy"), np.load(directory / "tanh.npy")
@@ -125,7 +125,7 @@ CANONICAL = {
 
 
 @pytest.mark.parametrize("case", CANONICAL)
-def test_our_own_files_are_checked_alike(tmp_path, case):
+def test_our_own_files_are_checked_alike(tmp_path, case) -> None:
     """Names, shapes, dtypes and values of a canonical file."""
     change, said = CANONICAL[case]
     weights = {name: array for name, array in {**trained_alike(), **change}.items() if array is not None}

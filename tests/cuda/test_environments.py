@@ -38,7 +38,7 @@ def dry_run(project: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_a_run_on_cuda_uses_each_frameworks_own_environment(project: Path):
+def test_a_run_on_cuda_uses_each_frameworks_own_environment(project: Path) -> None:
     """Without a word from the user, whose options come after and win."""
     told = dry_run(project, "compare", "ARGS=--device cuda --steps 5")
     assert "--tf-python .venv-tf/bin/python" in told
@@ -48,12 +48,12 @@ def test_a_run_on_cuda_uses_each_frameworks_own_environment(project: Path):
     assert config.tf_python == Path("named")
 
 
-def test_a_run_on_the_cpu_does_not(project: Path):
+def test_a_run_on_the_cpu_does_not(project: Path) -> None:
     """Its environment holds both frameworks."""
     assert "-python" not in dry_run(project, "compare", "ARGS=--steps 5").partition("compare.run")[2]
 
 
-def test_environments_that_were_not_made_are_not_named(project: Path):
+def test_environments_that_were_not_made_are_not_named(project: Path) -> None:
     """Then the refusal says to make them."""
     (project / ".venv-tf" / ".installed").unlink()
     told = dry_run(project, "compare", "ARGS=--device cpu,cuda")
@@ -61,7 +61,7 @@ def test_environments_that_were_not_made_are_not_named(project: Path):
     assert "--torch-python" in told
 
 
-def test_each_environment_holds_one_framework_and_what_a_worker_needs(project: Path):
+def test_each_environment_holds_one_framework_and_what_a_worker_needs(project: Path) -> None:
     """From one list of versions, and nothing of the harness."""
     for environment in (".venv-tf", ".venv-torch"):
         (project / environment / ".installed").unlink()

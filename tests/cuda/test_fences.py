@@ -81,7 +81,7 @@ def session_on(card: Card) -> Any:
     return found
 
 
-def test_a_step_is_timed_from_fence_to_fence(card: Card):
+def test_a_step_is_timed_from_fence_to_fence(card: Card) -> None:
     """Work still queued from before is not counted, the step's own is, whole."""
     card.queued = 1.0
     _, _, seconds = session_on(card).timed_step(BATCH)
@@ -89,7 +89,7 @@ def test_a_step_is_timed_from_fence_to_fence(card: Card):
     assert seconds == pytest.approx(STEP_SECONDS)
 
 
-def test_throughput_is_fenced_once_at_each_end(card: Card):
+def test_throughput_is_fenced_once_at_each_end(card: Card) -> None:
     """The second figure fetches nothing and waits once, and still counts all the work."""
     steps = 4
     seconds = explanation.unsynchronized_step_seconds(session_on(card), steps)
@@ -97,7 +97,7 @@ def test_throughput_is_fenced_once_at_each_end(card: Card):
     assert seconds == pytest.approx(STEP_SECONDS)
 
 
-def test_each_phase_waits_for_its_own_work(card: Card):
+def test_each_phase_waits_for_its_own_work(card: Card) -> None:
     """Otherwise the backward pass would be charged with the forward pass."""
     found = explanation.phase_seconds(session_on(card), 1)
     assert found == {"forward": [pytest.approx(STEP_SECONDS)], "backward": [pytest.approx(STEP_SECONDS)]}

@@ -48,7 +48,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("device", ["cuda", "cpu,cuda"])
-def test_every_variant_climbs_the_ladder(tmp_path: Path, dtype: str, device: str):
+def test_every_variant_climbs_the_ladder(tmp_path: Path, dtype: str, device: str) -> None:
     """Placement, activations, gradients, Adam and many steps, against the oracle; card against CPU."""
     variants = GRAPHS if device == "cuda" else "tf:eager,torch:eager"
     out = tmp_path / "parity"
@@ -61,7 +61,7 @@ def test_every_variant_climbs_the_ladder(tmp_path: Path, dtype: str, device: str
     assert {f"{name} on cuda" for name in variants.split(",")} <= climbed
 
 
-def test_rows_name_the_card_and_its_memory(quick: dict[str, Any]):
+def test_rows_name_the_card_and_its_memory(quick: dict[str, Any]) -> None:
     """Each framework's own peak is above the weights', and the card has one name for both."""
     runs = quick["runs"]
     assert {run["device"] for run in runs} == {"cuda"}
@@ -71,7 +71,7 @@ def test_rows_name_the_card_and_its_memory(quick: dict[str, Any]):
         assert run["runtime"]["memory_growth"] is True
 
 
-def test_tf32_is_off_and_autotuning_alike_on_both_sides(quick: dict[str, Any]):
+def test_tf32_is_off_and_autotuning_alike_on_both_sides(quick: dict[str, Any]) -> None:
     """Read back, TF32 by computing."""
     for run in quick["runs"]:
         assert run["runtime"]["tf32"] is False
@@ -79,7 +79,7 @@ def test_tf32_is_off_and_autotuning_alike_on_both_sides(quick: dict[str, Any]):
         assert run["runtime"]["cudnn_autotune"] is True
 
 
-def test_tf32_is_on_in_both_where_it_is_asked_for(tmp_path: Path):
+def test_tf32_is_on_in_both_where_it_is_asked_for(tmp_path: Path) -> None:
     """Cards before compute capability 8.0 have none, and round nothing."""
     done = command("run", *SMALL, "--tf32", "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -88,13 +88,13 @@ def test_tf32_is_on_in_both_where_it_is_asked_for(tmp_path: Path):
     assert {run["runtime"]["tf32"] for run in results(tmp_path / "run")["runs"]} == {True}
 
 
-def test_a_product_is_waited_for(quick: dict[str, Any]):
+def test_a_product_is_waited_for(quick: dict[str, Any]) -> None:
     """Without the fence the peak would be that of putting work in a queue: no card does 1e15 in float32."""
     for run in quick["runs"]:
         assert 1e10 < run["matmul_peak_flops"] < 1e15
 
 
-def test_the_cards_facts_are_recorded(quick: dict[str, Any]):
+def test_the_cards_facts_are_recorded(quick: dict[str, Any]) -> None:
     """Through NVML, before, during and after."""
     card = quick["environment"]["card"]
     assert card["before"]["name"] == quick["runs"][0]["device_name"]
@@ -104,7 +104,7 @@ def test_the_cards_facts_are_recorded(quick: dict[str, Any]):
 
 
 @pytest.mark.parametrize("options", [("--dtype", "bfloat16"), ("--deterministic",)])
-def test_other_arithmetics_train(tmp_path: Path, options: tuple[str, ...]):
+def test_other_arithmetics_train(tmp_path: Path, options: tuple[str, ...]) -> None:
     """bfloat16 layers and deterministic kernels learn too, in every way of launching."""
     done = command("run", *SMALL, *options, "--variants", GRAPHS, "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -133,7 +133,7 @@ def full_card() -> Iterator[None]:
     hog.communicate("")
 
 
-def test_a_full_card_is_told_in_words(tmp_path: Path, full_card: None):
+def test_a_full_card_is_told_in_words(tmp_path: Path, full_card: None) -> None:
     """Whenever it is noticed, the reason says what to do, and there is no traceback."""
     out = tmp_path / "run"
     done = command("run", *SMALL, "--batch-size", "8192", "--out", str(out))

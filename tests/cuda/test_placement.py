@@ -55,7 +55,7 @@ def worker(directory: Path, framework: str) -> Worker:
 
 
 @pytest.mark.parametrize("framework", ["tf", "torch"])
-def test_a_parameter_on_another_device_ends_the_set_up(tmp_path: Path, framework: str):
+def test_a_parameter_on_another_device_ends_the_set_up(tmp_path: Path, framework: str) -> None:
     """Through a real worker; the tensor, its device and the run's are named."""
     port = tmp_path / "port.py"
     port.write_text(LEFT_BEHIND.format(framework=framework))
@@ -78,7 +78,7 @@ class Trainer(train.Trainer):
 
 
 @pytest.mark.parametrize("framework", ["tf", "torch"])
-def test_every_tensor_of_a_run_on_the_cpu_lies_there(tmp_path: Path, framework: str):
+def test_every_tensor_of_a_run_on_the_cpu_lies_there(tmp_path: Path, framework: str) -> None:
     """Parameters, activations and gradients, by their own frameworks' word."""
     port = tmp_path / "port.py"
     port.write_text(EVERYTHING.format(framework=framework))
@@ -98,14 +98,14 @@ def test_every_tensor_of_a_run_on_the_cpu_lies_there(tmp_path: Path, framework: 
     assert all(on_cpu.values())
 
 
-def test_the_first_misplaced_tensor_is_named():
+def test_the_first_misplaced_tensor_is_named() -> None:
     """In the order given; where none is, there is nothing to say."""
     devices = {"conv1/kernel": "cuda", "activation flat": "cpu", "gradient conv1/kernel": "cpu"}
     assert (misplaced(devices, "cuda") or "").startswith("activation flat lies on cpu")
     assert misplaced({"conv1/kernel": "cuda"}, "cuda") is None
 
 
-def test_the_ladder_refuses_activations_on_another_device():
+def test_the_ladder_refuses_activations_on_another_device() -> None:
     """On a card, where everything lies is looked at before gradients are compared."""
     found: Any = Session.__new__(Session)
     found.request = SimpleNamespace(device="cuda")
@@ -115,7 +115,7 @@ def test_the_ladder_refuses_activations_on_another_device():
         found.gradients()
 
 
-def test_a_worker_sees_one_card():
+def test_a_worker_sees_one_card() -> None:
     """The first that the user left visible, in nvidia-smi's order; TensorFlow would open every one."""
     arguments = {"device": "cuda", "threads": 1, "allocator": "system"}
     for shell, seen in ({}, "0"), ({"CUDA_VISIBLE_DEVICES": "2,1"}, "2"), ({"CUDA_VISIBLE_DEVICES": ""}, ""):

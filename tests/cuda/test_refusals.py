@@ -50,7 +50,9 @@ def refused(directory: Path, **changes: Any) -> str:
         ({"driver": {"status": 999}}, "cuInit: 999.*nvidia-smi may say more"),
     ],
 )
-def test_a_driver_that_will_not_do_is_told_for_both(tmp_path: Path, changes: dict[str, Any], said: str):
+def test_a_driver_that_will_not_do_is_told_for_both(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
     """One line for each framework, naming the driver that it needs."""
     message = refused(tmp_path, **changes)
     assert re.search("TensorFlow: .*" + said.format(oldest=525), message), message
@@ -76,7 +78,7 @@ def test_a_driver_that_will_not_do_is_told_for_both(tmp_path: Path, changes: dic
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_a_framework_that_will_not_do_is_told_alone(
     tmp_path: Path, framework: str, changes: dict[str, Any], said: str
-):
+) -> None:
     """The other one keeps quiet; where it can run, the message says how to run it alone."""
     names = {"torch": ("PyTorch", "tf:eager"), "tensorflow": ("TensorFlow", "torch:eager")}
     message = refused(tmp_path, **{framework: changes})
@@ -92,13 +94,15 @@ def test_a_framework_that_will_not_do_is_told_alone(
     ("error", "said"),
     [(NO_CODE_ERROR, "has no code for this card"), (FULL_ERROR, "memory is full: .* smaller --batch-size")],
 )
-def test_a_card_that_fails_at_first_use_is_refused(tmp_path: Path, framework: str, error: str, said: str):
+def test_a_card_that_fails_at_first_use_is_refused(
+    tmp_path: Path, framework: str, error: str, said: str
+) -> None:
     """What a framework promises of a card is tried before anything is trained."""
     message = refused(tmp_path, **{framework: {"first_use_error": error}})
     assert re.search(said, message.splitlines()[1]), message
 
 
-def test_hidden_cards_are_told_through_the_command_line(tmp_path: Path):
+def test_hidden_cards_are_told_through_the_command_line(tmp_path: Path) -> None:
     """CUDA_VISIBLE_DEVICES empty: exit 2, the variable named for both, no traceback, no directory."""
     python = str(interpreter(tmp_path / "environment", driver={"status": 100}))
     out = tmp_path / "run"
@@ -121,7 +125,9 @@ def test_hidden_cards_are_told_through_the_command_line(tmp_path: Path):
 @pytest.mark.parametrize(
     ("broken", "variants"), [("tensorflow", "torch:eager"), ("torch", "tf:eager,tf:xla")]
 )
-def test_a_framework_that_can_is_not_refused_for_the_other(tmp_path: Path, broken: str, variants: str):
+def test_a_framework_that_can_is_not_refused_for_the_other(
+    tmp_path: Path, broken: str, variants: str
+) -> None:
     """Whoever names just the variants that can run is not told of the others."""
     python = interpreter(tmp_path / "environment", **{broken: {"cuda": None}})
     config = dataclasses.replace(
@@ -131,7 +137,7 @@ def test_a_framework_that_can_is_not_refused_for_the_other(tmp_path: Path, broke
     check_devices(config, tmp_path / "run")
 
 
-def test_a_run_on_the_cpu_asks_nothing_of_a_card(tmp_path: Path):
+def test_a_run_on_the_cpu_asks_nothing_of_a_card(tmp_path: Path) -> None:
     """Whatever the driver is like."""
     python = interpreter(tmp_path / "environment", driver=None)
     check_devices(dataclasses.replace(RunConfig(), tf_python=python, torch_python=python), tmp_path)
@@ -153,7 +159,7 @@ def test_a_run_on_the_cpu_asks_nothing_of_a_card(tmp_path: Path):
         (["nonsense"], (7, 0), False),
     ],
 )
-def test_code_for_a_card(built: list[str], card: tuple[int, int], expected: bool):
+def test_code_for_a_card(built: list[str], card: tuple[int, int], expected: bool) -> None:
     """Two-digit and three-digit capabilities, machine code and code to be compiled."""
     assert runs_on(built, card) is expected
 
@@ -168,7 +174,7 @@ def test_code_for_a_card(built: list[str], card: tuple[int, int], expected: bool
         "failed to allocate 2.00GiB: CUDA_ERROR_OUT_OF_MEMORY: out of memory",
     ],
 )
-def test_a_full_card_is_known_by_both_frameworks_words(text: str):
+def test_a_full_card_is_known_by_both_frameworks_words(text: str) -> None:
     """The kind is `memory`, and the action is in the reason."""
     found = from_error(text)
     assert found is not None
@@ -179,12 +185,12 @@ def test_a_full_card_is_known_by_both_frameworks_words(text: str):
 @pytest.mark.parametrize(
     "text", ["", "shapes do not match", "OOM when allocating tensor on /device:CPU:0 by allocator cpu"]
 )
-def test_other_errors_are_left_alone(text: str):
+def test_other_errors_are_left_alone(text: str) -> None:
     """The processor's memory is not the card's."""
     assert from_error(text) is None
 
 
-def test_the_oldest_drivers_are_those_of_the_frameworks_builds():
+def test_the_oldest_drivers_are_those_of_the_frameworks_builds() -> None:
     """A CUDA that the table does not know asks for a newer driver, without a number."""
     newer = refusals.Build("torch 9", "15.1")
     driver = refusals.Driver(present=True, cuda=(13, 0), status=0, devices=1)

@@ -26,7 +26,7 @@ def interpreter(directory: Path, script: str) -> Path:
     return path
 
 
-def test_the_child_is_told_what_and_where(tmp_path: Path):
+def test_the_child_is_told_what_and_where(tmp_path: Path) -> None:
     """A directory's name arrives whole, spaces and umlauts too; the set's own directory is returned."""
     python = interpreter(tmp_path, f'printf "%s|" "$@" > "{tmp_path}/arguments"')
     target = tmp_path / "meine Datensätze"
@@ -47,7 +47,7 @@ def test_the_child_is_told_what_and_where(tmp_path: Path):
     ],
     ids=["traceback", "progress bar", "colour", "not UTF-8", "silent", "killed"],
 )
-def test_the_childs_last_line_is_the_reason(tmp_path: Path, script: str, reason: str):
+def test_the_childs_last_line_is_the_reason(tmp_path: Path, script: str, reason: str) -> None:
     """Whatever ends the child, the user sees one line of why, and what to do."""
     with pytest.raises(UserError) as raised:
         download("MNIST", tmp_path / "data", interpreter(tmp_path, script))
@@ -57,7 +57,7 @@ def test_the_childs_last_line_is_the_reason(tmp_path: Path, script: str, reason:
     assert str(raised.value).replace("\n", "").isprintable()
 
 
-def test_a_flood_on_standard_error_is_cut(tmp_path: Path):
+def test_a_flood_on_standard_error_is_cut(tmp_path: Path) -> None:
     """A last line of any length stays readable."""
     script = "head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 1"
     with pytest.raises(UserError) as raised:
@@ -65,7 +65,7 @@ def test_a_flood_on_standard_error_is_cut(tmp_path: Path):
     assert len(str(raised.value)) < LONGEST_REASON + 500
 
 
-def test_a_download_that_hangs_is_ended(tmp_path: Path):
+def test_a_download_that_hangs_is_ended(tmp_path: Path) -> None:
     """After the time-out the child is gone and the user is told."""
     with pytest.raises(UserError) as raised:
         download("MNIST", tmp_path, interpreter(tmp_path, "exec sleep 60"), timeout_seconds=0.2)
@@ -82,7 +82,7 @@ def test_a_download_that_hangs_is_ended(tmp_path: Path):
     ],
     ids=["missing", "directory", "not executable", "not a program"],
 )
-def test_what_is_no_interpreter_is_named(tmp_path: Path, make, reason: str):
+def test_what_is_no_interpreter_is_named(tmp_path: Path, make, reason: str) -> None:
     """The message names the path and the option that mends it."""
     python = tmp_path / "python"
     make(python)
@@ -91,14 +91,14 @@ def test_what_is_no_interpreter_is_named(tmp_path: Path, make, reason: str):
     assert_tells(raised, str(python), reason, "--torch-python")
 
 
-def test_an_unknown_set_is_refused(tmp_path: Path):
+def test_an_unknown_set_is_refused(tmp_path: Path) -> None:
     """Only sets whose files have MNIST's names are offered."""
     with pytest.raises(UserError) as raised:
         download("CIFAR10", tmp_path, THIS_PYTHON)
     assert_tells(raised, "'CIFAR10'", "MNIST, FashionMNIST, KMNIST")
 
 
-def test_an_interpreter_without_torchvision_is_told_apart(tmp_path: Path):
+def test_an_interpreter_without_torchvision_is_told_apart(tmp_path: Path) -> None:
     """The way on is then to install it, not to look at the network."""
     python = interpreter(tmp_path, f'exec "{sys.executable}" -S "$@"')  # -S: without installed packages
     with pytest.raises(UserError) as raised:
@@ -106,7 +106,7 @@ def test_an_interpreter_without_torchvision_is_told_apart(tmp_path: Path):
     assert_tells(raised, "No module named 'torchvision'", f"Install torchvision for {python}")
 
 
-def test_the_child_calls_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_child_calls_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It downloads the set of that name, and no socket waits for ever."""
     calls = []
 
@@ -123,14 +123,14 @@ def test_the_child_calls_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @needs_torchvision
-def test_what_torchvision_has_is_kept_and_can_be_loaded(tmp_path: Path):
+def test_what_torchvision_has_is_kept_and_can_be_loaded(tmp_path: Path) -> None:
     """With the real torchvision: files that are there already are not fetched, and `load` finds them."""
     raw = write_set(tmp_path / "MNIST" / "raw")
     assert load(download("MNIST", tmp_path, THIS_PYTHON), SPEC).source == str(raw)
 
 
 @needs_torchvision
-def test_a_network_that_is_closed_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_network_that_is_closed_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the real torchvision, behind a proxy that refuses: its last word and the way on."""
     with socket.socket() as closed:  # bound and not listening: every connection is refused
         closed.bind(("127.0.0.1", 0))

@@ -129,7 +129,7 @@ def set_directory(directory: Path) -> Path:
 
 
 @given(data=files(pixels(5, 4, 3)) | files(pixels(40)), ndim=st.sampled_from([1, 3]))
-def test_a_changed_file_is_read_exactly_or_refused(directory: Path, data: bytes, ndim: int):
+def test_a_changed_file_is_read_exactly_or_refused(directory: Path, data: bytes, ndim: int) -> None:
     """It is read just where it still keeps to the format, and then as what it says."""
     path = directory / "changed"
     path.write_bytes(data)
@@ -146,7 +146,9 @@ def test_a_changed_file_is_read_exactly_or_refused(directory: Path, data: bytes,
 
 
 @given(st.data())
-def test_a_set_with_one_changed_file_is_read_exactly_or_refused(set_directory: Path, data: st.DataObject):
+def test_a_set_with_one_changed_file_is_read_exactly_or_refused(
+    set_directory: Path, data: st.DataObject
+) -> None:
     """The arrays are those of the four files, fit each other, and are split in the right place."""
     arrays = small_set()
     name = data.draw(st.sampled_from(sorted(arrays)))

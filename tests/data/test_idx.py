@@ -64,7 +64,7 @@ def peak_bytes_below(limit: int) -> Iterator[None]:
 @pytest.mark.parametrize("name", ["images", "images.gz", "images-idx3-ubyte"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
 @pytest.mark.parametrize("array", [IMAGES, LARGE, pixels(9)], ids=["small", "large", "labels"])
-def test_what_was_written_is_read(tmp_path: Path, name: str, pack, array: np.ndarray):
+def test_what_was_written_is_read(tmp_path: Path, name: str, pack, array: np.ndarray) -> None:
     """Plain or gzip is told by content, whatever the name; the array owns its writable memory."""
     path = tmp_path / name
     path.write_bytes(pack(idx_bytes(array)))
@@ -75,14 +75,14 @@ def test_what_was_written_is_read(tmp_path: Path, name: str, pack, array: np.nda
 
 
 @pytest.mark.parametrize("position", [4, 5, 6, 7, 9], ids=["mtime", "mtime", "mtime", "mtime", "os"])
-def test_what_gzip_notes_beside_the_content_does_not_matter(tmp_path: Path, position: int):
+def test_what_gzip_notes_beside_the_content_does_not_matter(tmp_path: Path, position: int) -> None:
     """Time stamp and operating system in gzip's header may be anything."""
     path = tmp_path / "images.gz"
     path.write_bytes(flipped(PACKED, position))
     np.testing.assert_array_equal(read_idx(path, ndim=3), IMAGES)
 
 
-def test_a_changed_pixel_is_returned_as_it_is(tmp_path: Path):
+def test_a_changed_pixel_is_returned_as_it_is(tmp_path: Path) -> None:
     """Plain IDX has no checksum: its pixels are what the file says."""
     path = tmp_path / "images"
     path.write_bytes(flipped(PLAIN, 16))
@@ -117,7 +117,7 @@ REFUSED_PLAIN = {
 
 @pytest.mark.parametrize(("data", "problem"), REFUSED_PLAIN.values(), ids=REFUSED_PLAIN)
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-def test_a_malformed_file_is_refused(tmp_path: Path, data: bytes, problem: str, packed: bool):
+def test_a_malformed_file_is_refused(tmp_path: Path, data: bytes, problem: str, packed: bool) -> None:
     """Structure and sizes are checked alike within gzip, and nothing is allocated for a false size."""
     path = tmp_path / "images"
     path.write_bytes(gzip.compress(data) if packed else data)
@@ -153,7 +153,7 @@ REFUSED_GZIP = {
 
 
 @pytest.mark.parametrize(("data", "problem"), REFUSED_GZIP.values(), ids=REFUSED_GZIP)
-def test_broken_gzip_is_refused(tmp_path: Path, data: bytes, problem: str):
+def test_broken_gzip_is_refused(tmp_path: Path, data: bytes, problem: str) -> None:
     """Cut, changed, followed by anything, or holding another size than its header declares."""
     path = tmp_path / "images.gz"
     path.write_bytes(data)
@@ -162,7 +162,7 @@ def test_broken_gzip_is_refused(tmp_path: Path, data: bytes, problem: str):
     assert_tells(raised, str(path), problem)
 
 
-def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path):
+def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     """Of 64 MiB behind a header that declares 60 bytes, hardly more than those are unpacked."""
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(PLAIN + bytes(64 << 20), compresslevel=1))
@@ -201,7 +201,7 @@ def make_socket(path: Path) -> None:
     ],
     ids=["missing", "directory", "FIFO", "socket", "/dev/zero", "/dev/null", "broken link", "link loop"],
 )
-def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path, make, problem: str):
+def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path, make, problem: str) -> None:
     """Nothing that is not a regular file is read from, and none is waited for."""
     path = tmp_path / "images"
     make(path)
@@ -210,14 +210,14 @@ def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path, make, problem: st
     assert_tells(raised, str(path), problem)
 
 
-def test_a_link_to_a_file_is_followed(tmp_path: Path):
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
     """Data sets are often linked into place."""
     (tmp_path / "file").write_bytes(PLAIN)
     (tmp_path / "link").symlink_to("file")
     np.testing.assert_array_equal(read_idx(tmp_path / "link", ndim=3), IMAGES)
 
 
-def test_a_file_without_permission_is_refused():
+def test_a_file_without_permission_is_refused() -> None:
     """What the user may not read is said to be so."""
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
@@ -235,14 +235,16 @@ def test_a_file_without_permission_is_refused():
     ("name", "shown"),
     [("nul\0name", r"nul\x00name"), ("n" * 300, "File name too long"), ("two\nlines", r"two\nlines'")],
 )
-def test_a_name_that_no_message_could_hold_is_escaped(tmp_path: Path, name: str, shown: str):
+def test_a_name_that_no_message_could_hold_is_escaped(tmp_path: Path, name: str, shown: str) -> None:
     """A line break or a NUL in a name neither garbles the message nor ends in a traceback."""
     with pytest.raises(UserError) as raised:
         read_idx(tmp_path / name, ndim=3)
     assert_tells(raised, shown)
 
 
-def test_a_read_that_fails_half_way_is_an_error_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_read_that_fails_half_way_is_an_error_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A failing disk is reported like any other fault of the file."""
 
     def fail(self: content.Plain, size_bytes: int) -> bytes:
@@ -256,7 +258,7 @@ def test_a_read_that_fails_half_way_is_an_error_of_the_file(tmp_path: Path, monk
     assert_tells(raised, str(path), "cannot be read: Input/output error")
 
 
-def test_a_set_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_set_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the array cannot be allocated, the message says how large it would be."""
 
     def fail(*_: object) -> None:
@@ -270,7 +272,7 @@ def test_a_set_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest
     assert_tells(raised, str(path), "60 bytes, for which this process has no memory")
 
 
-def test_the_bound_on_gzip_is_never_below_what_gzip_holds():
+def test_the_bound_on_gzip_is_never_below_what_gzip_holds() -> None:
     """Zeros, which deflate packs best, stay within 1,032 bytes for each byte of the file."""
     for size in (1, 1_000, 1_000_000, 20_000_000):
         assert len(zlib.compress(bytes(size), 9, wbits=content.GZIP_FORMAT)) * 1032 >= size

@@ -29,7 +29,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return load(write_set(tmp_path_factory.mktemp("small")), SPEC)
 
 
-def test_the_embedded_files_are_the_canonical_ones():
+def test_the_embedded_files_are_the_canonical_ones() -> None:
     """Unpacked they have the MD5s that their README states."""
     stated = dict(re.findall(r"^([0-9a-f]{32})  (\S+)$", (EMBEDDED / "README.md").read_text(), re.MULTILINE))
     found = {
@@ -40,7 +40,7 @@ def test_the_embedded_files_are_the_canonical_ones():
     assert len(stated) == 4
 
 
-def test_the_embedded_set_has_mnists_sizes(mnist: Dataset):
+def test_the_embedded_set_has_mnists_sizes(mnist: Dataset) -> None:
     """55,000 images train, 5,000 are set aside, 10,000 test."""
     for part, count in (("train", 55_000), ("validation", 5_000), ("test", 10_000)):
         images, labels = getattr(mnist, f"{part}_images"), getattr(mnist, f"{part}_labels")
@@ -51,7 +51,7 @@ def test_the_embedded_set_has_mnists_sizes(mnist: Dataset):
     assert mnist.source == "MNIST"
 
 
-def test_the_first_training_images_are_set_aside(mnist: Dataset):
+def test_the_first_training_images_are_set_aside(mnist: Dataset) -> None:
     """Validation is the first 5,000 of the file, as `read_data_sets` split it; no image is lost or moved."""
     images = read_idx(EMBEDDED / f"{TRAIN_IMAGES}.gz", ndim=3)
     labels = read_idx(EMBEDDED / f"{TRAIN_LABELS}.gz", ndim=1)
@@ -62,7 +62,7 @@ def test_the_first_training_images_are_set_aside(mnist: Dataset):
     assert labels[:5].tolist() == [5, 0, 4, 1, 9]  # as every MNIST tutorial shows them
 
 
-def test_nothing_need_be_set_aside(tmp_path: Path):
+def test_nothing_need_be_set_aside(tmp_path: Path) -> None:
     """With a validation size of 0 the whole file trains."""
     spec = dataclasses.replace(SPEC, data=Data(validation_size=0))
     dataset = load(write_set(tmp_path), spec)
@@ -70,26 +70,26 @@ def test_nothing_need_be_set_aside(tmp_path: Path):
     assert dataset.validation_images.shape == (0, 28, 28)
 
 
-def test_the_digest_of_the_embedded_set(mnist: Dataset):
+def test_the_digest_of_the_embedded_set(mnist: Dataset) -> None:
     """A literal value: parent and worker, today and tomorrow, train on the same bytes."""
     assert mnist.sha256 == "ae7d4a3f80cc9bcbbaaf16e5fe57ccfc21d9f84de731c4d59351d16aa656b8cb"
 
 
 @pytest.mark.parametrize("name", [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS])
-def test_the_digest_covers_every_file(tmp_path: Path, small: Dataset, name: str):
+def test_the_digest_covers_every_file(tmp_path: Path, small: Dataset, name: str) -> None:
     """One changed value in any of the four files changes it."""
     arrays = small_set()
     arrays[name].flat[-1] ^= 1
     assert load(write_set(tmp_path, arrays), SPEC).sha256 != small.sha256
 
 
-def test_the_digest_covers_the_split(tmp_path: Path, small: Dataset):
+def test_the_digest_covers_the_split(tmp_path: Path, small: Dataset) -> None:
     """The same files with another validation size are another set."""
     spec = dataclasses.replace(SPEC, data=Data(validation_size=VALIDATION_SIZE + 1))
     assert load(write_set(tmp_path), spec).sha256 != small.sha256
 
 
-def test_the_digest_does_not_depend_on_place_or_packing(tmp_path: Path, small: Dataset):
+def test_the_digest_does_not_depend_on_place_or_packing(tmp_path: Path, small: Dataset) -> None:
     """Gzip files elsewhere hold the same set."""
     write_set(tmp_path)
     for path in list(tmp_path.iterdir()):
@@ -100,14 +100,14 @@ def test_the_digest_does_not_depend_on_place_or_packing(tmp_path: Path, small: D
     assert dataset.source == str(tmp_path)
 
 
-def test_a_loaded_set_cannot_be_changed(small: Dataset):
+def test_a_loaded_set_cannot_be_changed(small: Dataset) -> None:
     """Else its digest could become false."""
     for field in ("train_images", "train_labels", "validation_images", "test_images", "test_labels"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(small, field)[:] = 0
 
 
-def test_pixels_are_multiplied_not_divided():
+def test_pixels_are_multiplied_not_divided() -> None:
     """pixel × float32(1/255) for every value, which division by 255 misses in 126 of the 256."""
     values = np.arange(256, dtype=np.uint8)
     images = np.zeros((1, 28, 28), np.uint8)
@@ -122,7 +122,7 @@ def test_pixels_are_multiplied_not_divided():
     assert scaled.flags.c_contiguous
 
 
-def test_scaling_keeps_every_pixel_in_its_place():
+def test_scaling_keeps_every_pixel_in_its_place() -> None:
     """Image, row and column stay; the channel is added last."""
     images = pixels(3, 28, 28)
     scaled = scale(images, LeNetSpec())
@@ -216,14 +216,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("arrays", "parts"), REFUSED.values(), ids=REFUSED)
-def test_a_set_that_cannot_be_trained_on_is_refused(tmp_path: Path, arrays, parts: tuple[str, ...]):
+def test_a_set_that_cannot_be_trained_on_is_refused(tmp_path: Path, arrays, parts: tuple[str, ...]) -> None:
     """The message names the file that breaks the rule, the rule, and what was found."""
     with pytest.raises(UserError) as raised:
         load(write_set(tmp_path, arrays), SPEC)
     assert_tells(raised, str(tmp_path / parts[0]), *parts[1:])
 
 
-def test_one_file_in_two_places_is_refused(tmp_path: Path):
+def test_one_file_in_two_places_is_refused(tmp_path: Path) -> None:
     """Labels that are a link to the other labels are not a second set, even where their count fits."""
     arrays = changed(test_images=pixels(12, 28, 28, seed=9), test_labels=LABELS)
     write_set(tmp_path, arrays)
@@ -234,7 +234,7 @@ def test_one_file_in_two_places_is_refused(tmp_path: Path):
     assert_tells(raised, str(tmp_path / TEST_LABELS), f"is the same file as {tmp_path / TRAIN_LABELS}")
 
 
-def test_one_blank_image_in_a_hundred_is_let_through(tmp_path: Path):
+def test_one_blank_image_in_a_hundred_is_let_through(tmp_path: Path) -> None:
     """A set may have a few; a file with a blank tail is not such a set."""
     images, labels = pixels(200, 28, 28), np.arange(200, dtype=np.uint8) % 10
     images[-2:] = 0
@@ -245,7 +245,7 @@ def test_one_blank_image_in_a_hundred_is_let_through(tmp_path: Path):
     assert_tells(raised, "3 of 200 are")
 
 
-def test_a_set_as_large_as_its_test_set_is_let_through(tmp_path: Path):
+def test_a_set_as_large_as_its_test_set_is_let_through(tmp_path: Path) -> None:
     """QMNIST has 60,000 images in each."""
     arrays = changed(test_images=pixels(12, 28, 28, seed=9), test_labels=LABELS[::-1])
     assert len(load(write_set(tmp_path, arrays), SPEC).test_images) == 12

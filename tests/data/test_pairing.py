@@ -15,7 +15,7 @@ def mnist() -> Dataset:
     return load()
 
 
-def test_mnist_leaves_no_doubt(mnist: Dataset):
+def test_mnist_leaves_no_doubt(mnist: Dataset) -> None:
     """Nor does a part of it."""
     assert doubts(mnist) == []
     few = {"test_images": mnist.test_images[:100], "test_labels": mnist.test_labels[:100]}
@@ -24,7 +24,7 @@ def test_mnist_leaves_no_doubt(mnist: Dataset):
 
 @pytest.mark.parametrize("kind", ["train", "test"])
 @pytest.mark.parametrize("change", ["shuffled", "moved by one", "of other classes"])
-def test_labels_of_other_images_are_named(mnist: Dataset, kind: str, change: str):
+def test_labels_of_other_images_are_named(mnist: Dataset, kind: str, change: str) -> None:
     """Which pair of files, how many fit, how many images were looked at, and what to do."""
     labels = getattr(mnist, f"{kind}_labels")
     changed = {
@@ -41,13 +41,13 @@ def test_labels_of_other_images_are_named(mnist: Dataset, kind: str, change: str
     assert "of 10,000" in found[0]
 
 
-def test_a_few_images_are_not_judged():
+def test_a_few_images_are_not_judged() -> None:
     """Chance decides too much."""
     images, labels = pixels(60, 28, 28), (np.arange(60) % 10).astype(np.uint8)
     assert doubts(Dataset(images, labels, images[:0], labels[:0], images[:9], labels[:9], "", "")) == []
 
 
-def test_images_of_noise_are_doubted():
+def test_images_of_noise_are_doubted() -> None:
     """Nothing can be learned from them but by heart."""
     images, labels = pixels(4_000, 28, 28), (np.arange(4_000) % 10).astype(np.uint8)
     noise = Dataset(images, labels, images[:0], labels[:0], images[::-1], labels, "", "")

@@ -86,7 +86,7 @@ def watched(before: NVML, during: NVML | None = None) -> dict[str, Any]:
     return card.record
 
 
-def test_a_quiet_card_is_recorded_and_not_warned_about():
+def test_a_quiet_card_is_recorded_and_not_warned_about() -> None:
     """Name, driver, limit and clocks, before and after, with their units."""
     record = watched(NVML())
     for moment in ("before", "after"):
@@ -109,27 +109,27 @@ def test_a_quiet_card_is_recorded_and_not_warned_about():
         ("UtilizationRates", "utilization_percent"),
     ],
 )
-def test_what_the_card_does_not_tell_is_none(fact: str, name: str):
+def test_what_the_card_does_not_tell_is_none(fact: str, name: str) -> None:
     """Not 0, which would be a measurement."""
     record = watched(NVML(**{fact: None}))
     assert record["before"][name] is None
     assert cautions(record) == []
 
 
-def test_unsupported_counters_are_none():
+def test_unsupported_counters_are_none() -> None:
     """Seconds held down by power or heat are unknown then, and no caution comes of that."""
     record = watched(NVML(ViolationStatus=None))
     assert record["before"]["slowed_seconds"] == {"power": None, "heat": None}
 
 
-def test_without_nvml_the_reason_is_recorded():
+def test_without_nvml_the_reason_is_recorded() -> None:
     """No driver, or no library: `absent` says which, and nothing else is claimed."""
     record = watched(NVML(init_error="NVML Shared Library Not Found"))
     assert record == {"samples": [], "absent": "NVML says: NVML Shared Library Not Found"}
     assert cautions(record) == []
 
 
-def test_without_the_python_library_the_reason_is_recorded(monkeypatch: pytest.MonkeyPatch):
+def test_without_the_python_library_the_reason_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     """nvidia-ml-py is optional, and its absence is told with what to do."""
     monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
     card = CardWatch("0")
@@ -144,7 +144,7 @@ def test_without_the_python_library_the_reason_is_recorded(monkeypatch: pytest.M
         ({"UtilizationRates": SimpleNamespace(gpu=60)}, "busy 60 % of the time"),
     ],
 )
-def test_others_on_the_card_are_warned_about(changes: dict[str, Any], said: str):
+def test_others_on_the_card_are_warned_about(changes: dict[str, Any], said: str) -> None:
     """Seen before the first worker or after the last, so they cannot be our own."""
     assert [said in caution for caution in cautions(watched(NVML(**changes)))] == [True]
     if "ComputeRunningProcesses" in changes:
@@ -158,19 +158,19 @@ def test_others_on_the_card_are_warned_about(changes: dict[str, Any], said: str)
         ({"CurrentClocksEventReasons": 0x44}, "held down by the power limit and heat (hardware)"),
     ],
 )
-def test_a_clock_that_was_held_down_is_warned_about(during: dict[str, Any], said: str):
+def test_a_clock_that_was_held_down_is_warned_about(during: dict[str, Any], said: str) -> None:
     """By the driver's own count of it, or as seen between blocks."""
     found = cautions(watched(NVML(), NVML(**during)))
     assert len(found) == 1
     assert said in found[0]
 
 
-def test_an_idle_cards_low_clock_is_no_slowdown():
+def test_an_idle_cards_low_clock_is_no_slowdown() -> None:
     """Bit 1 is idleness, bit 2 a clock that somebody fixed: both are as they should be."""
     assert cautions(watched(NVML(CurrentClocksEventReasons=0x03))) == []
 
 
-def test_rounding_to_tf32_that_nobody_asked_for_is_warned_about():
+def test_rounding_to_tf32_that_nobody_asked_for_is_warned_about() -> None:
     """Read back by computing, and held against what the run was set to."""
     computed = {"products": True, "convolutions": False}
     record = watched(NVML())
@@ -182,19 +182,19 @@ def test_rounding_to_tf32_that_nobody_asked_for_is_warned_about():
     ("visible", "asked"),
     [("0", 0), ("3", 3), ("2,0", 2), ("GPU-8e1f", "GPU-8e1f"), ("MIG-77,MIG-78", "MIG-77")],
 )
-def test_the_card_watched_is_the_one_that_workers_see(visible: str, asked: Any):
+def test_the_card_watched_is_the_one_that_workers_see(visible: str, asked: Any) -> None:
     """The first that CUDA_VISIBLE_DEVICES names, by number or UUID."""
     nvml = NVML()
     CardWatch(visible, nvml)
     assert nvml.asked_for == asked
 
 
-def test_a_run_on_the_cpu_asks_nothing_of_a_card():
+def test_a_run_on_the_cpu_asks_nothing_of_a_card() -> None:
     """Nor is one named in its results."""
     assert watch(("cpu",), {}) is None
 
 
-def test_a_runs_results_hold_the_cards_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_runs_results_hold_the_cards_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before, at each point where results are saved, and after; the report names driver and limit."""
 
     def saving_twice(*_: Any, save: Any, **__: Any) -> list[Run]:
@@ -217,7 +217,7 @@ def test_a_runs_results_hold_the_cards_facts(tmp_path: Path, monkeypatch: pytest
     assert told["power limit of the card"] == "700 W"
 
 
-def test_the_report_says_why_there_are_no_facts():
+def test_the_report_says_why_there_are_no_facts() -> None:
     """Rather than leave the reader to guess."""
     results = Results(environment={"card": watched(NVML(init_error="Driver Not Loaded"))})
     assert ("facts of the card", "none: NVML says: Driver Not Loaded") in facts.environment(results)

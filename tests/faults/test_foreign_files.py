@@ -78,7 +78,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("what", RESULTS)
-def test_results_that_break_a_rule(tmp_path: Path, results: dict[str, Any], what: str, fault):
+def test_results_that_break_a_rule(tmp_path: Path, results: dict[str, Any], what: str, fault) -> None:
     """The file, the place in it, the rule and the value."""
     edit, said = RESULTS[what]
     changed = json.loads(json.dumps(results))
@@ -114,7 +114,7 @@ BYTES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("what", BYTES)
-def test_what_is_no_results_file(tmp_path: Path, what: str, fault):
+def test_what_is_no_results_file(tmp_path: Path, what: str, fault) -> None:
     """Nothing is waited for, nothing is read without end, nothing is unpickled."""
     make, said = BYTES[what]
     make(tmp_path / "results.json")
@@ -132,7 +132,7 @@ def assert_report_refuses(directory: Path, what: str, said: str, fault) -> None:
     fault(what, seen=f"error: {message}", survives=REPORT)
 
 
-def test_the_report_command_says_it(tmp_path: Path):
+def test_the_report_command_says_it(tmp_path: Path) -> None:
     """From the command line: two lines, no traceback."""
     (tmp_path / "results.json").write_text("[]")
     assert_refused(command(tmp_path, module="compare.report"), "is not a results file")
@@ -177,7 +177,7 @@ WEIGHTS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("what", WEIGHTS)
-def test_weights_that_do_not_fit(tmp_path: Path, what: str, fault):
+def test_weights_that_do_not_fit(tmp_path: Path, what: str, fault) -> None:
     """The tensor, or the file's fault, and what to do; no memory is taken for what a header claims."""
     make, said = WEIGHTS[what]
     source, target = tmp_path / "weights.safetensors", tmp_path / "out.safetensors"
@@ -202,7 +202,7 @@ class Hostile:
         return os.mkdir, (str(self.place),)
 
 
-def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, fault):
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, fault) -> None:
     """A pickle that calls a function, in the real command with the real torch."""
     (tmp_path / "hostile.pt").write_bytes(pickle.dumps({"conv1.bias": Hostile(tmp_path / "executed")}, 2))
     done = command(
@@ -217,7 +217,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, fault):
     fault("A checkpoint that runs code when it is unpickled", seen=said, survives=f"{KEPT}; nothing was run")
 
 
-def test_markup_in_results_is_text(tmp_path: Path, results: dict[str, Any], fault):
+def test_markup_in_results_is_text(tmp_path: Path, results: dict[str, Any], fault) -> None:
     """Scripts, markup and control characters in any text of the results."""
     changed = json.loads(json.dumps(results))
     text = "<script>alert(1)</script> [x](javascript:alert(1)) \x1b[31m"

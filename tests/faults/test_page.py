@@ -6,7 +6,7 @@ from tests.faults import recording
 from tests.faults.recording import COMMAND, PAGE, Recorded, Row
 
 
-def test_every_section_has_its_test():
+def test_every_section_has_its_test() -> None:
     """A module that is gone leaves no claim behind."""
     page = PAGE.read_text(encoding="utf-8")
     found = recording.sections(page)
@@ -16,7 +16,7 @@ def test_every_section_has_its_test():
     assert page == recording.written(found)
 
 
-def test_a_row_that_no_test_records_is_found():
+def test_a_row_that_no_test_records_is_found() -> None:
     """A test that is gone leaves no claim behind."""
     module = "tests/faults/test_page.py"
     recorded = Recorded({module: "Title"}, {module: [Row("one", "seen", "all")]}, {module: {"a"}}, {"a"})
@@ -28,7 +28,9 @@ def test_a_row_that_no_test_records_is_found():
     assert "not on the page" in next(recorded.differences(module, recording.written({})))
 
 
-def test_what_differs_between_runs_is_not_on_the_page(tmp_path, tmp_path_factory: pytest.TempPathFactory):
+def test_what_differs_between_runs_is_not_on_the_page(
+    tmp_path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Places of this machine, and numbers of processes."""
     seen = f"  error: {tmp_path / 'data'}: cannot be read\n\nby process 4711 of {recording.ROOT}/x  "
     said = recording.shown(seen, tmp_path_factory.getbasetemp())

@@ -156,7 +156,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     return Ended(done, place / "out", place / "tmp", results_of(place / "out"))
 
 
-def test_the_others_go_on(ended: Ended):
+def test_the_others_go_on(ended: Ended) -> None:
     """The launches that meet no fault, of either framework, have all their results; exit 1, no traceback."""
     assert ended.done.returncode == 1, ended.done.stdout + ended.done.stderr
     assert ended.done.stderr == ""
@@ -169,7 +169,7 @@ def test_the_others_go_on(ended: Ended):
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[case.fault for case in CASES])
-def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault):
+def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault) -> None:
     """Its status, the reason in one line with the log's name, and what it had trained until then."""
     case, label = CASES[number], f"tf:eager#{number + 2}"
     (run,) = [run for run in ended.results["runs"] if run["label"] == label]
@@ -196,21 +196,21 @@ def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault
     )
 
 
-def test_no_process_and_no_temporary_file_is_left(ended: Ended):
+def test_no_process_and_no_temporary_file_is_left(ended: Ended) -> None:
     """Not even a daemon that left its parent and its process group."""
     assert processes_of(ended.temporary) == []
     assert list(ended.temporary.iterdir()) == []
     assert not list(ended.out.glob(".*"))
 
 
-def test_the_flood_is_in_the_log(ended: Ended):
+def test_the_flood_is_in_the_log(ended: Ended) -> None:
     """Twelve megabytes on each stream, none of them on the command's own."""
     (number,) = [number for number, case in enumerate(CASES) if "flood" in case.plan["do"]]
     assert (ended.out / f"{stem(number)}.log").stat().st_size > 24_000_000
     assert "flood\n" not in ended.done.stdout
 
 
-def test_a_worker_that_ends_on_the_parity_ladder(tmp_path: Path, fault):
+def test_a_worker_that_ends_on_the_parity_ladder(tmp_path: Path, fault) -> None:
     """What could not climb has no result that counts, even where it would train."""
     plans = {
         "ladder-tf-eager": at("start", "signal SIGKILL"),

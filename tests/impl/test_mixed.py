@@ -61,7 +61,7 @@ def largest_apart(left: np.ndarray, right: np.ndarray) -> float:
     return float(np.abs(left - right).max() / np.abs(right).max())
 
 
-def test_both_frameworks_compute_the_same_in_bfloat16(runs):
+def test_both_frameworks_compute_the_same_in_bfloat16(runs) -> None:
     """Losses and each gradient agree to a few roundings, with dropout; where not, the tensor is named."""
     losses, gradients, _ = runs["tf:eager", "bfloat16"]
     others, other_gradients, _ = runs["torch:eager", "bfloat16"]
@@ -71,7 +71,7 @@ def test_both_frameworks_compute_the_same_in_bfloat16(runs):
         assert apart < (BIAS_TOLERANCE if name.endswith("bias") else KERNEL_TOLERANCE), f"{name}: {apart}"
 
 
-def test_a_graph_of_it_computes_the_same(runs, tmp_path: Path):
+def test_a_graph_of_it_computes_the_same(runs, tmp_path: Path) -> None:
     """The form of `graph` inherits from both: traced, the casts are where they were."""
     losses, gradients, _ = trained("tf:graph", "bfloat16", tmp_path)
     np.testing.assert_allclose(losses, runs["tf:eager", "bfloat16"][0], rtol=LOSS_TOLERANCE)
@@ -80,7 +80,7 @@ def test_a_graph_of_it_computes_the_same(runs, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["tf:eager", "torch:eager"])
-def test_layers_are_bfloat16_and_weights_float32(runs, name: str):
+def test_layers_are_bfloat16_and_weights_float32(runs, name: str) -> None:
     """The loss is off by bfloat16's rounding, and weights keep the bits that bfloat16 does not have."""
     losses, _, parameters = runs[name, "bfloat16"]
     off = abs(losses[0] / runs[name, "float32"][0][0] - 1)
@@ -92,7 +92,7 @@ def test_layers_are_bfloat16_and_weights_float32(runs, name: str):
         assert not np.array_equal(value, start[parameter])
 
 
-def test_variants_without_such_a_form_are_left_out_or_refused():
+def test_variants_without_such_a_form_are_left_out_or_refused() -> None:
     """`all` leaves them out and names them beside the verdict of parity; named, each is refused."""
     config = replace(RunConfig(), dtype="bfloat16", variants="all")
     assert [entrant.label for entrant in entrants(config)] == [
@@ -110,7 +110,7 @@ def test_variants_without_such_a_form_are_left_out_or_refused():
         check(replace(RunConfig(), dtype="bfloat16", variants="tf:tuned"))
 
 
-def test_tf32_on_the_cpu_is_refused():
+def test_tf32_on_the_cpu_is_refused() -> None:
     """It is an arithmetic of GPUs, and a CPU run that carried its label would be mislabelled."""
     with pytest.raises(UserError, match="--tf32 is an arithmetic of GPUs, but --device is cpu"):
         check(replace(RunConfig(), tf32=True))

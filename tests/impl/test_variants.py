@@ -98,7 +98,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Comput
 
 @DROPOUT
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_variant_computes_what_eager_does(name: str, dropout: bool, computed):
+def test_a_variant_computes_what_eager_does(name: str, dropout: bool, computed) -> None:
     """Losses of three steps agree in float64, and every parameter moves the same way."""
     variant, eager = computed(name), computed(f"{VARIANTS_BY_NAME[name].framework}:eager")
     np.testing.assert_allclose(
@@ -113,7 +113,7 @@ def test_a_variant_computes_what_eager_does(name: str, dropout: bool, computed):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_gradients_agree_in_float32_too(name: str, computed):
+def test_gradients_agree_in_float32_too(name: str, computed) -> None:
     """Some kernels (oneDNN's tensors in torch:tuned) exist in float32 alone: float64 does not show them."""
     gradients = computed(name).float32_gradients
     eager = computed(f"{VARIANTS_BY_NAME[name].framework}:eager").float32_gradients
@@ -122,14 +122,14 @@ def test_gradients_agree_in_float32_too(name: str, computed):
         np.testing.assert_allclose(gradients[parameter], expected, rtol=0, atol=allowed, err_msg=parameter)
 
 
-def test_dropout_changes_the_losses(computed):
+def test_dropout_changes_the_losses(computed) -> None:
     """The masks reach the network."""
     for framework in ("tf", "torch"):
         eager = computed(f"{framework}:eager")
         assert eager.losses[False] != eager.losses[True]
 
 
-def test_every_variant_says_what_it_changes_and_who_would_choose_it():
+def test_every_variant_says_what_it_changes_and_who_would_choose_it() -> None:
     """The documentation of a variant is part of it, and its name is taken once."""
     assert len(VARIANTS_BY_NAME) == len(VARIANTS)
     for variant in VARIANTS:
@@ -138,7 +138,7 @@ def test_every_variant_says_what_it_changes_and_who_would_choose_it():
         assert variant.devices
 
 
-def test_each_framework_has_an_eager_variant_first():
+def test_each_framework_has_an_eager_variant_first() -> None:
     """The pair that the default run compares."""
     names = [variant.name for variant in VARIANTS]
     assert next(name for name in names if name.startswith("tf")) == "tf:eager"

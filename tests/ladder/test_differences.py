@@ -8,7 +8,7 @@ from compare.ladder.differences import compare_arrays, compare_digests, compare_
 ONE = np.array([1.0, -4.0])
 
 
-def test_the_error_is_relative_to_the_tensors_largest_magnitude():
+def test_the_error_is_relative_to_the_tensors_largest_magnitude() -> None:
     """0.2 off in a tensor that reaches 4 is 0.05, wherever it is off."""
     found = compare_arrays("a", {"w": ONE + np.array([0.2, 0])}, "b", {"w": ONE}, 0.1)
     assert (found.tensor, found.passed, found.first_failing) == ("w", True, None)
@@ -16,7 +16,7 @@ def test_the_error_is_relative_to_the_tensors_largest_magnitude():
     assert found.relative == pytest.approx(0.05)
 
 
-def test_the_worst_and_the_first_failing_tensor_are_both_named():
+def test_the_worst_and_the_first_failing_tensor_are_both_named() -> None:
     """The largest error downstream does not hide where it started."""
     left = {"conv1": ONE, "pool1": ONE + 0.4, "logits": ONE + 2}
     found = compare_arrays("a", left, "b", dict.fromkeys(left, ONE), 0.01)
@@ -33,7 +33,7 @@ def test_the_worst_and_the_first_failing_tensor_are_both_named():
         ({"w": ONE, "more": ONE}, "missing"),
     ],
 )
-def test_what_has_no_number_fails_at_any_tolerance(left: dict[str, np.ndarray], detail: str):
+def test_what_has_no_number_fails_at_any_tolerance(left: dict[str, np.ndarray], detail: str) -> None:
     """A missing tensor, another shape, NaN and infinity."""
     found = compare_arrays("a", left, "b", {"w": ONE}, 1e9)
     assert not found.passed
@@ -41,13 +41,13 @@ def test_what_has_no_number_fails_at_any_tolerance(left: dict[str, np.ndarray], 
     assert found.relative is None
 
 
-def test_equal_zeros_agree():
+def test_equal_zeros_agree() -> None:
     """A tensor of zeros has no scale, and needs none."""
     zeros = {"w": np.zeros(3)}
     assert compare_arrays("a", zeros, "b", zeros, 0.0).passed
 
 
-def test_float32_is_compared_in_float64():
+def test_float32_is_compared_in_float64() -> None:
     """The difference of two neighbours is not lost to rounding."""
     one = np.float32(1)
     left = {"w": np.array([np.nextafter(one, np.float32(2))])}
@@ -67,7 +67,7 @@ SHAPES = {"conv1/kernel": (5, 5, 1, 32), "conv1/bias": (32,)}
         ({"weight": (1,), "conv1/bias": (32,)}, "weight instead"),
     ],
 )
-def test_names_and_shapes_are_held_against_the_spec(shapes: dict[str, tuple[int, ...]], named: str):
+def test_names_and_shapes_are_held_against_the_spec(shapes: dict[str, tuple[int, ...]], named: str) -> None:
     """What is missing, misshapen or too many is named."""
     found = compare_shapes("a", shapes, SHAPES)
     assert not found.passed
@@ -75,7 +75,7 @@ def test_names_and_shapes_are_held_against_the_spec(shapes: dict[str, tuple[int,
     assert compare_shapes("a", SHAPES, SHAPES).passed
 
 
-def test_the_first_batch_that_differs_is_named():
+def test_the_first_batch_that_differs_is_named() -> None:
     """Batch and array; of the first batch also what it looks like."""
     shared = {"images": ["a", "b", "c"], "labels": ["d", "e", "f"]}
     swapped = {"images": ["a", "c", "b"], "labels": ["d", "f", "e"]}
@@ -88,7 +88,7 @@ def test_the_first_batch_that_differs_is_named():
     assert "0 to 255; shared: 0 to 1" in str(found.detail)
 
 
-def test_a_stream_that_ends_early_differs():
+def test_a_stream_that_ends_early_differs() -> None:
     """A batch that is not there is not the shared one."""
     shared = {"images": ["a", "b"]}
     found = compare_digests("x", {"images": ["a"]}, {}, shared, {})

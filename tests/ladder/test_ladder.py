@@ -36,14 +36,14 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Climb],
     return {climb.labels[1]: climb for climb in ladder.climb(ports)}, ladder
 
 
-def test_the_first_is_held_against_each_other_port(climbed: tuple[dict[str, Climb], Ladder]):
+def test_the_first_is_held_against_each_other_port(climbed: tuple[dict[str, Climb], Ladder]) -> None:
     """One climb each, the baseline's answers asked for once."""
     climbs, _ = climbed
     assert list(climbs) == ["torch:wrong_port", "torch:mended_port"]
     assert all(climb.labels[0] == "tf:eager" for climb in climbs.values())
 
 
-def test_the_examples_port_is_found_wrong_and_mended(climbed: tuple[dict[str, Climb], Ladder]):
+def test_the_examples_port_is_found_wrong_and_mended(climbed: tuple[dict[str, Climb], Ladder]) -> None:
     """docs/parity.md walks through both; a failed climb does not spoil the next one."""
     climbs, _ = climbed
     failing = climbs["torch:wrong_port"].failing
@@ -53,14 +53,14 @@ def test_the_examples_port_is_found_wrong_and_mended(climbed: tuple[dict[str, Cl
     assert climbs["torch:mended_port"].failing is None
 
 
-def test_a_port_that_is_not_there_is_left_out(climbed: tuple[dict[str, Climb], Ladder]):
+def test_a_port_that_is_not_there_is_left_out(climbed: tuple[dict[str, Climb], Ladder]) -> None:
     """With the reason; the others climb."""
     assert list(climbed[1].left_out) == ["torch:absent"]
     assert "absent.py" in climbed[1].left_out["torch:absent"]
 
 
 @pytest.mark.parametrize("tf_there", [True, False])
-def test_the_gate_climbs_with_what_is_there(tf_there: bool, tmp_path: Path):
+def test_the_gate_climbs_with_what_is_there(tf_there: bool, tmp_path: Path) -> None:
     """Both frameworks against the oracle and each other; or one alone, and a note on the other."""
     config = RunConfig(
         data_dir=write_small_mnist(tmp_path),

@@ -22,7 +22,7 @@ def runs(pair: float, itself: float) -> dict[str, list[list[float]]]:
     }
 
 
-def test_the_ratio_is_of_the_pair_to_the_largest_self_divergence():
+def test_the_ratio_is_of_the_pair_to_the_largest_self_divergence() -> None:
     """0.3 apart from each other, 0.2 from itself: 1.5 times, which is allowed."""
     found = judged(PLAN, runs(0.3, 0.2), ["run again", "moved"])
     assert found.ratio == pytest.approx(1.5)
@@ -31,20 +31,20 @@ def test_the_ratio_is_of_the_pair_to_the_largest_self_divergence():
     assert [one.bitwise_equal for one in found.selves] == [True, False, True, True]
 
 
-def test_more_than_the_limit_fails():
+def test_more_than_the_limit_fails() -> None:
     """The sentence says so."""
     found = judged(PLAN, runs(LIMIT * 0.2 * 1.01, 0.2), ["run again", "moved"])
     assert not found.passed
     assert "differ more than" in found.sentence
 
 
-def test_the_floor_is_never_below_the_rounding_of_a_loss():
+def test_the_floor_is_never_below_the_rounding_of_a_loss() -> None:
     """Where nothing parts from itself yet, the two may still be a neighbouring float32 number apart."""
     assert judged(PLAN, runs(2**-22, 0.0), ["run again", "moved"]).passed
     assert not judged(PLAN, runs(0.3, 0.0), ["run again", "moved"]).passed
 
 
-def test_weights_move_to_their_neighbours():
+def test_weights_move_to_their_neighbours() -> None:
     """Every weight but zeros, by the smallest float32 step, up or down."""
     weights = {"w": np.linspace(-1, 1, 101, dtype=np.float32), "b": np.zeros(3, np.float32)}
     moved = moved_by_one_ulp(weights, seed=0)
@@ -55,7 +55,7 @@ def test_weights_move_to_their_neighbours():
     np.testing.assert_array_equal(moved["b"], 0)
 
 
-def test_figures():
+def test_figures() -> None:
     """Root mean square, step by step distance, and a thread count that differs."""
     assert rms([3.0, 4.0]) == pytest.approx(np.sqrt(12.5))
     assert rms([None]) == np.inf

@@ -56,7 +56,7 @@ def batch_of(spec: LeNetSpec, count: int = 3) -> Batch:
 
 @pytest.mark.parametrize("dropout", [Dropout(), ACTIVE], ids=["without_dropout", "with_dropout"])
 @pytest.mark.parametrize("spec", [SMALL, OTHER], ids=["small", "other"])
-def test_every_entry_of_every_gradient_is_the_slope_of_the_loss(spec: LeNetSpec, dropout: Dropout):
+def test_every_entry_of_every_gradient_is_the_slope_of_the_loss(spec: LeNetSpec, dropout: Dropout) -> None:
     """Central differences of the loss, one weight at a time."""
     spec = replace(spec, dropout=dropout)
     oracle, batch, half_step = Oracle(spec, weights_of(spec)), batch_of(spec), 1e-6
@@ -77,7 +77,7 @@ def test_every_entry_of_every_gradient_is_the_slope_of_the_loss(spec: LeNetSpec,
 
 
 @pytest.mark.parametrize("dropout", [Dropout(), ACTIVE], ids=["without_dropout", "with_dropout"])
-def test_the_full_networks_gradients_are_slopes_along_random_directions(dropout: Dropout):
+def test_the_full_networks_gradients_are_slopes_along_random_directions(dropout: Dropout) -> None:
     """Three directions for each tensor of the tutorial's network."""
     spec = replace(FULL, dropout=dropout)
     weights, batch, half_step = weights_of(spec), batch_of(spec), 1e-6
@@ -96,7 +96,7 @@ def test_the_full_networks_gradients_are_slopes_along_random_directions(dropout:
             assert float((gradient * direction).sum()) == pytest.approx(slope, rel=0, abs=tolerance), name
 
 
-def test_two_adam_updates_worked_out_by_hand():
+def test_two_adam_updates_worked_out_by_hand() -> None:
     """With beta1 1/2, beta2 3/4, epsilon_hat 1/2, learning rate 1, and gradients 4, then 2.
 
     t = 1: m = 2, v = 4, rate = √(1/4) / (1/2) = 1, so p falls by 2 / (2 + 1/2) = 4/5.
@@ -113,7 +113,7 @@ def test_two_adam_updates_worked_out_by_hand():
     )
 
 
-def test_epsilon_stands_outside_the_bias_correction():
+def test_epsilon_stands_outside_the_bias_correction() -> None:
     """With the default constants a gradient of 1e-8 moves a weight by 1e-3 / (1 + √1000), not by 1e-3 / 2.
 
     t = 1: 1e-3 · √0.001 / 0.1 · (0.1 · 1e-8) / (√0.001 · 1e-8 + 1e-8), and √0.001 is 1 / √1000.
@@ -126,7 +126,7 @@ def test_epsilon_stands_outside_the_bias_correction():
 
 
 @pytest.mark.parametrize("dropout", [Dropout(), ACTIVE], ids=["without_dropout", "with_dropout"])
-def test_a_step_returns_loss_and_logits_from_before_its_update(dropout: Dropout):
+def test_a_step_returns_loss_and_logits_from_before_its_update(dropout: Dropout) -> None:
     """And moves every parameter by Adam's first step along its gradient."""
     spec = replace(SMALL, dropout=dropout)
     oracle, batch = Oracle(spec, weights_of(spec)), batch_of(spec)
@@ -143,7 +143,7 @@ def test_a_step_returns_loss_and_logits_from_before_its_update(dropout: Dropout)
     assert oracle.loss(*batch) < loss
 
 
-def test_activations_are_named_ordered_and_shaped_as_the_spec_says():
+def test_activations_are_named_ordered_and_shaped_as_the_spec_says() -> None:
     """In float64, and equal for float32 images that hold the same numbers."""
     for spec in (FULL, SMALL, OTHER):
         oracle, images = Oracle(spec, weights_of(spec)), batch_of(spec).images.astype(np.float32)
@@ -154,7 +154,7 @@ def test_activations_are_named_ordered_and_shaped_as_the_spec_says():
         np.testing.assert_array_equal(activations["logits"], oracle.logits(images.astype(np.float64)))
 
 
-def test_the_first_dense_kernel_reads_height_then_width_then_channel():
+def test_the_first_dense_kernel_reads_height_then_width_then_channel() -> None:
     """Row h·4·64 + w·64 + c meets pool2[h, w, c]."""
     kernel = np.zeros((1024, 1024))
     kernel[2 * 256 + 1 * 64 + 40, 7] = 1
@@ -164,7 +164,7 @@ def test_the_first_dense_kernel_reads_height_then_width_then_channel():
     np.testing.assert_array_equal(activations["dense1"][:, 7], activations["pool2"][:, 2, 1, 40])
 
 
-def test_dropout_scales_what_the_mask_keeps_and_evaluation_ignores_it():
+def test_dropout_scales_what_the_mask_keeps_and_evaluation_ignores_it() -> None:
     """By 1 / (1 - rate); logits(images) are those of a network without dropout."""
     spec = replace(SMALL, dropout=ACTIVE)
     batch, weights = batch_of(spec), weights_of(spec)
@@ -178,7 +178,7 @@ def test_dropout_scales_what_the_mask_keeps_and_evaluation_ignores_it():
 
 
 @pytest.mark.parametrize("method", ["step", "gradients", "loss", "activations"])
-def test_a_dropout_mask_is_given_if_and_only_if_dropout_is_active(method: str):
+def test_a_dropout_mask_is_given_if_and_only_if_dropout_is_active(method: str) -> None:
     """Anything else is refused in words, and no weight moves."""
     active = replace(SMALL, dropout=ACTIVE)
     mask = batch_of(active).dropout_mask
@@ -194,7 +194,7 @@ def test_a_dropout_mask_is_given_if_and_only_if_dropout_is_active(method: str):
         np.testing.assert_equal(oracle.parameters(), weights_of(spec))
 
 
-def test_arrays_that_do_not_fit_the_spec_are_refused():
+def test_arrays_that_do_not_fit_the_spec_are_refused() -> None:
     """Weights, images and labels, by name, with the rule and what was found."""
     weights, (images, labels, _) = weights_of(SMALL), batch_of(SMALL)
     oracle = Oracle(SMALL, weights)
@@ -211,7 +211,7 @@ def test_arrays_that_do_not_fit_the_spec_are_refused():
             oracle.gradients(images, np.array([0, 1, wrong]))
 
 
-def test_weights_are_copied_in_and_out():
+def test_weights_are_copied_in_and_out() -> None:
     """Training changes neither the arrays given nor those returned earlier; float32 weights are widened."""
     narrow = {name: weight.astype(np.float32) for name, weight in weights_of(SMALL).items()}
     given = {name: weight.copy() for name, weight in narrow.items()}

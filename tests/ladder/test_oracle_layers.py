@@ -28,25 +28,25 @@ def pool_gradient(image: np.ndarray, d: np.ndarray, layer: MaxPool) -> np.ndarra
     return max_pool_gradient(d[None, :, :, None], image[None, :, :, None], layer)[0, :, :, 0]
 
 
-def test_a_valid_convolution_neither_flips_nor_transposes_its_kernel():
+def test_a_valid_convolution_neither_flips_nor_transposes_its_kernel() -> None:
     """Top left is 1·1 + 2·10 + 4·100 + 5·1000."""
     outputs = convolve(ONE_TO_NINE, DIGITS, Conv(1, 2))
     np.testing.assert_array_equal(outputs, [[5421, 6532], [8754, 9865]])
 
 
-def test_same_padding_of_an_even_kernel_adds_its_zeros_at_the_end():
+def test_same_padding_of_an_even_kernel_adds_its_zeros_at_the_end() -> None:
     """Bottom right sees only the 9, through the kernel's first weight."""
     outputs = convolve(ONE_TO_NINE, DIGITS, Conv(1, 2, padding="same"))
     np.testing.assert_array_equal(outputs, [[5421, 6532, 603], [8754, 9865, 906], [87, 98, 9]])
 
 
-def test_same_padding_of_an_odd_kernel_adds_zeros_all_around():
+def test_same_padding_of_an_odd_kernel_adds_zeros_all_around() -> None:
     """Top left is 1·5 + 2·6 + 3·8 + 4·9."""
     outputs = convolve(np.array([[1.0, 2.0], [3.0, 4.0]]), ONE_TO_NINE, Conv(1, 3, padding="same"))
     np.testing.assert_array_equal(outputs, [[77, 67], [47, 37]])
 
 
-def test_same_padding_with_a_stride_pads_only_what_the_last_window_lacks():
+def test_same_padding_with_a_stride_pads_only_what_the_last_window_lacks() -> None:
     """Size 4, kernel 3, stride 2: one zero at the end, none before, so the windows start at 0 and 2."""
     corner = np.zeros((3, 3))
     corner[0, 0] = 1
@@ -54,27 +54,27 @@ def test_same_padding_with_a_stride_pads_only_what_the_last_window_lacks():
     np.testing.assert_array_equal(outputs, [[0, 2], [8, 10]])
 
 
-def test_a_strided_valid_convolution_takes_every_second_window():
+def test_a_strided_valid_convolution_takes_every_second_window() -> None:
     """Rows and columns 0 and 2."""
     outputs = convolve(ONE_TO_NINE, np.array([[1.0]]), Conv(1, 1, stride=2))
     np.testing.assert_array_equal(outputs, [[1, 3], [7, 9]])
 
 
-def test_a_kernel_is_laid_out_height_width_in_out():
+def test_a_kernel_is_laid_out_height_width_in_out() -> None:
     """A pixel (2, 3) through [[1, 10], [100, 1000]] is (2·1 + 3·100, 2·10 + 3·1000), plus each bias."""
     pixel, bias = np.array([2.0, 3.0]).reshape(1, 1, 1, 2), np.array([0.5, 0.25])
     outputs = conv(pixel, DIGITS[None, None], bias, Conv(2, 1))
     np.testing.assert_array_equal(outputs.ravel(), [302.5, 3020.25])
 
 
-def test_relu_follows_the_bias_and_linear_changes_nothing():
+def test_relu_follows_the_bias_and_linear_changes_nothing() -> None:
     """-6 turns 5421 - 5427 into 0, or leaves it."""
     for activation, expected in (("relu", 0), ("linear", -6)):
         outputs = convolve(ONE_TO_NINE, DIGITS, Conv(1, 2, activation=activation), bias=-5427)
         np.testing.assert_array_equal(outputs, [[expected, 1105], [3327, 4438]])
 
 
-def test_convolution_gradients_of_one_output():
+def test_convolution_gradients_of_one_output() -> None:
     """Only the top right output counts: the kernel's gradient is its patch, the inputs' the kernel there."""
     layer, d = Conv(1, 2), np.array([[0.0, 2.0], [0.0, 0.0]]).reshape(1, 2, 2, 1)
     images, kernel = ONE_TO_NINE[None, :, :, None], DIGITS[:, :, None, None]
@@ -84,7 +84,7 @@ def test_convolution_gradients_of_one_output():
     np.testing.assert_array_equal(by_input, [[0, 2, 20], [0, 200, 2000], [0, 0, 0]])
 
 
-def test_the_gradient_of_overlapping_patches_adds_up_inside_the_padding():
+def test_the_gradient_of_overlapping_patches_adds_up_inside_the_padding() -> None:
     """Under `same` each input collects the weights that met it, and what fell on the zeros is cut off."""
     images, d = np.zeros((1, 2, 2, 1)), np.ones((1, 2, 2, 1))
     by_input = conv_input_gradient(d, ONE_TO_NINE[:, :, None, None], images, Conv(1, 3, padding="same"))
@@ -94,7 +94,7 @@ def test_the_gradient_of_overlapping_patches_adds_up_inside_the_padding():
     )
 
 
-def test_max_pool_takes_the_largest_of_each_channel_and_drops_the_rest():
+def test_max_pool_takes_the_largest_of_each_channel_and_drops_the_rest() -> None:
     """Of 5×5 pixels a 2×2 pool reads 4×4; channels do not mix, negative maxima stay."""
     image = np.arange(25.0).reshape(5, 5)
     both = np.stack([image, -image], axis=-1)[None]
@@ -103,7 +103,7 @@ def test_max_pool_takes_the_largest_of_each_channel_and_drops_the_rest():
     np.testing.assert_array_equal(outputs[0, :, :, 1], [[0, -2], [-10, -12]])
 
 
-def test_max_pool_windows_may_overlap():
+def test_max_pool_windows_may_overlap() -> None:
     """Size 3, stride 2 on 5×5: windows start at 0 and 2, and the shared centre collects from all four."""
     image = np.zeros((5, 5))
     image[2, 2] = 1
@@ -125,7 +125,7 @@ def test_max_pool_windows_may_overlap():
 )
 def test_the_first_of_equal_maxima_in_row_major_order_gets_the_gradient(
     window: list[list[float]], winner: tuple[int, int]
-):
+) -> None:
     """As in both frameworks."""
     expected = np.zeros((2, 2))
     expected[winner] = 7
@@ -133,7 +133,7 @@ def test_the_first_of_equal_maxima_in_row_major_order_gets_the_gradient(
     np.testing.assert_array_equal(by_input, expected)
 
 
-def test_uniform_logits_cost_the_logarithm_of_ten():
+def test_uniform_logits_cost_the_logarithm_of_ten() -> None:
     """Whatever their common value; the sum over a batch is N times that."""
     logits = np.full((4, 10), 3.7)
     labels = np.array([0, 3, 9, 9])
@@ -141,7 +141,7 @@ def test_uniform_logits_cost_the_logarithm_of_ten():
     assert cross_entropy(logits, labels, "sum") == pytest.approx(4 * np.log(10), rel=1e-15)
 
 
-def test_cross_entropy_and_its_gradient_of_known_probabilities():
+def test_cross_entropy_and_its_gradient_of_known_probabilities() -> None:
     """Logits (log 1, log 3) are probabilities (1/4, 3/4): label 0 costs log 4, label 1 log 4/3."""
     logits, labels = np.log([[1.0, 3.0], [1.0, 3.0]]), np.array([0, 1])
     total = np.log(4) + np.log(4 / 3)
@@ -152,7 +152,7 @@ def test_cross_entropy_and_its_gradient_of_known_probabilities():
         np.testing.assert_allclose(gradient, by_logits / count, rtol=1e-15)
 
 
-def test_huge_logits_stay_finite():
+def test_huge_logits_stay_finite() -> None:
     """A right answer with logit 10,000 costs 0, a wrong one 10,000; the gradients are 0 and ±1."""
     logits = np.zeros((2, 10))
     logits[:, 0] = 10_000

@@ -61,7 +61,7 @@ def ladder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, S
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_in_the_model_is_caught_and_named(name: str, ladder: tuple[Worker, Setting]):
+def test_a_mistake_in_the_model_is_caught_and_named(name: str, ladder: tuple[Worker, Setting]) -> None:
     """The first rung and tensor that it spoils; a crash is a failed rung with its reason."""
     mistake = MISTAKES[name]
     assert MODEL.count(mistake.stands) == 1
@@ -72,7 +72,7 @@ def test_a_mistake_in_the_model_is_caught_and_named(name: str, ladder: tuple[Wor
     assert mistake.named in (failing.first_failing or str(failing.reason))
 
 
-def test_the_model_as_it_stands_climbs_to_the_top(ladder: tuple[Worker, Setting]):
+def test_the_model_as_it_stands_climbs_to_the_top(ladder: tuple[Worker, Setting]) -> None:
     """What catches the mistakes is not the copying."""
     assert put_on_ladder("unchanged", MODEL, False, *ladder) is None
 

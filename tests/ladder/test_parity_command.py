@@ -45,7 +45,7 @@ def proof(tmp_path_factory: pytest.TempPathFactory, small: tuple[str, ...]) -> t
     return compare_parity(*small, "--noise-floor", "--out", str(out)), out
 
 
-def test_the_eager_pair_climbs_every_rung(proof: tuple[Any, Path]):
+def test_the_eager_pair_climbs_every_rung(proof: tuple[Any, Path]) -> None:
     """In float64, dropout inactive and active: losses equal to rounding, exit 0."""
     done, out = proof
     assert done.stderr == ""
@@ -59,13 +59,13 @@ def test_the_eager_pair_climbs_every_rung(proof: tuple[Any, Path]):
         assert all(abs(a - b) < 1e-13 for a, b in zip(left, right, strict=True))
 
 
-def test_the_exit_status_is_that_of_the_ladder_and_the_floor(proof: tuple[Any, Path]):
+def test_the_exit_status_is_that_of_the_ladder_and_the_floor(proof: tuple[Any, Path]) -> None:
     """0 when all rungs and the noise floor hold, else 1."""
     done, out = proof
     assert done.returncode == (0 if read(out / "parity.json").passed else 1), done.stdout
 
 
-def test_the_terminal_shows_a_row_a_rung_within_80_columns(proof: tuple[Any, Path]):
+def test_the_terminal_shows_a_row_a_rung_within_80_columns(proof: tuple[Any, Path]) -> None:
     """Both states of dropout, the noise floor, the verdict and where the files are."""
     done, out = proof
     for text in ("1 names, shapes, count", "8 5 steps", "dropout active", "float32 against its noise floor"):
@@ -74,7 +74,7 @@ def test_the_terminal_shows_a_row_a_rung_within_80_columns(proof: tuple[Any, Pat
     assert str(out) in done.stdout
 
 
-def test_the_noise_floor_has_each_framework_against_itself(proof: tuple[Any, Path]):
+def test_the_noise_floor_has_each_framework_against_itself(proof: tuple[Any, Path]) -> None:
     """Run again, weights moved and another thread count, for both; five steps each."""
     floor = read(proof[1] / "parity.json").noise_floor
     assert floor is not None
@@ -84,7 +84,7 @@ def test_the_noise_floor_has_each_framework_against_itself(proof: tuple[Any, Pat
     assert floor.dtype == "float32"
 
 
-def test_the_chart_works_offline_and_names_its_series(proof: tuple[Any, Path]):
+def test_the_chart_works_offline_and_names_its_series(proof: tuple[Any, Path]) -> None:
     """HTML without a script from elsewhere, and SVG."""
     html = (proof[1] / "divergence.html").read_text()
     assert "<script src" not in html
@@ -94,14 +94,14 @@ def test_the_chart_works_offline_and_names_its_series(proof: tuple[Any, Path]):
     assert "largest loss difference so far" in svg
 
 
-def test_no_path_of_this_machine_is_in_the_record(proof: tuple[Any, Path]):
+def test_no_path_of_this_machine_is_in_the_record(proof: tuple[Any, Path]) -> None:
     """Records are for sharing, and strict JSON."""
     text = (proof[1] / "parity.json").read_text()
     assert str(ROOT) not in text
     json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
 
 
-def test_a_wrong_port_exits_1(small: tuple[str, ...], tmp_path: Path):
+def test_a_wrong_port_exits_1(small: tuple[str, ...], tmp_path: Path) -> None:
     """The rung, the first tensor and who is wrong, in one line; the rungs above are not judged."""
     port = ("--variants", "torch:eager", "--torch-module", str(EXAMPLES / "wrong_port.py"))
     done = compare_parity(*small, "--dropout", "off", *port, "--out", str(tmp_path / "out"))
@@ -112,7 +112,7 @@ def test_a_wrong_port_exits_1(small: tuple[str, ...], tmp_path: Path):
     assert done.stdout.count("not judged") == 4
 
 
-def test_the_examples_differ_in_one_line():
+def test_the_examples_differ_in_one_line() -> None:
     """Apart from what each says of itself."""
     wrong, mended = (
         (EXAMPLES / f"{name}_port.py").read_text().splitlines()[1:] for name in ("wrong", "mended")
@@ -132,7 +132,7 @@ PORTS = {
 )
 def test_a_port_that_does_not_fit_fails_the_first_rung(
     name: str, said: str, small: tuple[str, ...], tmp_path: Path
-):
+) -> None:
     """Not a crash: rung 1, with the parameter's name."""
     port = tmp_path / f"{name}.py"
     port.write_text(
@@ -171,7 +171,7 @@ def test_a_port_that_does_not_fit_fails_the_first_rung(
         (("--out", str(ROOT)), "is not empty"),
     ],
 )
-def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str):
+def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str) -> None:
     """The option, the rule and the value; nothing is started."""
     done = compare_parity(*options)
     assert done.returncode == 2
@@ -179,7 +179,7 @@ def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str):
     assert "Traceback" not in done.stderr
 
 
-def test_a_module_that_cannot_be_loaded_exits_2(small: tuple[str, ...], tmp_path: Path):
+def test_a_module_that_cannot_be_loaded_exits_2(small: tuple[str, ...], tmp_path: Path) -> None:
     """A file without a Trainer cannot be put on the ladder; the error says what is missing."""
     (tmp_path / "empty.py").write_text("")
     done = compare_parity(
@@ -196,7 +196,9 @@ def test_a_module_that_cannot_be_loaded_exits_2(small: tuple[str, ...], tmp_path
     assert "Trainer" in done.stderr
 
 
-def test_an_interrupted_climb_ends_at_once_and_leaves_no_process(small: tuple[str, ...], tmp_path: Path):
+def test_an_interrupted_climb_ends_at_once_and_leaves_no_process(
+    small: tuple[str, ...], tmp_path: Path
+) -> None:
     """Ctrl-C in the middle of the last rung exits 130, without waiting for the workers."""
     out = tmp_path / "out"
     options = (*small[:-4], "--steps", "100000", "--variants", "torch:eager", "--out", str(out))
@@ -221,7 +223,7 @@ def test_an_interrupted_climb_ends_at_once_and_leaves_no_process(small: tuple[st
     assert not alive
 
 
-def test_help_answers_at_once():
+def test_help_answers_at_once() -> None:
     """Nothing heavy is imported for it."""
     start = time.perf_counter()
     done = compare_parity("--help")

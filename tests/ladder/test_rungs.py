@@ -16,12 +16,12 @@ def evidence(group: str, off: float = 0.0) -> dict[str, Any]:
     return {group: {"first": TENSOR, "second": TENSOR + off}}
 
 
-def test_the_rungs_are_numbered_in_order():
+def test_the_rungs_are_numbered_in_order() -> None:
     """Eight, as the docs say."""
     assert [kind.number for kind in RUNGS] == list(range(1, 9))
 
 
-def test_the_oracle_says_which_side_is_wrong():
+def test_the_oracle_says_which_side_is_wrong() -> None:
     """The side that differs from it; the other is said to agree."""
     kind = BY_EVIDENCE["activations"]
     sides = {"tf:eager": evidence("activations"), "torch:port": evidence("activations", 0.5)}
@@ -31,14 +31,14 @@ def test_the_oracle_says_which_side_is_wrong():
     assert "tf:eager agrees" in str(rung.reason)
 
 
-def test_both_can_be_wrong():
+def test_both_can_be_wrong() -> None:
     """Two ports with the same mistake agree with each other, and not with the oracle."""
     kind = BY_EVIDENCE["gradients"]
     sides = {"a": evidence("gradients", 0.5), "b": evidence("gradients", 0.5)}
     assert judge(kind, sides, evidence("gradients"), "float64").wrong == ["a", "b"]
 
 
-def test_where_the_oracle_stops_nobody_is_blamed():
+def test_where_the_oracle_stops_nobody_is_blamed() -> None:
     """Losses that part after the oracle's last step fail, undecided."""
     kind = BY_EVIDENCE["training"]
     losses = np.array([2.3, 2.0, 1.0])
@@ -51,7 +51,7 @@ def test_where_the_oracle_stops_nobody_is_blamed():
     assert "as far as the oracle went" in str(rung.reason)
 
 
-def test_a_side_without_evidence_fails_with_its_reason():
+def test_a_side_without_evidence_fails_with_its_reason() -> None:
     """A worker that refused or died has failed the rung that it was asked about."""
     rung = judge(BY_EVIDENCE["loss"], {"a": Missing("a was killed by SIGSEGV")}, evidence("loss"), "float64")
     assert (rung.verdict, rung.reason) == ("fail", "a: a was killed by SIGSEGV")
@@ -59,7 +59,7 @@ def test_a_side_without_evidence_fails_with_its_reason():
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("kind", RUNGS[3:], ids=lambda kind: kind.evidence)
-def test_each_rung_holds_to_its_own_tolerance(kind: RungKind, dtype: str):
+def test_each_rung_holds_to_its_own_tolerance(kind: RungKind, dtype: str) -> None:
     """Just inside passes, just outside fails."""
     group = {"training": "losses"}.get(kind.evidence, kind.evidence)
     limit = getattr(tolerances(dtype, "tf:eager"), group).value
@@ -68,14 +68,14 @@ def test_each_rung_holds_to_its_own_tolerance(kind: RungKind, dtype: str):
         assert judge(kind, {"a": given}, {group: {"losses": TENSOR}}, dtype).verdict == verdict
 
 
-def test_initial_weights_must_be_equal():
+def test_initial_weights_must_be_equal() -> None:
     """One unit in the last place is too much: nothing was computed."""
     kind, group = BY_EVIDENCE["initial_weights"], "initial_weights"
     given = {group: {"w": np.nextafter(TENSOR, 5)}}
     assert judge(kind, {"a": given}, {group: {"w": TENSOR}}, "float64").verdict == "fail"
 
 
-def test_no_tolerance_is_one_that_cannot_fail():
+def test_no_tolerance_is_one_that_cannot_fail() -> None:
     """Each is well below 1, above what was measured, and within a hundred times of it in float64."""
     for dtype, own in BY_DTYPE.items():
         for name in ("activations", "loss", "gradients", "one_step", "losses", "parameters"):
@@ -90,7 +90,7 @@ def test_no_tolerance_is_one_that_cannot_fail():
     assert EXACT.value == 0
 
 
-def test_a_diverged_run_does_not_pass():
+def test_a_diverged_run_does_not_pass() -> None:
     """Losses that never came are NaN."""
     assert np.isnan(losses_array([2.3], 3)[1:]).all()
     assert losses_array([2.3, 2.2, 2.1], 2).tolist() == [2.3, 2.2]

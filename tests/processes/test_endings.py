@@ -11,7 +11,7 @@ from compare.worker import memory as host_memory
 
 
 @pytest.mark.parametrize("number", range(1, 65))
-def test_every_signal_has_words(number: int):
+def test_every_signal_has_words(number: int) -> None:
     """Those that Python has no name for, and those that the system has not, too."""
     said = in_words(-number)
     assert said.startswith("was killed by ")
@@ -19,13 +19,13 @@ def test_every_signal_has_words(number: int):
         assert signal.Signals(number).name in said
 
 
-def test_a_likely_cause_is_offered_as_a_possibility():
+def test_a_likely_cause_is_offered_as_a_possibility() -> None:
     """A kill from outside looks the same whoever sent it."""
     assert in_words(-9).startswith("was killed by SIGKILL (perhaps by the system, for want of memory")
     assert in_words(3) == "exited with status 3"
 
 
-def test_the_first_command_that_may_compile_has_longer():
+def test_the_first_command_that_may_compile_has_longer() -> None:
     """Once for each kind of command; the rest has what was asked for."""
     deadlines = Deadlines()
     train, probe = messages.Train(10), messages.Probe("tf", "cpu")
@@ -33,7 +33,7 @@ def test_the_first_command_that_may_compile_has_longer():
     assert deadlines.seconds_for(messages.Evaluate(1), 10) == 30
 
 
-def test_the_longest_time_out_fits_the_system_call():
+def test_the_longest_time_out_fits_the_system_call() -> None:
     """poll() takes milliseconds in 32 bits."""
     assert LARGEST_TIMEOUT_SECONDS * FIRST_FACTOR * 1000 < 2**31
 
@@ -47,7 +47,7 @@ def test_the_longest_time_out_fits_the_system_call():
         RuntimeError("std::bad_alloc"),
     ],
 )
-def test_every_way_in_which_memory_runs_out_is_told_as_that(error: Exception):
+def test_every_way_in_which_memory_runs_out_is_told_as_that(error: Exception) -> None:
     """Python's, torch's, TensorFlow's and C++'s; with what to do."""
     kind, reason = host_memory.from_error(error) or ("", "")
     assert kind == "memory"
@@ -55,6 +55,6 @@ def test_every_way_in_which_memory_runs_out_is_told_as_that(error: Exception):
     assert "--batch-size" in reason
 
 
-def test_another_error_is_not_taken_for_it():
+def test_another_error_is_not_taken_for_it() -> None:
     """A card's memory has words of its own."""
     assert host_memory.from_error(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")) is None

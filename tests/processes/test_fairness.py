@@ -29,7 +29,7 @@ READY = messages.Ready(
 )
 
 
-def test_what_was_given_is_fair():
+def test_what_was_given_is_fair() -> None:
     """The order of CPUs does not matter, nor do variables that change nothing."""
     assert unfair(READY, **GIVEN) is None
 
@@ -46,6 +46,6 @@ def test_what_was_given_is_fair():
         ({"runtime": {}}, "it uses None threads"),
     ],
 )
-def test_what_differs_is_named(change: dict[str, Any], said: str):
+def test_what_differs_is_named(change: dict[str, Any], said: str) -> None:
     """The condition, what was found, and what was given."""
     assert said in (unfair(msgspec.structs.replace(READY, **change), **GIVEN) or "")

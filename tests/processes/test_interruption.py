@@ -45,14 +45,14 @@ def swallow(number: signal.Signals, tmp_path: Path, then: str, **options: object
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("then", ["ask", "end"])
-def test_a_signal_that_was_swallowed_still_ends_it(number: signal.Signals, then: str, tmp_path: Path):
+def test_a_signal_that_was_swallowed_still_ends_it(number: signal.Signals, then: str, tmp_path: Path) -> None:
     """Before the next request, which gets no answer here, or with the last line of the command."""
     status, output = swallow(number, tmp_path, then)
     assert status == 128 + number
     assert output == "swallowed\n"
 
 
-def test_what_was_ignored_from_the_start_stays_so(tmp_path: Path):
+def test_what_was_ignored_from_the_start_stays_so(tmp_path: Path) -> None:
     """As under nohup."""
     ignoring = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
     assert swallow(signal.SIGHUP, tmp_path, "end", **ignoring) == (0, "swallowed\n")

@@ -13,6 +13,7 @@ import pytest
 
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, kill_tree, last_line
 from compare.protocol import messages
+from typing import Never
 
 FAKE = Path(__file__).parent / "fake_worker.py"
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,7 @@ def group_members(group: int) -> list[psutil.Process]:
     return members
 
 
-def test_a_worker_answers_and_ends_when_its_input_does(start: Start):
+def test_a_worker_answers_and_ends_when_its_input_does(start: Start) -> None:
     """Requests get replies in order; closing is enough to end it."""
     worker = start("good")
     for _ in range(3):
@@ -81,7 +82,7 @@ def test_a_worker_answers_and_ends_when_its_input_does(start: Start):
         ("wrong-reply", "answered Probe with Arrays"),
     ],
 )
-def test_a_worker_that_ends_badly_is_described_in_one_line(start: Start, mode: str, said: str):
+def test_a_worker_that_ends_badly_is_described_in_one_line(start: Start, mode: str, said: str) -> None:
     """The line names the worker, what happened (signals by name) and the log."""
     with pytest.raises(WorkerFailed) as caught:
         start(mode).request(PROBE, messages.Probed, 30)
@@ -93,7 +94,7 @@ def test_a_worker_that_ends_badly_is_described_in_one_line(start: Start, mode: s
 
 
 @pytest.mark.parametrize("mode", ["hangs", "hangs-ignoring-sigterm", "half-a-message", "deaf"])
-def test_a_silent_worker_is_ended_at_the_time_out(start: Start, mode: str):
+def test_a_silent_worker_is_ended_at_the_time_out(start: Start, mode: str) -> None:
     """Silence, or half a message, ends with the time-out and the command it was for."""
     worker = start(mode)
     with pytest.raises(WorkerFailed, match=r"tf:fake gave no answer to Probe in 2 s"):
@@ -101,20 +102,20 @@ def test_a_silent_worker_is_ended_at_the_time_out(start: Start, mode: str):
     assert not psutil.pid_exists(worker.process.pid)
 
 
-def test_a_worker_that_reads_nothing_cannot_block_the_parent(start: Start):
+def test_a_worker_that_reads_nothing_cannot_block_the_parent(start: Start) -> None:
     """A request larger than the pipe's buffer times out too."""
     request = messages.SetUp("tf", "m" * 5_000_000, "T", {}, "cpu", "float32", 0, "w", None, 1)
     with pytest.raises(WorkerFailed, match="gave no answer to SetUp in 2 s"):
         start("deaf").request(request, messages.Ready, 2)
 
 
-def test_the_last_line_of_the_log_is_part_of_the_error(start: Start):
+def test_the_last_line_of_the_log_is_part_of_the_error(start: Start) -> None:
     """What the framework printed last is often the reason."""
     with pytest.raises(WorkerFailed, match="last line: the framework says goodbye"):
         start("exit-1").request(PROBE, messages.Probed, 20)
 
 
-def test_a_flood_on_stdout_and_stderr_goes_to_the_log(start: Start, tmp_path: Path):
+def test_a_flood_on_stdout_and_stderr_goes_to_the_log(start: Start, tmp_path: Path) -> None:
     """Twelve megabytes on each stream neither block the worker nor reach the protocol."""
     worker = start("floods")
     assert worker.request(PROBE, messages.Probed, 60).unavailable is None
@@ -132,14 +133,14 @@ def test_a_flood_on_stdout_and_stderr_goes_to_the_log(start: Start, tmp_path: Pa
         (b"first\n\xff\xfe\x1b[31mred\n", "\ufffd\ufffd [31mred"),
     ],
 )
-def test_the_last_line_of_any_log_is_short_and_printable(tmp_path: Path, log: bytes, last: str):
+def test_the_last_line_of_any_log_is_short_and_printable(tmp_path: Path, log: bytes, last: str) -> None:
     """Whatever a framework prints, the error line stays one line."""
     (tmp_path / "log").write_bytes(log)
     assert last_line(tmp_path / "log") == last
 
 
 @pytest.mark.parametrize("mode", ["has-a-child", "leaves-a-child"])
-def test_a_workers_own_children_end_with_it(start: Start, tmp_path: Path, mode: str):
+def test_a_workers_own_children_end_with_it(start: Start, tmp_path: Path, mode: str) -> None:
     """Ending a worker ends its process group."""
     worker = start(mode)
     if mode == "has-a-child":
@@ -167,20 +168,20 @@ def soon(condition: Callable[[], bool]) -> bool:
     return False
 
 
-def test_an_error_inside_the_block_ends_the_worker(start: Start):
+def test_an_error_inside_the_block_ends_the_worker(start: Start) -> Never:
     """Used as a context manager, the worker ends whatever happens, Ctrl-C included."""
     with pytest.raises(KeyboardInterrupt), start("hangs") as worker:
         raise KeyboardInterrupt
     assert not psutil.pid_exists(worker.process.pid)
 
 
-def test_a_command_that_is_not_there_is_a_failure_not_a_traceback(tmp_path: Path):
+def test_a_command_that_is_not_there_is_a_failure_not_a_traceback(tmp_path: Path) -> None:
     """A wrong interpreter is named."""
     with pytest.raises(WorkerFailed, match="/no/such/python cannot be started: No such file"):
         Worker(["/no/such/python"], environment={}, log_path=tmp_path / "log", name="tf:eager")
 
 
-def test_no_temporary_file_is_left(start: Start):
+def test_no_temporary_file_is_left(start: Start) -> None:
     """What a framework leaves in the directory for temporary files goes with its worker."""
     worker = start("leaves-a-temporary-file")
     worker.request(PROBE, messages.Probed, 20)
@@ -190,7 +191,7 @@ def test_no_temporary_file_is_left(start: Start):
     assert not left.parent.exists()
 
 
-def test_no_descriptor_is_left_open(start: Start):
+def test_no_descriptor_is_left_open(start: Start) -> None:
     """Starting and ending workers costs no file descriptor."""
     before = len(os.listdir("/proc/self/fd"))
     for mode in ("good", "exit-1"):
@@ -201,12 +202,12 @@ def test_no_descriptor_is_left_open(start: Start):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_killing_a_tree_that_is_gone_is_no_error():
+def test_killing_a_tree_that_is_gone_is_no_error() -> None:
     """The process may end by itself in between."""
     kill_tree(2**22 + 1)
 
 
-def test_a_daemon_of_a_worker_ends_with_it(start: Start, tmp_path: Path):
+def test_a_daemon_of_a_worker_ends_with_it(start: Start, tmp_path: Path) -> None:
     """One that left its parent and its process group is known by the directory it was given."""
     worker = start("leaves-a-daemon")
     with pytest.raises(WorkerFailed):
@@ -216,19 +217,19 @@ def test_a_daemon_of_a_worker_ends_with_it(start: Start, tmp_path: Path):
     assert gone(int(found[1]))
 
 
-def test_a_first_step_may_compile(start: Start):
+def test_a_first_step_may_compile(start: Start) -> None:
     """It has three times as long as any other command."""
     with pytest.raises(WorkerFailed, match=r"gave no answer to Train in 1\.5 s"):
         start("hangs").request(messages.Train(1), messages.Trained, 0.5)
 
 
-def test_a_stopped_worker_is_told_from_one_that_hangs(start: Start):
+def test_a_stopped_worker_is_told_from_one_that_hangs(start: Start) -> None:
     """Another remedy helps."""
     with pytest.raises(WorkerFailed, match=r"in 1 s: it is stopped \(SIGSTOP, or a debugger\)"):
         start("signal-SIGSTOP").request(PROBE, messages.Probed, 1)
 
 
-def test_no_log_no_worker(tmp_path: Path):
+def test_no_log_no_worker(tmp_path: Path) -> None:
     """A log that cannot be opened is a failure of the launch, with the file's name."""
     (tmp_path / "log").mkdir()
     with pytest.raises(WorkerFailed, match=r"cannot be started: Is a directory: .*/log"):

@@ -25,7 +25,7 @@ def pair() -> Iterator[tuple[Channel, Channel]]:
         end.close()
 
 
-def test_a_message_larger_than_the_pipe_arrives_whole(pair):
+def test_a_message_larger_than_the_pipe_arrives_whole(pair) -> None:
     """Ten megabytes pass through a pipe that holds 64 kilobytes."""
     parent, worker = pair
     sent = messages.Arrays(os.urandom(10_000_000), 1.5)
@@ -36,7 +36,7 @@ def test_a_message_larger_than_the_pipe_arrives_whole(pair):
 
 
 @given(st.floats(allow_nan=False), st.text())
-def test_values_survive(loss: float, reason: str):
+def test_values_survive(loss: float, reason: str) -> None:
     """Floats keep every bit, text every character."""
     read, write = os.pipe()
     channel = Channel(read, write, messages.Reply)
@@ -48,13 +48,13 @@ def test_values_survive(loss: float, reason: str):
         channel.close()
 
 
-def test_silence_times_out(pair):
+def test_silence_times_out(pair) -> None:
     """Nothing comes: ChannelTimeout."""
     with pytest.raises(ChannelTimeout):
         pair[0].receive(0.05)
 
 
-def test_a_closed_end_is_told_apart_from_silence(pair):
+def test_a_closed_end_is_told_apart_from_silence(pair) -> None:
     """The other end is gone: ChannelClosed, at once."""
     pair[1].close()
     with pytest.raises(ChannelClosed):
@@ -63,7 +63,7 @@ def test_a_closed_end_is_told_apart_from_silence(pair):
         pair[0].send(messages.Evaluate(1))
 
 
-def test_an_absurd_size_is_refused_before_it_is_read(pair):
+def test_an_absurd_size_is_refused_before_it_is_read(pair) -> None:
     """Eight bytes of text read as a length of exabytes; no memory is taken for it."""
     os.write(pair[1].write_fd, b"Hello, w")
     with pytest.raises(MalformedMessage, match="bytes was announced"):
@@ -71,7 +71,7 @@ def test_an_absurd_size_is_refused_before_it_is_read(pair):
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_message_or_malformed(body: bytes):
+def test_any_bytes_are_a_message_or_malformed(body: bytes) -> None:
     """No body makes the parent fail in another way."""
     read, write = os.pipe()
     channel = Channel(read, write, messages.Reply)

@@ -22,20 +22,20 @@ def example() -> Results:
     return Results(config={"steps": 2}, runs=[run])
 
 
-def test_what_is_written_is_read_back(tmp_path: Path):
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     """Every value survives, to the last bit of a float."""
     write_results(example(), tmp_path)
     assert read_results(tmp_path) == example()
     assert read_results(tmp_path / "results.json") == example()
 
 
-def test_a_list_of_numbers_stands_on_one_line(tmp_path: Path):
+def test_a_list_of_numbers_stands_on_one_line(tmp_path: Path) -> None:
     """A person can open the file."""
     write_results(example(), tmp_path)
     assert '"losses": [2.3, 0.30000000000000004],' in (tmp_path / "results.json").read_text()
 
 
-def test_no_nan_reaches_the_file(tmp_path: Path):
+def test_no_nan_reaches_the_file(tmp_path: Path) -> None:
     """JSON has no NaN: a missing figure is null."""
     results = example()
     results.runs[0].test_loss = math.nan
@@ -44,7 +44,7 @@ def test_no_nan_reaches_the_file(tmp_path: Path):
 
 
 @given(st.text(), st.lists(st.floats(allow_nan=False, allow_infinity=False)))
-def test_text_that_looks_like_a_list_is_left_alone(text: str, numbers: list[float]):
+def test_text_that_looks_like_a_list_is_left_alone(text: str, numbers: list[float]) -> None:
     """Collapsing changes white space between numbers and nothing else."""
     value = {"text": text, "list": f"[{text}]", "numbers": numbers, "nested": [[1, 2], [text]]}
     encoded = json.dumps(value, indent=1).encode()
@@ -61,7 +61,7 @@ def test_text_that_looks_like_a_list_is_left_alone(text: str, numbers: list[floa
         (b'{"schema_version": 99}', "has schema_version 99; this version reads 1"),
     ],
 )
-def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes, said: str):
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     """The error names the file and what is wrong with it."""
     (tmp_path / "results.json").write_bytes(content)
     with pytest.raises(UserError, match=said) as caught:
@@ -69,13 +69,15 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes, said:
     assert str(tmp_path) in str(caught.value)
 
 
-def test_a_directory_without_results_is_refused(tmp_path: Path):
+def test_a_directory_without_results_is_refused(tmp_path: Path) -> None:
     """The next action is named."""
     with pytest.raises(UserError, match=r"No such file(.|\n)*compare\.run"):
         read_results(tmp_path)
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_failed_write_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A full disk at the worst moment costs nothing that was there."""
     write_atomically(tmp_path / "file", b"old")
 

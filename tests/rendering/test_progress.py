@@ -16,12 +16,12 @@ class Clock:
         return self.now
 
 
-def test_nothing_is_said_before_the_first_step():
+def test_nothing_is_said_before_the_first_step() -> None:
     """No step, no estimate."""
     assert Estimate({"tf": 100}, 1, Clock()).remaining_seconds() is None
 
 
-def test_each_label_is_counted_at_its_own_speed():
+def test_each_label_is_counted_at_its_own_speed() -> None:
     """A fast and a slow variant: 50 steps of each are left."""
     clock = Clock()
     estimate = Estimate({"fast": 100, "slow": 100}, 2, clock)
@@ -33,7 +33,7 @@ def test_each_label_is_counted_at_its_own_speed():
     assert estimate.remaining_seconds() == pytest.approx(11)
 
 
-def test_launches_to_come_are_counted():
+def test_launches_to_come_are_counted() -> None:
     """Two launches of 5 s are done, two are to come."""
     clock = Clock()
     estimate = Estimate({"a": 20}, 4, clock)
@@ -44,7 +44,7 @@ def test_launches_to_come_are_counted():
     assert estimate.remaining_seconds() == pytest.approx(10 + 2 * 5)
 
 
-def test_what_is_neither_step_nor_launch_stretches_the_rest():
+def test_what_is_neither_step_nor_launch_stretches_the_rest() -> None:
     """Half the time went elsewhere, and will again."""
     clock = Clock()
     estimate = Estimate({"a": 20}, 1, clock)
@@ -54,7 +54,7 @@ def test_what_is_neither_step_nor_launch_stretches_the_rest():
     assert estimate.remaining_seconds() == pytest.approx(20)
 
 
-def test_output_to_a_pipe_is_a_line_now_and_then():
+def test_output_to_a_pipe_is_a_line_now_and_then() -> None:
     """Lines, no control characters, one each half minute at most."""
     clock, out = Clock(), io.StringIO()
     with TrainingProgress(Console(file=out, width=80), {"a": 1000}, 1, clock) as progress:

@@ -18,7 +18,7 @@ def printed(shown: object, width: int) -> str:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_nothing_is_cut_off(width: int):
+def test_nothing_is_cut_off(width: int) -> None:
     """Every name in full, no line wider than the terminal."""
     trials = read_traps(parity_docs.RESULTS / "traps.json")
     proof = read_parity(parity_docs.RESULTS / "parity.json")
@@ -36,7 +36,7 @@ def trial(name: str, caught: int | None, accuracy: float) -> Trial:
     )
 
 
-def test_what_slipped_and_what_accuracy_misses_is_said():
+def test_what_slipped_and_what_accuracy_misses_is_said() -> None:
     """The counts, and a trap that was not caught where it should have been."""
     right = RightRun("torch", False, [2.0, 1.0], [0.985, 0.985], 0.98)
     trials = Trials(
@@ -49,7 +49,7 @@ def test_what_slipped_and_what_accuracy_misses_is_said():
     assert trials.loss_gaps(trials.trials[0]) == [0.0, 0.5]
 
 
-def test_a_single_trap_is_explained():
+def test_a_single_trap_is_explained() -> None:
     """The mistake and the ladder's sentence about it."""
     text = printed(trap_terminal.report(Trials(trials=[trial("seen", 4, 0.5)]), 80), 80)
     assert "why." in text

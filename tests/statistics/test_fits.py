@@ -9,7 +9,7 @@ from compare.statistics.fits import batch_cost
 SIZES = [1, 8, 32, 128, 512]
 
 
-def test_exact_costs_are_found():
+def test_exact_costs_are_found() -> None:
     cost = batch_cost(SIZES, [0.003 + 0.0002 * size for size in SIZES])
     assert cost.fixed_seconds == pytest.approx(0.003)
     assert cost.seconds_per_image == pytest.approx(0.0002)
@@ -17,31 +17,31 @@ def test_exact_costs_are_found():
     assert cost.fixed_share(15) == pytest.approx(0.5)
 
 
-def test_noise_of_two_percent_moves_the_costs_little():
+def test_noise_of_two_percent_moves_the_costs_little() -> None:
     noise = random.Random(5)
     cost = batch_cost(SIZES, [(0.003 + 0.0002 * size) * noise.uniform(0.98, 1.02) for size in SIZES])
     assert cost.fixed_seconds == pytest.approx(0.003, rel=0.04)
     assert cost.seconds_per_image == pytest.approx(0.0002, rel=0.04)
 
 
-def test_a_small_batch_weighs_as_much_as_a_large_one():
+def test_a_small_batch_weighs_as_much_as_a_large_one() -> None:
     """The least absolute error would ignore the millisecond at a batch of 1."""
     times = [0.001 + 0.0002 * size for size in SIZES[:-1]] + [0.12]
     assert batch_cost(SIZES, times).seconds(1) == pytest.approx(times[0], rel=0.12)
 
 
-def test_no_cost_is_below_zero():
+def test_no_cost_is_below_zero() -> None:
     cost = batch_cost(SIZES, [0.0002 * size**1.3 for size in SIZES])
     assert cost.fixed_seconds == 0
     assert cost.largest_misfit > 0.2  # and the fit says that it does not hold
 
 
 @pytest.mark.parametrize("sizes", [[], [128], [1, 512], [8, 8, 32]])
-def test_too_few_sizes_are_not_fitted(sizes: list[int]):
+def test_too_few_sizes_are_not_fitted(sizes: list[int]) -> None:
     assert batch_cost(sizes, [0.01] * len(sizes)) is None
 
 
 @pytest.mark.parametrize(("sizes", "times"), [([1, 8], [0.1]), ([1, 8, 32], [0.1, 0.0, 0.2])])
-def test_what_cannot_be_is_refused(sizes: list[int], times: list[float]):
+def test_what_cannot_be_is_refused(sizes: list[int], times: list[float]) -> None:
     with pytest.raises(ValueError, match="found"):
         batch_cost(sizes, times)

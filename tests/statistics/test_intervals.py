@@ -29,7 +29,7 @@ def bounds(interval: Interval) -> tuple[float | None, float | None, float | None
     return interval.low, interval.estimate, interval.high
 
 
-def test_the_paired_interval_is_scipys():
+def test_the_paired_interval_is_scipys() -> None:
     """Student's t on log-ratios, as scipy.stats.ttest_1samp has it."""
     from scipy import stats
 
@@ -43,7 +43,7 @@ def test_the_paired_interval_is_scipys():
     assert found.standard_error == pytest.approx(stats.sem(logs))
 
 
-def test_the_unpaired_interval_is_scipys():
+def test_the_unpaired_interval_is_scipys() -> None:
     """Welch's t, as scipy.stats.ttest_ind has it, for sides of different length."""
     from scipy import stats
 
@@ -59,7 +59,7 @@ def test_the_unpaired_interval_is_scipys():
     "interval",
     [ratio_interval, unpaired_ratio_interval, difference_interval, unpaired_difference_interval],
 )
-def test_fewer_than_two_launches_have_no_interval(interval: Callable[..., Interval]):
+def test_fewer_than_two_launches_have_no_interval(interval: Callable[..., Interval]) -> None:
     """One launch gives an estimate alone, none gives nothing."""
     one, none = interval([3.0], [2.0]), interval([], [])
     assert one.estimate in (pytest.approx(1.5), pytest.approx(1.0))
@@ -67,50 +67,50 @@ def test_fewer_than_two_launches_have_no_interval(interval: Callable[..., Interv
     assert (*bounds(none), none.launches) == (None, None, None, 0)
 
 
-def test_two_launches_have_a_very_wide_interval():
+def test_two_launches_have_a_very_wide_interval() -> None:
     """One degree of freedom: two log-ratios 2 % apart leave 13 % either way."""
     found = ratio_interval([1.01, 0.99], [1.0, 1.0])
     assert found.log_half_width == pytest.approx(12.7062 * 0.01, rel=1e-3)
 
 
-def test_launches_that_agree_exactly_have_no_width():
+def test_launches_that_agree_exactly_have_no_width() -> None:
     """Identical pairs give a point, without a warning."""
     assert bounds(ratio_interval([2.0] * 3, [1.0] * 3)) == pytest.approx((2, 2, 2))
     assert bounds(unpaired_difference_interval([0.99] * 3, [0.98] * 3)) == pytest.approx((0.01, 0.01, 0.01))
 
 
-def test_an_interval_that_overflows_is_infinite():
+def test_an_interval_that_overflows_is_infinite() -> None:
     """Two wild launches end in infinity, not in an error."""
     assert ratio_interval([1e-200, 1e200], [1.0, 1.0]).high == math.inf
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
-def test_a_time_that_is_not_positive_is_refused(value: float):
+def test_a_time_that_is_not_positive_is_refused(value: float) -> None:
     """The message names the value."""
     with pytest.raises(ValueError, match=f"positive finite values; found {value}"):
         ratio_interval([1.0, value], [1.0, 1.0])
 
 
-def test_an_accuracy_that_is_not_a_number_is_refused():
+def test_an_accuracy_that_is_not_a_number_is_refused() -> None:
     """A diverged launch must be set apart before, not averaged."""
     with pytest.raises(ValueError, match="finite values; found nan"):
         difference_interval([0.9, math.nan], [0.9, 0.9])
 
 
-def test_pairs_need_two_sides():
+def test_pairs_need_two_sides() -> None:
     """Sides of different length cannot be paired."""
     with pytest.raises(ValueError, match="found 2 and 1"):
         ratio_interval([1.0, 2.0], [1.0])
 
 
-def test_the_seeds_that_both_have_are_paired():
+def test_the_seeds_that_both_have_are_paired() -> None:
     """A seed that failed on one side is left out; the rest is in order."""
     assert common_seeds({2: 0.1, 0: 0.1, 1: 0.1}, {3: 0.2, 2: 0.2, 0: 0.2}) == [0, 2]
 
 
 @untimed
 @given(pairs_of_launches)
-def test_swapping_the_sides_inverts_the_interval(pairs: list[tuple[float, float]]):
+def test_swapping_the_sides_inverts_the_interval(pairs: list[tuple[float, float]]) -> None:
     """The interval of b ÷ a is that of a ÷ b upside down; of b - a, mirrored."""
     first, second = zip(*pairs, strict=True)
     for form in (ratio_interval, unpaired_ratio_interval):
@@ -123,7 +123,7 @@ def test_swapping_the_sides_inverts_the_interval(pairs: list[tuple[float, float]
 
 @untimed
 @given(pairs_of_launches, st.floats(1e-3, 1e3))
-def test_the_unit_of_time_does_not_matter(pairs: list[tuple[float, float]], factor: float):
+def test_the_unit_of_time_does_not_matter(pairs: list[tuple[float, float]], factor: float) -> None:
     """Milliseconds give the ratio that seconds give."""
     first, second = zip(*pairs, strict=True)
     plain = ratio_interval(first, second)
@@ -134,7 +134,7 @@ def test_the_unit_of_time_does_not_matter(pairs: list[tuple[float, float]], fact
 
 @untimed
 @given(pairs_of_launches, st.randoms(use_true_random=False))
-def test_the_order_of_launches_does_not_matter(pairs: list[tuple[float, float]], chance):
+def test_the_order_of_launches_does_not_matter(pairs: list[tuple[float, float]], chance) -> None:
     """Shuffled pairs give the same interval to the last bit."""
     shuffled = chance.sample(pairs, len(pairs))
     assert ratio_interval(*zip(*shuffled, strict=True)) == ratio_interval(*zip(*pairs, strict=True))

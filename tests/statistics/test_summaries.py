@@ -20,7 +20,7 @@ def kinds(launches: list[np.ndarray]) -> list[str]:
     return [caution.kind for caution in warnings_for("PyTorch eager, cpu", launches)]
 
 
-def test_a_launch_is_its_median_and_quartiles():
+def test_a_launch_is_its_median_and_quartiles() -> None:
     """1 to 101: the quartiles are at 26 and 76, and half the steps lie between."""
     summary = summarize_launch(list(range(1, 102)))
     assert (summary.steps, summary.median_seconds) == (101, 51)
@@ -28,7 +28,7 @@ def test_a_launch_is_its_median_and_quartiles():
     assert summary.spread == pytest.approx(50 / 51)
 
 
-def test_the_trend_is_the_last_tenth_against_the_first():
+def test_the_trend_is_the_last_tenth_against_the_first() -> None:
     """Ten steps each at either end decide; what lies between does not."""
     seconds = np.full(100, 7.0)
     seconds[:10], seconds[-10:] = 2.0, 3.0
@@ -37,42 +37,42 @@ def test_the_trend_is_the_last_tenth_against_the_first():
     assert summary.drifts
 
 
-def test_the_trends_error_is_that_of_two_medians():
+def test_the_trends_error_is_that_of_two_medians() -> None:
     """Over many launches without a trend, the trend varies by as much as its error says."""
     found = [summarize_launch(steps(1000, spread=0.05, seed=seed)) for seed in range(300)]
     observed = np.std([summary.trend for summary in found])
     assert observed == pytest.approx(np.mean([summary.trend_error for summary in found]), rel=0.15)
 
 
-def test_few_steps_have_no_trend():
+def test_few_steps_have_no_trend() -> None:
     """A tenth of them would be noise."""
     summary = summarize_launch(steps(FEWEST_STEPS - 1))
     assert (summary.trend, summary.drifts) == (None, False)
 
 
-def test_no_step_has_no_summary():
+def test_no_step_has_no_summary() -> None:
     """An empty launch is an error of the caller."""
     with pytest.raises(ValueError, match="without a timed step"):
         summarize_launch([])
 
 
-def test_the_spread_between_launches_is_of_their_logs():
+def test_the_spread_between_launches_is_of_their_logs() -> None:
     """Two launches a factor e² apart have a standard deviation of √2 in logs; one has none."""
     assert spread_between([1.0, np.e**2]) == pytest.approx(np.sqrt(2))
     assert spread_between([1.0]) is None
 
 
-def test_good_launches_give_no_warning():
+def test_good_launches_give_no_warning() -> None:
     """2 % of noise within launches and 1 % between them is fine."""
     assert kinds([steps(median=0.025 * (1 + 0.01 * seed), seed=seed) for seed in range(3)]) == []
 
 
-def test_no_launch_gives_no_warning():
+def test_no_launch_gives_no_warning() -> None:
     """A variant that never ran has its reason elsewhere."""
     assert kinds([]) == kinds([np.array([])]) == []
 
 
-def test_too_few_steps_are_told():
+def test_too_few_steps_are_told() -> None:
     """The launch with the fewest counts."""
     (caution,) = warnings_for("PyTorch eager, cpu", [steps(), steps(FEWEST_STEPS - 1)])
     assert caution.kind == "few_steps"
@@ -81,7 +81,7 @@ def test_too_few_steps_are_told():
     assert kinds([steps(FEWEST_STEPS)]) == []
 
 
-def test_noise_within_a_launch_is_told():
+def test_noise_within_a_launch_is_told() -> None:
     """One noisy launch of three is enough, and counted."""
     launches = [steps(), steps(seed=1), steps(spread=0.2, seed=2)]
     (caution,) = warnings_for("PyTorch eager, cpu", launches)
@@ -90,7 +90,7 @@ def test_noise_within_a_launch_is_told():
     assert "Close other programs" in caution.sentence
 
 
-def test_launches_in_two_modes_are_told():
+def test_launches_in_two_modes_are_told() -> None:
     """22 and 29 ms, each steady: the allocator's modes."""
     launches = [steps(median=0.022), steps(median=0.022, seed=1), steps(median=0.029, seed=2)]
     (caution,) = warnings_for("PyTorch eager, cpu", launches)
@@ -100,7 +100,7 @@ def test_launches_in_two_modes_are_told():
 
 
 @pytest.mark.parametrize(("end", "word"), [(1.2, "slower"), (0.85, "faster")])
-def test_a_trend_over_steps_is_told(end: float, word: str):
+def test_a_trend_over_steps_is_told(end: float, word: str) -> None:
     """Most launches end slower, or faster, than they began."""
     launches = [steps(seed=seed) * np.linspace(1, end, 200) for seed in range(2)] + [steps(seed=2)]
     (caution,) = [found for found in warnings_for("it", launches) if found.kind == "trend"]
@@ -108,13 +108,13 @@ def test_a_trend_over_steps_is_told(end: float, word: str):
     assert "(2 of 3 launches)" in caution.sentence
 
 
-def test_a_trend_of_one_launch_alone_is_not_told():
+def test_a_trend_of_one_launch_alone_is_not_told() -> None:
     """One of three was disturbed; that is no trend of the variant."""
     drifting = steps() * np.linspace(1, 1.12, 200)
     assert kinds([drifting, steps(seed=1), steps(seed=2)]) == []
 
 
-def test_noise_is_not_a_trend():
+def test_noise_is_not_a_trend() -> None:
     """Noisy, short launches without a trend hardly ever show one."""
     found = [summarize_launch(steps(60, spread=0.2, seed=seed)).drifts for seed in range(300)]
     assert np.mean(found) < 0.05

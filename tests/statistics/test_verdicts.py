@@ -52,18 +52,18 @@ def learned(first: list[float], second: list[float]) -> Verdict:
         (of(1.00, 0.99, 1.01, launches=2), "not_enough"),
     ],
 )
-def test_the_table_of_verdicts(interval: Interval, kind: str):
+def test_the_table_of_verdicts(interval: Interval, kind: str) -> None:
     """Each row of the rules, on both sides of its edges."""
     assert ratio_kind(interval) == kind
 
 
-def test_what_matters_can_be_chosen():
+def test_what_matters_can_be_chosen() -> None:
     """A slowdown of 1.5 % counts where 1 % matters, and the limit of "no difference" moves along."""
     assert ratio_kind(of(1.015, 1.012, 1.018), 0.01) == "slower"
     assert ratio_kind(of(1.0, 1 / 1.06, 1.06), 0.01) == "not_enough"
 
 
-def test_the_word_slower_or_faster_is_of_the_first_named():
+def test_the_word_slower_or_faster_is_of_the_first_named() -> None:
     """A ratio below 1 means that `other` takes less time."""
     verdict = timed([24.8, 24.9, 25.0], [31.0, 31.2, 30.5])
     assert verdict.words == "faster by 19 %"
@@ -74,7 +74,7 @@ def test_the_word_slower_or_faster_is_of_the_first_named():
     assert timed([31.0, 31.2, 30.5], [24.8, 24.9, 25.0]).words == "slower by 24 %"
 
 
-def test_no_difference_says_what_it_leaves_open():
+def test_no_difference_says_what_it_leaves_open() -> None:
     """The sentence names the difference that is not excluded, and what would narrow it."""
     verdict = timed([31.0, 30.9, 31.3], [31.0, 31.2, 30.9])
     assert (verdict.kind, verdict.words, verdict.more_launches) == ("no_difference", "no difference", 1)
@@ -84,21 +84,21 @@ def test_no_difference_says_what_it_leaves_open():
     )
 
 
-def test_a_close_no_difference_leaves_nothing_open():
+def test_a_close_no_difference_leaves_nothing_open() -> None:
     """An interval within 2 % ends the sentence and asks for nothing."""
     verdict = timed([31.0, 31.01, 30.99], [31.01, 31.0, 31.0])
     assert verdict.sentence.endswith("3 launches.")
     assert verdict.more_launches is None
 
 
-def test_a_sure_difference_that_does_not_matter_is_told():
+def test_a_sure_difference_that_does_not_matter_is_told() -> None:
     """1 %, proven, is no difference that matters, and the reader learns of it."""
     verdict = timed([31.0, 31.01, 31.0], [30.7, 30.7, 30.7])
     assert verdict.kind == "no_difference"
     assert verdict.sentence.endswith("; a sure difference, but below the 2 % that matters.")
 
 
-def test_too_wide_says_how_many_more_would_settle_it():
+def test_too_wide_says_how_many_more_would_settle_it() -> None:
     """Modes of the allocator: a third apart, and no winner."""
     verdict = timed([22.0, 29.0, 29.0], [22.1, 22.0, 29.0])
     assert (verdict.words, verdict.more_launches) == ("not enough launches to say", 12)
@@ -108,7 +108,7 @@ def test_too_wide_says_how_many_more_would_settle_it():
     )
 
 
-def test_the_estimate_of_launches_is_enough_if_launches_go_on_alike():
+def test_the_estimate_of_launches_is_enough_if_launches_go_on_alike() -> None:
     """Launches repeated in the same proportions as often as was said do settle it."""
     first, second = [31.5, 30.0, 33.5], [30.0, 30.0, 30.0]
     verdict = timed(first, second)
@@ -118,7 +118,7 @@ def test_the_estimate_of_launches_is_enough_if_launches_go_on_alike():
 
 
 @pytest.mark.parametrize(("launches", "size"), [(0, "no launch of both"), (1, "1.03×"), (2, "1.03× [")])
-def test_fewer_than_three_launches_never_decide(launches: int, size: str):
+def test_fewer_than_three_launches_never_decide(launches: int, size: str) -> None:
     """However alike they are: the sentence asks for what makes up three."""
     verdict = timed([31.0, 31.0][:launches], [30.0, 30.1][:launches])
     assert (verdict.kind, verdict.more_launches) == ("not_enough", 3 - launches)
@@ -127,13 +127,13 @@ def test_fewer_than_three_launches_never_decide(launches: int, size: str):
     assert verdict.sentence.endswith(f"; take at least {3 - launches} more {plural}.")
 
 
-def test_hopeless_noise_is_not_given_a_number():
+def test_hopeless_noise_is_not_given_a_number() -> None:
     """Beyond a thousand launches the number is a floor."""
     verdict = timed([1.0, 3.0, 9.0, 1.0, 3.0], [3.0, 1.0, 1.0, 9.0, 2.98])
     assert verdict.sentence.endswith("at least 1,000 more launches would settle it.")
 
 
-def test_equal_accuracies_are_equivalent():
+def test_equal_accuracies_are_equivalent() -> None:
     """The margin stands in the words."""
     verdict = learned([0.9903, 0.9902, 0.9901], [0.9901, 0.9900, 0.9900])
     assert (verdict.kind, verdict.words) == ("equivalent", "equivalent within 0.2 points")
@@ -144,14 +144,14 @@ def test_equal_accuracies_are_equivalent():
     assert learned([0.99] * 3, [0.99] * 3).kind == "equivalent"
 
 
-def test_accuracies_apart_differ():
+def test_accuracies_apart_differ() -> None:
     """A whole point is named, with its sign in the interval."""
     verdict = learned([0.98, 0.981, 0.979], [0.99, 0.99, 0.991])
     assert (verdict.kind, verdict.words, verdict.more_launches) == ("differ", "differ by 1.03 points", None)
     assert "test accuracy −1.03 points [−1.41, −0.65], 3 seeds" in verdict.sentence
 
 
-def test_accuracies_that_vary_too_much_are_neither():
+def test_accuracies_that_vary_too_much_are_neither() -> None:
     """About two more seeds would do."""
     verdict = learned([0.9913, 0.9895, 0.9922], [0.9901, 0.9900, 0.9907])
     assert (verdict.kind, verdict.words) == ("not_enough", "not enough seeds to say")
@@ -159,14 +159,14 @@ def test_accuracies_that_vary_too_much_are_neither():
     assert verdict.more_launches == 2
 
 
-def test_a_sure_difference_within_the_margin_is_not_called_differ():
+def test_a_sure_difference_within_the_margin_is_not_called_differ() -> None:
     """0.15 points, surely above 0 but not surely below 0.2, is neither."""
     assert accuracy_kind(difference_interval([0.0010, 0.0015, 0.0020], [0.0] * 3)) == "not_enough"
     assert accuracy_kind(difference_interval([0.0021, 0.0026, 0.0031], [0.0] * 3)) == "differ"
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_large_difference_inside_its_noise_is_not_called_differ(sign: int):
+def test_a_large_difference_inside_its_noise_is_not_called_differ(sign: int) -> None:
     """0.3 points, give or take 0.5, is neither; more seeds would have to exclude 0."""
     verdict = learned([sign * 0.001, sign * 0.003, sign * 0.005], [0.0] * 3)
     assert verdict.kind == "not_enough"
@@ -174,7 +174,7 @@ def test_a_large_difference_inside_its_noise_is_not_called_differ(sign: int):
 
 
 @pytest.mark.parametrize("launches", [0, 1, 2])
-def test_fewer_than_three_seeds_never_decide(launches: int):
+def test_fewer_than_three_seeds_never_decide(launches: int) -> None:
     """Two equal accuracies, which are rounded to whole images, may be luck."""
     verdict = learned([0.99, 0.99][:launches], [0.98, 0.98][:launches])
     assert (verdict.kind, verdict.more_launches) == ("not_enough", 3 - launches)
@@ -183,7 +183,7 @@ def test_fewer_than_three_seeds_never_decide(launches: int):
 
 @pytest.mark.parametrize("spread", [0.5e-3, 1e-3, 2e-3])
 @pytest.mark.parametrize("shift", [-2.5e-3, -1e-3, 0.0, 1.5e-3, 2.5e-3])
-def test_equivalence_is_two_one_sided_tests(shift: float, spread: float):
+def test_equivalence_is_two_one_sided_tests(shift: float, spread: float) -> None:
     """It holds exactly where SciPy's t tests reject a difference beyond either end of the margin at 5 %."""
     from scipy import stats
 
@@ -212,7 +212,7 @@ def far_from_an_edge(interval: Interval) -> bool:
 
 @settings(deadline=None)
 @given(st.lists(launch, min_size=1, max_size=10))
-def test_swapping_the_sides_swaps_the_verdict(pairs: list[tuple[float, float]]):
+def test_swapping_the_sides_swaps_the_verdict(pairs: list[tuple[float, float]]) -> None:
     """Faster becomes slower, the rest stays, and so does the number of launches that it takes."""
     first, second = (list(side) for side in zip(*pairs, strict=True))
     assume(len(pairs) < 2 or far_from_an_edge(ratio_interval(first, second)))
@@ -223,7 +223,9 @@ def test_swapping_the_sides_swaps_the_verdict(pairs: list[tuple[float, float]]):
 
 @settings(deadline=None)
 @given(st.lists(launch, min_size=1, max_size=10), st.floats(1e-3, 1e3), st.randoms(use_true_random=False))
-def test_neither_unit_nor_order_changes_the_verdict(pairs: list[tuple[float, float]], factor: float, chance):
+def test_neither_unit_nor_order_changes_the_verdict(
+    pairs: list[tuple[float, float]], factor: float, chance
+) -> None:
     """Other units and a shuffle give the same words."""
     first, second = (list(side) for side in zip(*pairs, strict=True))
     assume(len(pairs) < 2 or far_from_an_edge(ratio_interval(first, second)))
@@ -234,7 +236,7 @@ def test_neither_unit_nor_order_changes_the_verdict(pairs: list[tuple[float, flo
 
 @settings(deadline=None)
 @given(st.lists(launch, min_size=3, max_size=10))
-def test_no_winner_stands_inside_its_noise(pairs: list[tuple[float, float]]):
+def test_no_winner_stands_inside_its_noise(pairs: list[tuple[float, float]]) -> None:
     """Whatever the launches: a winner's interval excludes 1 and its estimate is off by 2 % at least."""
     verdict = timed(*(list(side) for side in zip(*pairs, strict=True)))
     if verdict.kind in OPPOSITE:

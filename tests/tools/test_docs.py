@@ -16,13 +16,13 @@ PAGES = [docs.ROOT / "README.md", *sorted((docs.ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", docs.PAGES, ids=lambda page: page.name)
-def test_a_page_shows_the_committed_results(page: Path):
+def test_a_page_shows_the_committed_results(page: Path) -> None:
     """Run `make docs` where this fails."""
     assert refreshed(page.read_text(), docs.sections()) == page.read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_relative_link_leads_to_a_file(page: Path):
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     """No link to a file that is not there; code is no link."""
     words = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#\s]+)", words):
@@ -30,14 +30,14 @@ def test_every_relative_link_leads_to_a_file(page: Path):
             assert (page.parent / target).exists(), target
 
 
-def test_the_number_of_traps_is_that_of_the_committed_result():
+def test_the_number_of_traps_is_that_of_the_committed_result() -> None:
     """README and CHANGELOG name it within a sentence."""
     count = len(read_traps(docs.RESULTS / "traps.json").trials)
     assert f"puts {count} real porting mistakes" in (docs.ROOT / "README.md").read_text()
     assert f"shows {count} porting mistakes" in (docs.ROOT / "CHANGELOG.md").read_text()
 
 
-def test_the_readmes_run_is_the_default_run():
+def test_the_readmes_run_is_the_default_run() -> None:
     """What README shows comes of `make compare` without options."""
     results = read_results(docs.RESULTS / "run.json")
     from compare.config import RunConfig
@@ -47,7 +47,7 @@ def test_the_readmes_run_is_the_default_run():
         assert results.config[option] == getattr(default, option), option
 
 
-def test_the_default_run_learns_as_promised():
+def test_the_default_run_learns_as_promised() -> None:
     """Every seed of both frameworks passes 98.7 %, first losses agree, digests are equal."""
     results = read_results(docs.RESULTS / "run.json")
     assert len(results.runs) == 6
@@ -60,7 +60,7 @@ def test_the_default_run_learns_as_promised():
         assert tf.batches_sha256 == torch.batches_sha256
 
 
-def test_the_example_report_is_of_the_committed_results():
+def test_the_example_report_is_of_the_committed_results() -> None:
     """docs/example was rendered from docs/results/variants.json."""
     results = read_results(docs.RESULTS / "variants.json")
     text = (docs.EXAMPLE / "report.md").read_text()
@@ -68,6 +68,6 @@ def test_the_example_report_is_of_the_committed_results():
     assert without_pictures.splitlines()[:8] == text.splitlines()[:8]
 
 
-def test_the_calibration_clears_its_bar():
+def test_the_calibration_clears_its_bar() -> None:
     """At least 19 of 20 self-comparisons say no difference, and the slowdown is found."""
     assert read_calibration(docs.RESULTS / "calibration.json").passed

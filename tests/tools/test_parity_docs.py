@@ -10,13 +10,13 @@ from compare.traps.catalogue import TRAPS
 from tools import parity_docs
 
 
-def test_the_page_shows_the_committed_results():
+def test_the_page_shows_the_committed_results() -> None:
     """Run `python -m tools.parity_docs` where this fails."""
     page = parity_docs.PAGE.read_text()
     assert parity_docs.refreshed(page, parity_docs.sections()) == page
 
 
-def test_the_proof_holds_what_the_project_promises():
+def test_the_proof_holds_what_the_project_promises() -> None:
     """1,000 steps, dropout inactive and active, every rung, losses of both frameworks within 1e-13."""
     proof = read_parity(parity_docs.RESULTS / "parity.json")
     assert proof.passed
@@ -28,7 +28,7 @@ def test_the_proof_holds_what_the_project_promises():
     assert proof.noise_floor is not None
 
 
-def test_every_trap_of_the_catalogue_is_in_the_results_and_caught():
+def test_every_trap_of_the_catalogue_is_in_the_results_and_caught() -> None:
     """At the rung that the catalogue declares today."""
     trials = read_traps(parity_docs.RESULTS / "traps.json")
     assert {trial.name: trial.caught_rung for trial in trials.trials} == {
@@ -37,7 +37,7 @@ def test_every_trap_of_the_catalogue_is_in_the_results_and_caught():
     assert all(len(trial.losses) == trials.training_steps for trial in trials.trials)
 
 
-def test_no_figure_is_lost_between_markers():
+def test_no_figure_is_lost_between_markers() -> None:
     """Markers that nobody fills are an error, and text outside them stays."""
     page = "before\n<!-- figures: proof -->\nold\n<!-- end -->\nafter\n"
     assert parity_docs.refreshed(page, {"proof": "new"}) == page.replace("old", "\nnew\n")
@@ -45,7 +45,7 @@ def test_no_figure_is_lost_between_markers():
         parity_docs.refreshed(page, {})
 
 
-def test_the_results_are_fit_for_sharing():
+def test_the_results_are_fit_for_sharing() -> None:
     """Strict JSON without a path of the machine that wrote it."""
     for path in parity_docs.RESULTS.glob("*.json"):
         text = path.read_text()

@@ -32,28 +32,28 @@ def passed(*runs: Run) -> list[bool]:
     return [summary["passed"] for summary in summaries(runs)]
 
 
-def test_a_steady_pair_passes():
+def test_a_steady_pair_passes() -> None:
     assert passed(launch("tf:eager"), launch("torch:eager")) == [True, True]
 
 
 @pytest.mark.parametrize(("change", "verdict"), [(0.9, True), (1.04, True), (1.1, False)])
-def test_both_may_get_faster_or_a_little_slower_together(change: float, verdict: bool):
+def test_both_may_get_faster_or_a_little_slower_together(change: float, verdict: bool) -> None:
     """A drift of the machine is no launch's own, but what slows both by so much may be the harness."""
     drifting = (0.02, 0.02 * change)
     pair = launch("tf:eager", seconds=drifting), launch("torch:eager", seconds=drifting)
     assert passed(*pair) == [verdict, verdict]
 
 
-def test_one_that_gets_slower_than_the_other_fails_both_ways():
+def test_one_that_gets_slower_than_the_other_fails_both_ways() -> None:
     """Which of the two is at fault the ratio alone cannot say."""
     assert passed(launch("tf:eager", seconds=(0.02, 0.022)), launch("torch:eager")) == [False, False]
 
 
-def test_memory_that_grows_fails():
+def test_memory_that_grows_fails() -> None:
     assert passed(launch("tf:eager", megabytes=(800, 840)), launch("torch:eager")) == [False, True]
 
 
-def test_growth_before_the_first_thousand_steps_is_settling():
+def test_growth_before_the_first_thousand_steps_is_settling() -> None:
     made = launch("tf:eager")
     settled = 1000 // BLOCK
     made = msgspec.structs.replace(
@@ -62,13 +62,13 @@ def test_growth_before_the_first_thousand_steps_is_settling():
     assert memory_growth(made) == 0
 
 
-def test_a_run_too_short_for_a_verdict_is_named():
+def test_a_run_too_short_for_a_verdict_is_named() -> None:
     short = synthetic.run("tf:eager", "cpu", 0, 25, False)
     with pytest.raises(ValueError, match=r"tf:eager: .* a soak takes thousands"):
         summaries([short])
 
 
-def test_a_launch_that_failed_is_named_with_its_reason():
+def test_a_launch_that_failed_is_named_with_its_reason() -> None:
     failed = msgspec.structs.replace(launch("tf:eager"), status="failed", reason="killed by SIGKILL")
     with pytest.raises(ValueError, match=r"tf:eager: failed: killed by SIGKILL"):
         summaries([failed, launch("torch:eager")])

@@ -48,7 +48,7 @@ FIRST_TENSORS = {
 
 
 @pytest.mark.parametrize("trap", [t for t in TRAPS if t.framework == "torch"], ids=lambda trap: trap.name)
-def test_each_torch_trap_is_caught_at_its_rung(trap: Trap, torch_ladder: Ready):
+def test_each_torch_trap_is_caught_at_its_rung(trap: Trap, torch_ladder: Ready) -> None:
     """And the first tensor that it spoils is named."""
     trial = put_on_ladder(trap, *torch_ladder)
     assert trial.caught_rung == trap.rung, trial.reason
@@ -58,13 +58,13 @@ def test_each_torch_trap_is_caught_at_its_rung(trap: Trap, torch_ladder: Ready):
 
 
 @pytest.mark.parametrize("trap", [t for t in TRAPS if t.framework == "tf"], ids=lambda trap: trap.name)
-def test_each_tensorflow_trap_is_caught_at_its_rung(trap: Trap, tf_ladder: Ready):
+def test_each_tensorflow_trap_is_caught_at_its_rung(trap: Trap, tf_ladder: Ready) -> None:
     """Keras' defaults differ from the tutorial's too."""
     assert put_on_ladder(trap, *tf_ladder).caught_rung == trap.rung
 
 
 @pytest.mark.parametrize(("removed", "name"), [(2, "partial-batch-dropped"), (8, "gradient-not-cleared")])
-def test_without_its_rung_a_trap_slips_through(removed: int, name: str, torch_ladder: Ready):
+def test_without_its_rung_a_trap_slips_through(removed: int, name: str, torch_ladder: Ready) -> None:
     """No other rung sees a pipeline that parts at an epoch's end, or a gradient that is kept."""
     worker, setting = torch_ladder
     steps_before_the_epochs_end = setting.plan("float64", 2, dropout=False)
@@ -77,7 +77,7 @@ def test_without_its_rung_a_trap_slips_through(removed: int, name: str, torch_la
     assert put_on_ladder(TRAPS_BY_NAME[name], worker, setting, kinds).caught_rung is None
 
 
-def test_a_removed_rung_is_missed_by_every_trap_declared_at_it(torch_ladder: Ready):
+def test_a_removed_rung_is_missed_by_every_trap_declared_at_it(torch_ladder: Ready) -> None:
     """Without rung 4 or 5 a wrong port climbs higher, and what is named is no longer the culprit."""
     for name, removed in (("average-pooling", 4), ("softmax-twice", 5)):
         kinds = [kind for kind in RUNGS if kind.number != removed]
@@ -86,14 +86,14 @@ def test_a_removed_rung_is_missed_by_every_trap_declared_at_it(torch_ladder: Rea
         assert trial.caught_rung != TRAPS_BY_NAME[name].rung
 
 
-def test_the_catalogue_needs_only_the_standard_library():
+def test_the_catalogue_needs_only_the_standard_library() -> None:
     """A parent reads it before anything is imported."""
     tree = ast.parse((ROOT / "compare" / "traps" / "catalogue.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported == {"__future__", "compare.errors", "dataclasses"}
 
 
-def test_there_are_traps_at_every_rung_that_computes():
+def test_there_are_traps_at_every_rung_that_computes() -> None:
     """At least fifteen mistakes, each with a sentence; every rung has one declared at it."""
     assert len(TRAPS) >= 15
     assert len(TRAPS_BY_NAME) == len(TRAPS)
@@ -101,7 +101,7 @@ def test_there_are_traps_at_every_rung_that_computes():
     assert all(trap.mistake for trap in TRAPS)
 
 
-def test_a_trap_that_slips_fails_the_whole():
+def test_a_trap_that_slips_fails_the_whole() -> None:
     """The exit status follows."""
     good = Trial("a", "m", "torch", False, 4, 4, "conv1", "", [])
     slipped = Trial("b", "m", "torch", False, 8, None, None, None, [])

@@ -50,7 +50,7 @@ class OneDnnDense(PoolFirst):
 class ForeachAdam(train.Trainer):
     """Adam as a few operations over all parameters in place of the fused kernel."""
 
-    def __init__(self, *arguments, **where):
+    def __init__(self, *arguments, **where) -> None:
         super().__init__(*arguments, **where)
         for group in self.optimizer.param_groups:
             group["fused"], group["foreach"] = False, True
@@ -62,7 +62,7 @@ class CompiledTuned(tuned.Trainer):
     def onednn(self) -> bool:
         return False
 
-    def __init__(self, *arguments, **where):
+    def __init__(self, *arguments, **where) -> None:
         super().__init__(*arguments, **where)
         self.forward = torch.compile(super().forward, dynamic=False)
 

@@ -22,7 +22,7 @@ sysconfig = SimpleNamespace(
 )
 
 
-def ignored(*arguments):
+def ignored(*arguments) -> None:
     return None
 
 

@@ -43,7 +43,7 @@ class Tensor:
     def all(self):
         return self
 
-    def item(self):
+    def item(self) -> bool:
         return False
 
 
@@ -58,5 +58,5 @@ set_num_threads = set_num_interop_threads = set_flush_denormal = lambda value: N
 get_num_threads = get_num_interop_threads = lambda: 1
 
 
-def are_deterministic_algorithms_enabled():
+def are_deterministic_algorithms_enabled() -> bool:
     return False

@@ -1,2 +1,2 @@
-def is_op_determinism_enabled():
+def is_op_determinism_enabled() -> bool:
     return False
