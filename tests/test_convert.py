@@ -43,7 +43,9 @@ def chain(place: Path) -> dict[str, subprocess.CompletedProcess[str]]:
     return {target: convert(place / source, place / target, *options) for source, target, *options in steps}
 
 
-def test_each_conversion_gives_the_same_predictions(chain) -> None:
+def test_each_conversion_gives_the_same_predictions(
+    chain: dict[str, subprocess.CompletedProcess[str]],
+) -> None:
     """Ten thousand equal predictions at each step, and one line that says so."""
     for done in chain.values():
         line = logits_line(done)
@@ -51,7 +53,9 @@ def test_each_conversion_gives_the_same_predictions(chain) -> None:
         assert len(done.stdout.splitlines()) == 2
 
 
-def test_there_and_back_no_bit_is_lost(chain, place) -> None:
+def test_there_and_back_no_bit_is_lost(
+    chain: dict[str, subprocess.CompletedProcess[str]], place: Path
+) -> None:
     """After Keras, torch and Keras again the canonical arrays are the first ones, bit for bit."""
     assert chain["end.safetensors"].returncode == 0
     end = safetensors.numpy.load_file(place / "end.safetensors")
@@ -61,7 +65,9 @@ def test_there_and_back_no_bit_is_lost(chain, place) -> None:
         assert end[name].tobytes() == array.tobytes(), name
 
 
-def test_a_user_without_this_project_loads_both_keras_files(chain, place) -> None:
+def test_a_user_without_this_project_loads_both_keras_files(
+    chain: dict[str, subprocess.CompletedProcess[str]], place: Path
+) -> None:
     """Plain Keras gives the ten thousand predictions that the oracle gives."""
     assert chain["c.keras"].returncode == 0
     images = mnist.scale(mnist.load().test_images, SPEC)
@@ -75,12 +81,14 @@ def test_a_user_without_this_project_loads_both_keras_files(chain, place) -> Non
     assert len(np.unique(oracle)) > 2  # predictions that tell something
 
 
-def test_nothing_else_is_left_beside_the_files(chain, place) -> None:
+def test_nothing_else_is_left_beside_the_files(
+    chain: dict[str, subprocess.CompletedProcess[str]], place: Path
+) -> None:
     """No temporary directory, no log."""
     assert not list(place.glob(".*"))
 
 
-def test_a_target_that_is_there_is_not_replaced(place, tmp_path) -> None:
+def test_a_target_that_is_there_is_not_replaced(place: Path, tmp_path: Path) -> None:
     """Exit 2 before any framework is started; --overwrite is named."""
     target = tmp_path / "out.pt"
     target.write_bytes(b"precious")
@@ -91,7 +99,7 @@ def test_a_target_that_is_there_is_not_replaced(place, tmp_path) -> None:
     assert target.read_bytes() == b"precious"
 
 
-def test_a_framework_that_is_missing(tmp_path) -> None:
+def test_a_framework_that_is_missing(tmp_path: Path) -> None:
     """Exit 2, with the option that names another interpreter."""
     venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
     site = next((tmp_path / "bare" / "lib").glob("python*/site-packages"))
@@ -107,7 +115,7 @@ def test_a_framework_that_is_missing(tmp_path) -> None:
     assert done.stderr.count("--tf-python") == 1
 
 
-def test_a_source_that_is_not_there(tmp_path) -> None:
+def test_a_source_that_is_not_there(tmp_path: Path) -> None:
     """One line, exit 2."""
     done = convert(tmp_path / "none.pt", tmp_path / "out.keras")
     assert done.returncode == 2
@@ -115,7 +123,7 @@ def test_a_source_that_is_not_there(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", SPEC.parameter_shapes())
-def test_the_page_tells_the_names_and_layouts(name) -> None:
+def test_the_page_tells_the_names_and_layouts(name: str) -> None:
     """docs/checkpoints.md holds each parameter's name and shape in both layouts."""
     shape = SPEC.parameter_shapes()[name]
     theirs = from_canonical(name, np.zeros(shape, np.float32), SPEC).shape

@@ -40,17 +40,21 @@ def read(directory: Path) -> dict[str, Any]:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} in results.json")
 
-    return json.loads((directory / "results.json").read_text(), parse_constant=refuse)
+    found: dict[str, Any] = json.loads((directory / "results.json").read_text(), parse_constant=refuse)
+    return found
+
+
+Quick = tuple[subprocess.CompletedProcess[str], Path]
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Quick:
     """The quick preset, run once; its directory has a space and a letter outside ASCII."""
     out = tmp_path_factory.mktemp("run") / "ein Läufchen"
     return compare_run("--preset", "quick", "--out", str(out)), out
 
 
-def test_the_quick_preset_ends_well(quick) -> None:
+def test_the_quick_preset_ends_well(quick: Quick) -> None:
     """Exit 0, both frameworks in the table, the report named, nothing on standard error."""
     done, out = quick
     assert done.returncode == 0, done.stdout + done.stderr
@@ -60,7 +64,7 @@ def test_the_quick_preset_ends_well(quick) -> None:
     assert str(out / "report") in done.stdout
 
 
-def test_everything_a_run_promises_is_written(quick) -> None:
+def test_everything_a_run_promises_is_written(quick: Quick) -> None:
     """Results, curves, report, logs and weights, and no temporary file."""
     _, out = quick
     names = {path.name for path in out.iterdir()}
@@ -70,7 +74,7 @@ def test_everything_a_run_promises_is_written(quick) -> None:
     assert not [name for name in names if name.startswith(".")]
 
 
-def test_the_rows_hold_what_the_contract_names(quick) -> None:
+def test_the_rows_hold_what_the_contract_names(quick: Quick) -> None:
     """Both launches are ok, with one entry a step and every figure of design section 6."""
     results = read(quick[1])
     assert [run["framework"] for run in results["runs"]] == ["tf", "torch"]
@@ -91,7 +95,7 @@ def test_the_rows_hold_what_the_contract_names(quick) -> None:
         assert run["runtime"]["tf32"] is False
 
 
-def test_both_train_on_the_same_bytes_and_learn_alike(quick) -> None:
+def test_both_train_on_the_same_bytes_and_learn_alike(quick: Quick) -> None:
     """Equal digests, equal first losses, and more than nine in ten digits right after 100 steps."""
     tf, torch = read(quick[1])["runs"]
     for digest in ("batches_sha256", "initial_weights_sha256"):
@@ -102,7 +106,7 @@ def test_both_train_on_the_same_bytes_and_learn_alike(quick) -> None:
         assert run["test_loss"] < 0.2
 
 
-def test_the_curves_file_has_a_line_a_step(quick) -> None:
+def test_the_curves_file_has_a_line_a_step(quick: Quick) -> None:
     """curves.csv holds the same losses, in full precision."""
     lines = (quick[1] / "curves.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 100
@@ -110,7 +114,7 @@ def test_the_curves_file_has_a_line_a_step(quick) -> None:
     assert float(first["loss"]) == read(quick[1])["runs"][0]["losses"][0]
 
 
-def test_final_weights_are_kept_in_canonical_shapes(quick) -> None:
+def test_final_weights_are_kept_in_canonical_shapes(quick: Quick) -> None:
     """Each launch's trained weights are there, and have moved from the initial ones."""
     initial = safetensors.numpy.load_file(quick[1] / "initial-weights-seed0.safetensors")
     for stem in ("tf-eager-cpu-seed0", "torch-eager-cpu-seed0"):
@@ -119,7 +123,7 @@ def test_final_weights_are_kept_in_canonical_shapes(quick) -> None:
         assert all(not np.array_equal(final[name], initial[name]) for name in final)
 
 
-def test_no_path_of_this_machine_is_in_the_results(quick) -> None:
+def test_no_path_of_this_machine_is_in_the_results(quick: Quick) -> None:
     """Results are for sharing."""
     assert str(ROOT) not in (quick[1] / "results.json").read_text()
 
@@ -201,7 +205,7 @@ def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str) -
     assert "Traceback" not in done.stderr
 
 
-def test_options_win_over_the_preset(quick) -> None:
+def test_options_win_over_the_preset(quick: Quick) -> None:
     """A preset is a set of defaults."""
     from compare.run import parse_config
 

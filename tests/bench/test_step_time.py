@@ -13,6 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from compare.variants import VARIANTS, Variant
 from tests.bench.clock import CLOCK
+from tests.bench.conftest import Start
 
 BATCH_SIZES = (1, 32, 128)
 DEVICES = ("cpu", "cuda")
@@ -38,21 +39,23 @@ CASES = [
 
 
 @pytest.mark.parametrize(("variant", "device", "batch_size"), CASES)
-def test_step(benchmark: BenchmarkFixture, start, variant: Variant, device: str, batch_size: int) -> None:
+def test_step(
+    benchmark: BenchmarkFixture, start: Start, variant: Variant, device: str, batch_size: int
+) -> None:
     """One training step of a variant."""
     time_steps(benchmark, start, variant.framework, device, batch_size, variant.module, variant.trainer)
 
 
 @pytest.mark.benchmark(group="harness", timer=CLOCK)
 @pytest.mark.parametrize("framework", ["tf", "torch"])
-def test_empty_step(benchmark: BenchmarkFixture, start, framework: str) -> None:
+def test_empty_step(benchmark: BenchmarkFixture, start: Start, framework: str) -> None:
     """A step that does nothing: what the harness itself costs."""
     time_steps(benchmark, start, framework, "cpu", 128, str(EMPTY_STEP), "Trainer")
 
 
 def time_steps(
     benchmark: BenchmarkFixture,
-    start,
+    start: Start,
     framework: str,
     device: str,
     batch_size: int,

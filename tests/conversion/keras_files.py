@@ -2,6 +2,7 @@
 
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -40,7 +41,7 @@ def users_model(weights: dict[str, np.ndarray], activation: str = "relu") -> ker
     return model
 
 
-def edited(good: Path, case: str, edit) -> Path:
+def edited(good: Path, case: str, edit: Callable[[h5py.File], object]) -> Path:
     path = good.parent / f"{case}.weights.h5"
     path.write_bytes(good.read_bytes())
     with h5py.File(path, "r+") as file:

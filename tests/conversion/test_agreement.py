@@ -37,7 +37,7 @@ def test_a_tie_within_rounding_is_counted_not_refused() -> None:
     assert not agreement_of(one, other, np.zeros(2), "float32").holds
 
 
-def test_a_full_disk_is_one_line(tmp_path) -> None:
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     """Not a traceback; nothing is left."""
     with pytest.raises(UserError, match=r"out.pt cannot be written: No space left on device"):
         fill_the_disk(tmp_path / "out.pt")
@@ -62,7 +62,7 @@ def come_second(target: Path) -> None:
         target.write_bytes(b"precious")
 
 
-def test_a_failure_leaves_the_old_target(tmp_path) -> None:
+def test_a_failure_leaves_the_old_target(tmp_path: Path) -> None:
     """Also with --overwrite, and a file that appears meanwhile is not replaced without it."""
     target = tmp_path / "out.pt"
     target.write_bytes(b"precious")
@@ -80,7 +80,7 @@ def test_a_failure_leaves_the_old_target(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["weights.h5", "model.onnx", "model", ".pt"])
-def test_an_unknown_suffix_is_refused(name) -> None:
+def test_an_unknown_suffix_is_refused(name: str) -> None:
     """With the suffixes that are known."""
     with pytest.raises(UserError, match=r"\.keras"):
         format_of_target(Path(name))

@@ -14,6 +14,8 @@ from compare.data import mnist
 from compare.errors import UserError
 from tests.conversion.commands import NOT_NEEDED, child, convert, trained_alike
 
+Outcomes = tuple[dict[str, str], Path]
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -23,7 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def torch_outcomes(place: Path) -> tuple[dict[str, str], Path]:
+def torch_outcomes(place: Path) -> Outcomes:
     directory = place / "torch"
     directory.mkdir()
     return json.loads(
@@ -32,7 +34,7 @@ def torch_outcomes(place: Path) -> tuple[dict[str, str], Path]:
 
 
 @pytest.fixture(scope="module")
-def keras_outcomes(place: Path) -> tuple[dict[str, str], Path]:
+def keras_outcomes(place: Path) -> Outcomes:
     directory = place / "keras"
     directory.mkdir()
     said = child("tests.conversion.keras_files", place / "start.safetensors", directory)
@@ -78,7 +80,7 @@ KERAS = {
 
 
 @pytest.mark.parametrize("case", TORCH)
-def test_what_torch_files_are_taken_and_refused(torch_outcomes, case) -> None:
+def test_what_torch_files_are_taken_and_refused(torch_outcomes: Outcomes, case: str) -> None:
     """Every refusal names the tensor or the file's fault, the rule, what was found, and what to do."""
     outcome = torch_outcomes[0][case]
     assert outcome.startswith(TORCH[case])
@@ -87,14 +89,14 @@ def test_what_torch_files_are_taken_and_refused(torch_outcomes, case) -> None:
 
 
 @pytest.mark.parametrize("case", KERAS)
-def test_what_keras_files_are_taken_and_refused(keras_outcomes, case) -> None:
+def test_what_keras_files_are_taken_and_refused(keras_outcomes: Outcomes, case: str) -> None:
     """A user's own layer names, dropout and optimizer are taken; refusals as for torch."""
     outcome = keras_outcomes[0][case]
     assert outcome.startswith(KERAS[case])
     assert outcome == "same" or len(outcome.splitlines()) == 2
 
 
-def test_code_in_a_pickle_is_not_run(torch_outcomes, tmp_path) -> None:
+def test_code_in_a_pickle_is_not_run(torch_outcomes: Outcomes, tmp_path: Path) -> None:
     """From the command line: exit 2, the file named, nothing written, nothing executed."""
     directory = torch_outcomes[1]
     done = convert(directory / "hostile.pt", tmp_path / "out.safetensors", "--tf-python", NOT_NEEDED)
@@ -104,7 +106,7 @@ def test_code_in_a_pickle_is_not_run(torch_outcomes, tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_that_computes_otherwise_is_refused(keras_outcomes) -> None:
+def test_a_model_that_computes_otherwise_is_refused(keras_outcomes: Outcomes) -> None:
     """The same weights under tanh: LeNet's logits are others, and nothing is kept."""
     directory, labels, weights = keras_outcomes[1], mnist.load().test_labels, trained_alike()
     users, tanh = np.load(directory / "users.npy"), np.load(directory / "tanh.npy")
@@ -125,7 +127,7 @@ CANONICAL = {
 
 
 @pytest.mark.parametrize("case", CANONICAL)
-def test_our_own_files_are_checked_alike(tmp_path, case) -> None:
+def test_our_own_files_are_checked_alike(tmp_path: Path, case: str) -> None:
     """Names, shapes, dtypes and values of a canonical file."""
     change, said = CANONICAL[case]
     weights = {name: array for name, array in {**trained_alike(), **change}.items() if array is not None}

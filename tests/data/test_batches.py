@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from compare.data.batches import batches, digest_of, epoch_crossing, update_digest
-from compare.data.mnist import load
+from compare.data.batches import Batch, batches, digest_of, epoch_crossing, update_digest
+from compare.data.mnist import Dataset, load
 from compare.data.streams import generator
 from lenet_spec import Dropout, LeNetSpec, Training
 
@@ -19,23 +19,24 @@ SMALL = SimpleNamespace(
 )
 
 
-def small_spec(**changes) -> LeNetSpec:
-    return dataclasses.replace(SPEC, training=Training(batch_size=4), **changes)
+def small_spec(dropout: Dropout = SPEC.dropout) -> LeNetSpec:
+    """Batches of four."""
+    return dataclasses.replace(SPEC, training=Training(batch_size=4), dropout=dropout)
 
 
 @pytest.fixture(scope="module")
-def mnist():
+def mnist() -> Dataset:
     return load(None, SPEC)
 
 
-def test_the_digest_of_the_first_hundred_batches_is_fixed(mnist) -> None:
+def test_the_digest_of_the_first_hundred_batches_is_fixed(mnist: Dataset) -> None:
     """Another NumPy, another machine: the same bytes, or this fails."""
     assert digest_of(batches(mnist, SPEC, seed=0), 100) == (
         "68c08405637b6f8895d052d1af1d8bd47397ebfe85a02a00c25c80336827f4cf"
     )
 
 
-def test_a_seed_gives_the_same_batches_again(mnist) -> None:
+def test_a_seed_gives_the_same_batches_again(mnist: Dataset) -> None:
     """Two streams of one seed are equal, of two seeds are not."""
     assert digest_of(batches(mnist, SPEC, seed=3), 5) == digest_of(batches(mnist, SPEC, seed=3), 5)
     assert digest_of(batches(mnist, SPEC, seed=3), 5) != digest_of(batches(mnist, SPEC, seed=4), 5)
@@ -64,7 +65,7 @@ def test_images_and_labels_stay_together() -> None:
         np.testing.assert_array_equal(image[..., 0], expected)
 
 
-def test_shapes_and_dtypes(mnist) -> None:
+def test_shapes_and_dtypes(mnist: Dataset) -> None:
     """NHWC images of the run's dtype in [0, 1], int64 labels, no mask while dropout is inactive."""
     for dtype in ("float32", "float64"):
         batch = next(batches(mnist, SPEC, seed=0, dtype=dtype))
@@ -101,7 +102,7 @@ def test_the_digest_sees_every_part_of_a_batch() -> None:
 
     batch = next(batches(SMALL, small_spec(dropout=Dropout(active=True)), seed=0))
 
-    def sha(changed) -> str:
+    def sha(changed: Batch) -> str:
         digest = hashlib.sha256()
         update_digest(digest, changed)
         return digest.hexdigest()

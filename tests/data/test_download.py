@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,7 +83,7 @@ def test_a_download_that_hangs_is_ended(tmp_path: Path) -> None:
     ],
     ids=["missing", "directory", "not executable", "not a program"],
 )
-def test_what_is_no_interpreter_is_named(tmp_path: Path, make, reason: str) -> None:
+def test_what_is_no_interpreter_is_named(tmp_path: Path, make: Callable[[Path], object], reason: str) -> None:
     """The message names the path and the option that mends it."""
     python = tmp_path / "python"
     make(python)

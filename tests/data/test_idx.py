@@ -9,7 +9,7 @@ import struct
 import tempfile
 import tracemalloc
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,7 +64,9 @@ def peak_bytes_below(limit: int) -> Iterator[None]:
 @pytest.mark.parametrize("name", ["images", "images.gz", "images-idx3-ubyte"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
 @pytest.mark.parametrize("array", [IMAGES, LARGE, pixels(9)], ids=["small", "large", "labels"])
-def test_what_was_written_is_read(tmp_path: Path, name: str, pack, array: np.ndarray) -> None:
+def test_what_was_written_is_read(
+    tmp_path: Path, name: str, pack: Callable[[bytes], bytes], array: np.ndarray
+) -> None:
     """Plain or gzip is told by content, whatever the name; the array owns its writable memory."""
     path = tmp_path / name
     path.write_bytes(pack(idx_bytes(array)))
@@ -201,7 +203,9 @@ def make_socket(path: Path) -> None:
     ],
     ids=["missing", "directory", "FIFO", "socket", "/dev/zero", "/dev/null", "broken link", "link loop"],
 )
-def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path, make, problem: str) -> None:
+def test_what_is_not_a_file_is_refused_at_once(
+    tmp_path: Path, make: Callable[[Path], object], problem: str
+) -> None:
     """Nothing that is not a regular file is read from, and none is waited for."""
     path = tmp_path / "images"
     make(path)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,9 @@ def make_link_loop(path: Path) -> None:
     ],
     ids=["missing", "file", "FIFO", "broken link", "link loop", "empty"],
 )
-def test_a_directory_that_is_none_is_refused(tmp_path: Path, make, problem: str) -> None:
+def test_a_directory_that_is_none_is_refused(
+    tmp_path: Path, make: Callable[[Path], object], problem: str
+) -> None:
     """What is in the directory's place is named."""
     make(tmp_path / "data")
     with pytest.raises(UserError) as raised:

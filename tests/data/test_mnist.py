@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -216,7 +217,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("arrays", "parts"), REFUSED.values(), ids=REFUSED)
-def test_a_set_that_cannot_be_trained_on_is_refused(tmp_path: Path, arrays, parts: tuple[str, ...]) -> None:
+def test_a_set_that_cannot_be_trained_on_is_refused(
+    tmp_path: Path, arrays: Mapping[str, np.ndarray], parts: tuple[str, ...]
+) -> None:
     """The message names the file that breaks the rule, the rule, and what was found."""
     with pytest.raises(UserError) as raised:
         load(write_set(tmp_path, arrays), SPEC)

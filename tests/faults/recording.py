@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -87,7 +88,13 @@ def cells(texts: tuple[str, ...] | list[str]) -> str:
 
 
 KEY = pytest.StashKey[Recorded]()
-Fault = Callable[..., None]
+
+
+class Fault(Protocol):
+    """Records one row of the page."""
+
+    def __call__(self, what: str, *, seen: str = "", survives: str, words: str = "") -> None:
+        """See the fixture `fault`."""
 
 
 @pytest.fixture(scope="module")

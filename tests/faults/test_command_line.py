@@ -23,6 +23,7 @@ from tests.faults.commands import (
     script,
     small_data,
 )
+from tests.faults.recording import Fault
 
 FAULTS = "The command line and its terminal"
 NOTHING = "everything: nothing was started or written; exit status 2"
@@ -45,7 +46,7 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("what", [name for name in OPTIONS if "not empty" not in name])
-def test_an_option_that_breaks_a_rule(what: str, fault) -> None:
+def test_an_option_that_breaks_a_rule(what: str, fault: Fault) -> None:
     """Option, rule, value and what to do."""
     options, said = OPTIONS[what]
     with pytest.raises(UserError) as raised:
@@ -56,14 +57,14 @@ def test_an_option_that_breaks_a_rule(what: str, fault) -> None:
     fault(what, seen=f"error: {message}", survives=NOTHING)
 
 
-def test_results_are_not_written_over(fault) -> None:
+def test_results_are_not_written_over(fault: Fault) -> None:
     """From the command line."""
     what = "A directory of results that is not empty"
     options, said = OPTIONS[what]
     fault(what, seen=assert_refused(command(*options), said), survives="what is in it; exit status 2")
 
 
-def test_a_file_in_the_place_of_results(tmp_path: Path, fault) -> None:
+def test_a_file_in_the_place_of_results(tmp_path: Path, fault: Fault) -> None:
     """A directory is needed."""
     (tmp_path / "file").touch()
     said = assert_refused(
@@ -86,7 +87,7 @@ def small_run(place: Path, out: Path) -> list[str]:
     return [*SMALL, *steps, "--tf-python", python, "--torch-python", python]
 
 
-def test_closed_streams_and_a_reader_that_leaves(tmp_path: Path, fault) -> None:
+def test_closed_streams_and_a_reader_that_leaves(tmp_path: Path, fault: Fault) -> None:
     """With input, output and errors closed the run goes on to its end, and its files are whole."""
     out = tmp_path / "out"
     options = small_run(tmp_path, out)
@@ -100,7 +101,7 @@ def test_closed_streams_and_a_reader_that_leaves(tmp_path: Path, fault) -> None:
     )
 
 
-def test_a_reader_that_has_gone(fault) -> None:
+def test_a_reader_that_has_gone(fault: Fault) -> None:
     """`compare.run --help | head -0`: no traceback from a broken pipe."""
     read, write = os.pipe()
     os.close(read)
@@ -115,7 +116,7 @@ def test_a_reader_that_has_gone(fault) -> None:
     fault("The reader of a pipe has gone", words="nothing", survives="what was written; exit status 1 or 2")
 
 
-def test_output_on_a_full_disk(tmp_path: Path, fault) -> None:
+def test_output_on_a_full_disk(tmp_path: Path, fault: Fault) -> None:
     """The run's directory lies on another disk, and what was asked for is there to be taken up."""
     out = tmp_path / "out"
     with open("/dev/full", "w") as full:
@@ -135,7 +136,7 @@ def test_output_on_a_full_disk(tmp_path: Path, fault) -> None:
     )
 
 
-def test_no_descriptor_is_left_for_a_worker(tmp_path: Path, fault) -> None:
+def test_no_descriptor_is_left_for_a_worker(tmp_path: Path, fault: Fault) -> None:
     """`ulimit -n`: the launch that cannot be started says so, in a row."""
     limited = script(tmp_path / "limited", f'ulimit -n 18; exec {sys.executable} -m compare.run "$@"')
     python = interpreter(tmp_path / "python")

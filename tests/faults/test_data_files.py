@@ -17,6 +17,7 @@ from compare.data.pairing import doubts
 from compare.errors import UserError
 from tests.data.idx_files import SPEC, idx_bytes, pixels, small_set, without_root, write_set
 from tests.faults.commands import assert_refused, command
+from tests.faults.recording import Fault
 
 FAULTS = "Data sets"
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -126,7 +127,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_malformed_set_is_refused(tmp_path: Path, what: str, fault) -> None:
+def test_a_malformed_set_is_refused(tmp_path: Path, what: str, fault: Fault) -> None:
     """Path, rule, what was found, and what to do, in two lines."""
     change, said = REFUSED[what]
     directory = write_set(tmp_path / "data")
@@ -140,7 +141,7 @@ def test_a_malformed_set_is_refused(tmp_path: Path, what: str, fault) -> None:
     fault(what, seen=f"error: {message}", survives=SURVIVES)
 
 
-def test_the_command_says_it(tmp_path: Path, fault) -> None:
+def test_the_command_says_it(tmp_path: Path, fault: Fault) -> None:
     """From the command line; nothing is written."""
     out = tmp_path / "out"
     done = command("--data-dir", tmp_path / "gone", "--out", out)
@@ -149,7 +150,7 @@ def test_the_command_says_it(tmp_path: Path, fault) -> None:
     fault("The directory is not there", seen=said, survives=SURVIVES)
 
 
-def test_a_file_that_may_not_be_read(fault, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_file_that_may_not_be_read(fault: Fault, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Root gives its privilege up for the test."""
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         Path(place).chmod(0o755)
@@ -161,7 +162,7 @@ def test_a_file_that_may_not_be_read(fault, tmp_path_factory: pytest.TempPathFac
     fault("A file that this user may not read", seen=f"error: {seen}", survives=SURVIVES)
 
 
-def test_labels_of_other_images_are_a_warning(tmp_path: Path, fault) -> None:
+def test_labels_of_other_images_are_a_warning(tmp_path: Path, fault: Fault) -> None:
     """No structure tells it, but the images do; a set of noise is allowed, so it is not refused."""
     directory = tmp_path / "data"
     directory.mkdir()
@@ -179,7 +180,7 @@ def test_labels_of_other_images_are_a_warning(tmp_path: Path, fault) -> None:
     )
 
 
-def test_transposed_images_are_not_told_from_others(fault) -> None:
+def test_transposed_images_are_not_told_from_others(fault: Fault) -> None:
     """EMNIST's are: both sides learn them alike, so the comparison stands."""
     images, labels = pixels(20, 28, 28), (np.arange(20) % 10).astype(np.uint8)
     with tempfile.TemporaryDirectory() as place:

@@ -25,6 +25,7 @@ from tests.faults.commands import (
     script,
     small_data,
 )
+from tests.faults.recording import Fault
 
 FAULTS = "An environment that lies"
 NOTHING = "nothing: the workers do not get it"
@@ -98,7 +99,7 @@ def test_the_run_ends_well(lied: Lied) -> None:
     assert sorted(path.name for path in (lied.shadow.parent / "home").rglob("*")) == [".keras", "keras.json"]
 
 
-def test_variables_of_the_shell_reach_neither_side(lied: Lied, fault) -> None:
+def test_variables_of_the_shell_reach_neither_side(lied: Lied, fault: Fault) -> None:
     """What each worker reads back is what it was given, the same on both sides."""
     tf, torch = lied.results["runs"]
     assert tf["worker_environment"] == torch["worker_environment"]
@@ -116,7 +117,7 @@ def test_variables_of_the_shell_reach_neither_side(lied: Lied, fault) -> None:
     fault("Switches of TensorFlow, XLA, PyTorch and Keras in the shell", words=words, survives=BOTH)
 
 
-def test_both_computed_alike(lied: Lied, fault) -> None:
+def test_both_computed_alike(lied: Lied, fault: Fault) -> None:
     """keras.json asks for float16 in another layout; the first losses agree in float32 all the same."""
     tf, torch = lied.results["runs"]
     assert tf["losses"][0] == pytest.approx(torch["losses"][0], abs=1e-5)
@@ -125,7 +126,7 @@ def test_both_computed_alike(lied: Lied, fault) -> None:
     fault("A keras.json that asks for float16 and another backend", words=words, survives=BOTH)
 
 
-def test_packages_on_pythonpath_do_not_shadow(lied: Lied, fault) -> None:
+def test_packages_on_pythonpath_do_not_shadow(lied: Lied, fault: Fault) -> None:
     """Neither shadow was imported, and sitecustomize ran in the command that the user started alone."""
     ran = (lied.shadow / "ran").read_text()
     assert "compare.run" in ran
@@ -135,7 +136,7 @@ def test_packages_on_pythonpath_do_not_shadow(lied: Lied, fault) -> None:
     fault("A sitecustomize on PYTHONPATH", words=NOTHING, survives=BOTH)
 
 
-def test_formats_do_not_follow_the_locale(lied: Lied, fault) -> None:
+def test_formats_do_not_follow_the_locale(lied: Lied, fault: Fault) -> None:
     """A dot in every number, in files as in the table, and signs that ASCII lacks become question marks."""
     line = (lied.out / "curves.csv").read_text().splitlines()[1]
     assert re.search(r"\d\.\d", line)
@@ -150,7 +151,7 @@ def test_formats_do_not_follow_the_locale(lied: Lied, fault) -> None:
     fault("Another time zone", words="nothing: no result holds a time of day", survives="the run")
 
 
-def test_a_narrow_terminal_without_colour(lied: Lied, fault) -> None:
+def test_a_narrow_terminal_without_colour(lied: Lied, fault: Fault) -> None:
     """No escape sequence, no line beyond 60 columns but the path of the report, which must stay whole."""
     assert "\x1b" not in lied.done.stdout
     long = [line for line in lied.done.stdout.splitlines() if len(line) > 60]
@@ -160,7 +161,7 @@ def test_a_narrow_terminal_without_colour(lied: Lied, fault) -> None:
     fault(what, words=words, survives="all")
 
 
-def test_odd_places(lied: Lied, fault) -> None:
+def test_odd_places(lied: Lied, fault: Fault) -> None:
     """Spaces, quotes and letters beyond ASCII in the clone's, the data's and the results' paths."""
     page = (lied.out / "report.html").read_text(encoding="utf-8")
     assert "Traceback" not in page
@@ -169,7 +170,7 @@ def test_odd_places(lied: Lied, fault) -> None:
     fault("A home directory that cannot be written", words="nothing", survives="the run")
 
 
-def test_a_working_directory_that_cannot_be_written(fault) -> None:
+def test_a_working_directory_that_cannot_be_written(fault: Fault) -> None:
     """Without --out there is no place for results."""
     done = command(cwd=Path("/proc"), env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 2
@@ -187,7 +188,7 @@ CAPTIONS = {
 
 
 @pytest.mark.usefixtures("all_cpus")
-def test_an_interpreter_that_favours_a_side_is_found_out(tmp_path: Path, fault) -> None:
+def test_an_interpreter_that_favours_a_side_is_found_out(tmp_path: Path, fault: Fault) -> None:
     """A script in an interpreter's place can set what it likes; what the worker reads back gives it away."""
     if usable_cpus() < 2:
         pytest.skip("needs two CPUs: with one there is nothing to take away")
@@ -231,7 +232,7 @@ def with_packages(path: Path, packages: Path, before: str = "") -> Path:
     return script(path, f'{before}\nexec {sys.executable} -c "{start}" "$@"')
 
 
-def test_frameworks_that_cannot_be_used(tmp_path: Path, fault) -> None:
+def test_frameworks_that_cannot_be_used(tmp_path: Path, fault: Fault) -> None:
     """A version that is not supported, and an import that fails: each keeps its row, and what to install."""
     old = with_packages(tmp_path / "old", fake_framework(tmp_path / "1", "tensorflow", "2.4.1"))
     raising = "raise AttributeError('_ARRAY_API not found')"
@@ -255,7 +256,7 @@ def test_frameworks_that_cannot_be_used(tmp_path: Path, fault) -> None:
         fault(what, seen=line, survives="the other side's results; exit status 1")
 
 
-def test_too_little_memory_to_import(tmp_path: Path, fault) -> None:
+def test_too_little_memory_to_import(tmp_path: Path, fault: Fault) -> None:
     """A limit on memory under which torch's libraries do not load."""
     limited = script(tmp_path / "limited", f'ulimit -v 700000; exec {sys.executable} "$@"')
     done = command(
@@ -286,7 +287,7 @@ INTERPRETERS = {
 
 
 @pytest.mark.parametrize("what", INTERPRETERS)
-def test_an_interpreter_that_cannot_run_a_worker(tmp_path: Path, what: str, fault) -> None:
+def test_an_interpreter_that_cannot_run_a_worker(tmp_path: Path, what: str, fault: Fault) -> None:
     """Named by its framework, with the reason that it gave last."""
     lines, said = INTERPRETERS[what]
     python = script(tmp_path / "python", lines)

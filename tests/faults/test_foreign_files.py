@@ -23,6 +23,7 @@ from compare.records.results import write_results
 from compare.report import ReportConfig, report
 from tests.conversion.commands import NOT_NEEDED, trained_alike
 from tests.faults.commands import assert_refused, command
+from tests.faults.recording import Fault
 from tests.rendering import synthetic
 
 FAULTS = "Files from others"
@@ -78,7 +79,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("what", RESULTS)
-def test_results_that_break_a_rule(tmp_path: Path, results: dict[str, Any], what: str, fault) -> None:
+def test_results_that_break_a_rule(tmp_path: Path, results: dict[str, Any], what: str, fault: Fault) -> None:
     """The file, the place in it, the rule and the value."""
     edit, said = RESULTS[what]
     changed = json.loads(json.dumps(results))
@@ -114,14 +115,14 @@ BYTES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("what", BYTES)
-def test_what_is_no_results_file(tmp_path: Path, what: str, fault) -> None:
+def test_what_is_no_results_file(tmp_path: Path, what: str, fault: Fault) -> None:
     """Nothing is waited for, nothing is read without end, nothing is unpickled."""
     make, said = BYTES[what]
     make(tmp_path / "results.json")
     assert_report_refuses(tmp_path, what, said, fault)
 
 
-def assert_report_refuses(directory: Path, what: str, said: str, fault) -> None:
+def assert_report_refuses(directory: Path, what: str, said: str, fault: Fault) -> None:
     with pytest.raises(UserError) as raised:
         report(ReportConfig((directory,)))
     message = str(raised.value)
@@ -177,7 +178,7 @@ WEIGHTS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("what", WEIGHTS)
-def test_weights_that_do_not_fit(tmp_path: Path, what: str, fault) -> None:
+def test_weights_that_do_not_fit(tmp_path: Path, what: str, fault: Fault) -> None:
     """The tensor, or the file's fault, and what to do; no memory is taken for what a header claims."""
     make, said = WEIGHTS[what]
     source, target = tmp_path / "weights.safetensors", tmp_path / "out.safetensors"
@@ -202,7 +203,7 @@ class Hostile:
         return os.mkdir, (str(self.place),)
 
 
-def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, fault) -> None:
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, fault: Fault) -> None:
     """A pickle that calls a function, in the real command with the real torch."""
     (tmp_path / "hostile.pt").write_bytes(pickle.dumps({"conv1.bias": Hostile(tmp_path / "executed")}, 2))
     done = command(
@@ -217,7 +218,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, fault) -> None:
     fault("A checkpoint that runs code when it is unpickled", seen=said, survives=f"{KEPT}; nothing was run")
 
 
-def test_markup_in_results_is_text(tmp_path: Path, results: dict[str, Any], fault) -> None:
+def test_markup_in_results_is_text(tmp_path: Path, results: dict[str, Any], fault: Fault) -> None:
     """Scripts, markup and control characters in any text of the results."""
     changed = json.loads(json.dumps(results))
     text = "<script>alert(1)</script> [x](javascript:alert(1)) \x1b[31m"

@@ -1,5 +1,7 @@
 """docs/faults.md says what the tests saw: its form here, its rows after the tests of each module."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.faults import recording
@@ -29,7 +31,7 @@ def test_a_row_that_no_test_records_is_found() -> None:
 
 
 def test_what_differs_between_runs_is_not_on_the_page(
-    tmp_path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Places of this machine, and numbers of processes."""
     seen = f"  error: {tmp_path / 'data'}: cannot be read\n\nby process 4711 of {recording.ROOT}/x  "

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.faults.commands import SMALL, command, interpreter, processes_of, results_of, small_data
+from tests.faults.recording import Fault
 
 FAULTS = "How a worker can end"
 SURVIVES = "every other launch, the steps that it had done, its log; exit status 1"
@@ -169,7 +170,7 @@ def test_the_others_go_on(ended: Ended) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[case.fault for case in CASES])
-def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault) -> None:
+def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault: Fault) -> None:
     """Its status, the reason in one line with the log's name, and what it had trained until then."""
     case, label = CASES[number], f"tf:eager#{number + 2}"
     (run,) = [run for run in ended.results["runs"] if run["label"] == label]
@@ -210,7 +211,7 @@ def test_the_flood_is_in_the_log(ended: Ended) -> None:
     assert "flood\n" not in ended.done.stdout
 
 
-def test_a_worker_that_ends_on_the_parity_ladder(tmp_path: Path, fault) -> None:
+def test_a_worker_that_ends_on_the_parity_ladder(tmp_path: Path, fault: Fault) -> None:
     """What could not climb has no result that counts, even where it would train."""
     plans = {
         "ladder-tf-eager": at("start", "signal SIGKILL"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,7 +23,7 @@ from tests.impl.test_variants import TIMEOUT_SECONDS, set_up
 STEPS = 20
 
 
-def losses(framework: str, deterministic: bool, directory: Path) -> tuple[list[float], dict]:
+def losses(framework: str, deterministic: bool, directory: Path) -> tuple[list[float], dict[str, Any]]:
     """Of a fresh process, with what it read back of its settings."""
     weights_path = directory / "weights.safetensors"
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)

@@ -28,9 +28,11 @@ BIAS_TOLERANCE = 0.1  # 0.03 was measured: sums over a batch and its positions, 
 FLOAT32_LOSS_TOLERANCE = 1e-2  # 2e-3 was measured
 
 Arrays = dict[str, np.ndarray]
+Trained = tuple[list[float], Arrays, Arrays]
+Runs = dict[tuple[str, str], Trained]  # by variant and dtype
 
 
-def trained(name: str, dtype: str, directory: Path) -> tuple[list[float], Arrays, Arrays]:
+def trained(name: str, dtype: str, directory: Path) -> Trained:
     """Gradients of the first batch, then losses and parameters of a few steps, with dropout."""
     variant = VARIANTS_BY_NAME[name]
     module, trainer = variant.place(dtype)
@@ -49,7 +51,7 @@ def trained(name: str, dtype: str, directory: Path) -> tuple[list[float], Arrays
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory):
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return {
         (name, dtype): trained(name, dtype, tmp_path_factory.mktemp("mixed"))
         for name in ("tf:eager", "torch:eager")
@@ -61,7 +63,7 @@ def largest_apart(left: np.ndarray, right: np.ndarray) -> float:
     return float(np.abs(left - right).max() / np.abs(right).max())
 
 
-def test_both_frameworks_compute_the_same_in_bfloat16(runs) -> None:
+def test_both_frameworks_compute_the_same_in_bfloat16(runs: Runs) -> None:
     """Losses and each gradient agree to a few roundings, with dropout; where not, the tensor is named."""
     losses, gradients, _ = runs["tf:eager", "bfloat16"]
     others, other_gradients, _ = runs["torch:eager", "bfloat16"]
@@ -71,7 +73,7 @@ def test_both_frameworks_compute_the_same_in_bfloat16(runs) -> None:
         assert apart < (BIAS_TOLERANCE if name.endswith("bias") else KERNEL_TOLERANCE), f"{name}: {apart}"
 
 
-def test_a_graph_of_it_computes_the_same(runs, tmp_path: Path) -> None:
+def test_a_graph_of_it_computes_the_same(runs: Runs, tmp_path: Path) -> None:
     """The form of `graph` inherits from both: traced, the casts are where they were."""
     losses, gradients, _ = trained("tf:graph", "bfloat16", tmp_path)
     np.testing.assert_allclose(losses, runs["tf:eager", "bfloat16"][0], rtol=LOSS_TOLERANCE)
@@ -80,7 +82,7 @@ def test_a_graph_of_it_computes_the_same(runs, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["tf:eager", "torch:eager"])
-def test_layers_are_bfloat16_and_weights_float32(runs, name: str) -> None:
+def test_layers_are_bfloat16_and_weights_float32(runs: Runs, name: str) -> None:
     """The loss is off by bfloat16's rounding, and weights keep the bits that bfloat16 does not have."""
     losses, _, parameters = runs[name, "bfloat16"]
     off = abs(losses[0] / runs[name, "float32"][0][0] - 1)

@@ -80,8 +80,11 @@ def compute(variant: Variant, directory: Path) -> Computed:
     return computed
 
 
+Compute = Callable[[str], Computed]
+
+
 @pytest.fixture(scope="module")
-def computed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Computed]:
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Compute:
     """A variant's results by its name, worked out once."""
     done: dict[str, Computed] = {}
 
@@ -98,7 +101,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Comput
 
 @DROPOUT
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_variant_computes_what_eager_does(name: str, dropout: bool, computed) -> None:
+def test_a_variant_computes_what_eager_does(name: str, dropout: bool, computed: Compute) -> None:
     """Losses of three steps agree in float64, and every parameter moves the same way."""
     variant, eager = computed(name), computed(f"{VARIANTS_BY_NAME[name].framework}:eager")
     np.testing.assert_allclose(
@@ -113,7 +116,7 @@ def test_a_variant_computes_what_eager_does(name: str, dropout: bool, computed) 
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_gradients_agree_in_float32_too(name: str, computed) -> None:
+def test_gradients_agree_in_float32_too(name: str, computed: Compute) -> None:
     """Some kernels (oneDNN's tensors in torch:tuned) exist in float32 alone: float64 does not show them."""
     gradients = computed(name).float32_gradients
     eager = computed(f"{VARIANTS_BY_NAME[name].framework}:eager").float32_gradients
@@ -122,7 +125,7 @@ def test_gradients_agree_in_float32_too(name: str, computed) -> None:
         np.testing.assert_allclose(gradients[parameter], expected, rtol=0, atol=allowed, err_msg=parameter)
 
 
-def test_dropout_changes_the_losses(computed) -> None:
+def test_dropout_changes_the_losses(computed: Compute) -> None:
     """The masks reach the network."""
     for framework in ("tf", "torch"):
         eager = computed(f"{framework}:eager")

@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Never
 
 import psutil
 import pytest
 
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, kill_tree, last_line
 from compare.protocol import messages
-from typing import Never
 
 FAKE = Path(__file__).parent / "fake_worker.py"
 ROOT = Path(__file__).parents[2]

@@ -25,7 +25,7 @@ def pair() -> Iterator[tuple[Channel, Channel]]:
         end.close()
 
 
-def test_a_message_larger_than_the_pipe_arrives_whole(pair) -> None:
+def test_a_message_larger_than_the_pipe_arrives_whole(pair: tuple[Channel, Channel]) -> None:
     """Ten megabytes pass through a pipe that holds 64 kilobytes."""
     parent, worker = pair
     sent = messages.Arrays(os.urandom(10_000_000), 1.5)
@@ -48,13 +48,13 @@ def test_values_survive(loss: float, reason: str) -> None:
         channel.close()
 
 
-def test_silence_times_out(pair) -> None:
+def test_silence_times_out(pair: tuple[Channel, Channel]) -> None:
     """Nothing comes: ChannelTimeout."""
     with pytest.raises(ChannelTimeout):
         pair[0].receive(0.05)
 
 
-def test_a_closed_end_is_told_apart_from_silence(pair) -> None:
+def test_a_closed_end_is_told_apart_from_silence(pair: tuple[Channel, Channel]) -> None:
     """The other end is gone: ChannelClosed, at once."""
     pair[1].close()
     with pytest.raises(ChannelClosed):
@@ -63,7 +63,7 @@ def test_a_closed_end_is_told_apart_from_silence(pair) -> None:
         pair[0].send(messages.Evaluate(1))
 
 
-def test_an_absurd_size_is_refused_before_it_is_read(pair) -> None:
+def test_an_absurd_size_is_refused_before_it_is_read(pair: tuple[Channel, Channel]) -> None:
     """Eight bytes of text read as a length of exabytes; no memory is taken for it."""
     os.write(pair[1].write_fd, b"Hello, w")
     with pytest.raises(MalformedMessage, match="bytes was announced"):

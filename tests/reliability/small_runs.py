@@ -68,7 +68,10 @@ class Place:
         return dict(os.environ) | {"TMPDIR": str(self.temporary)}
 
 
-def outcome(directory: Path) -> dict[tuple[str, int], Any]:
+Outcome = dict[tuple[str, int], Any]
+
+
+def outcome(directory: Path) -> Outcome:
     """What a run found that must not depend on how often it was cut off."""
     return {
         (run["label"], run["seed"]): (

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.commands import results_of
+from tests.faults.recording import Fault
 from tests.reliability.small_runs import Place, half_written, outcome, workers_left
 
 FAULTS = "A disk that is full"
@@ -33,7 +34,7 @@ def assert_told(done: subprocess.CompletedProcess[str], place: Place, out: Path,
     assert workers_left(place.temporary) == []
 
 
-def test_files_may_not_grow_past_a_limit(place: Place, tmp_path: Path, fault) -> None:
+def test_files_may_not_grow_past_a_limit(place: Place, tmp_path: Path, fault: Fault) -> None:
     """A quota of the shell's (ulimit -f): weights of 4.4 MB do not fit."""
     out = tmp_path / "run"
     done = place.run(out, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
@@ -60,7 +61,7 @@ def small_disk(directory: Path, size_mib: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(directory)], check=False)
 
 
-def test_the_disk_is_full(place: Place, tmp_path: Path, fault) -> None:
+def test_the_disk_is_full(place: Place, tmp_path: Path, fault: Fault) -> None:
     """Room for some of the weights, not for all: the first launch that ends finds none."""
     with small_disk(tmp_path / "disk", 12) as disk:
         out = disk / "run"

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from compare.experiment.resume import keep_finished, trained
 from compare.records.results import Results, Run
 from compare.records.run_directory import DirectoryLock
 from tests.faults.commands import assert_refused, interpreter, results_of
+from tests.faults.recording import Fault
 from tests.reliability.small_runs import SEEDS, Place, outcome
 
 FAULTS = "A run that is taken up again"
@@ -42,7 +44,7 @@ def run_directory(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
-def change(directory: Path, act) -> None:
+def change(directory: Path, act: Callable[[dict[str, Any]], object]) -> None:
     path = directory / "results.json"
     results = json.loads(path.read_text())
     act(results)
@@ -87,7 +89,9 @@ def test_a_launch_that_failed_is_trained_again_with_its_seed(
         (("--out", "elsewhere"), "name two directories"),
     ],
 )
-def test_other_options_are_refused(place: Place, finished: Path, options, said: str, fault) -> None:
+def test_other_options_are_refused(
+    place: Place, finished: Path, options: tuple[str, ...], said: str, fault: Fault
+) -> None:
     stderr = assert_refused(place.resume(finished, *options), said)
     if options[0] == "--steps":
         fault("--resume with another option than the run began with", seen=stderr, survives=NOTHING)
@@ -102,7 +106,7 @@ CHANGES = [
 
 @pytest.mark.parametrize(("fact", "what", "said"), CHANGES)
 def test_another_environment_is_refused(
-    place: Place, run_directory: Path, fact: str, what: str, said: str, fault
+    place: Place, run_directory: Path, fact: str, what: str, said: str, fault: Fault
 ) -> None:
     change(run_directory, lambda results: results["environment"].update({fact: "of yore"}))
     before = (run_directory / "results.json").read_bytes()
@@ -117,7 +121,7 @@ def present(fact: str) -> str:
     return str(machine.describe()[fact])
 
 
-def test_other_versions_are_refused(place: Place, run_directory: Path, fault) -> None:
+def test_other_versions_are_refused(place: Place, run_directory: Path, fault: Fault) -> None:
     def older(results: dict[str, Any]) -> None:
         for run in results["runs"]:
             run["versions"] = {"stand-in": "0.9"}
@@ -127,7 +131,7 @@ def test_other_versions_are_refused(place: Place, run_directory: Path, fault) ->
     fault("Another version of a framework than the run began with", seen=stderr, survives=NOTHING)
 
 
-def test_other_data_are_refused(place: Place, run_directory: Path, fault) -> None:
+def test_other_data_are_refused(place: Place, run_directory: Path, fault: Fault) -> None:
     change(run_directory, lambda results: results["config"]["data"].update(sha256="0" * 64))
     stderr = assert_refused(place.resume(run_directory), "the data set (SHA-256) was 000000", "--data-dir")
     digest = results_of_data(place)
@@ -140,12 +144,12 @@ def results_of_data(place: Place) -> str:
     return mnist.load(place.data).sha256
 
 
-def test_a_directory_without_a_run_is_refused(place: Place, tmp_path: Path, fault) -> None:
+def test_a_directory_without_a_run_is_refused(place: Place, tmp_path: Path, fault: Fault) -> None:
     stderr = assert_refused(place.resume(tmp_path), "results.json", "Name a directory that compare.run wrote")
     fault("--resume of a directory without a run", seen=stderr, survives=NOTHING)
 
 
-def test_a_second_run_into_one_directory_is_refused(place: Place, tmp_path: Path, fault) -> None:
+def test_a_second_run_into_one_directory_is_refused(place: Place, tmp_path: Path, fault: Fault) -> None:
     """While the first one lives; the lock goes with it, however it ends."""
     hanging = Place(
         place.data, interpreter(tmp_path / "python", {"*": {"at": "Train 2", "do": "hang"}}), place.temporary

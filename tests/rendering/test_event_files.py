@@ -51,7 +51,7 @@ def read_back(directory: Path) -> dict[str, list[list[float]]]:
     return found
 
 
-def test_tensorboard_reads_what_the_results_hold(tmp_path) -> None:
+def test_tensorboard_reads_what_the_results_hold(tmp_path: Path) -> None:
     """Every step of every curve, in float32, at its step and its training time."""
     run_ = run("torch:eager", 1)
     write_events(Results(runs=[run_]), tmp_path)
@@ -66,7 +66,7 @@ def test_tensorboard_reads_what_the_results_hold(tmp_path) -> None:
     assert found["test_accuracy"] == [[pytest.approx(sum(run_.step_seconds)), STEPS, np.float32(0.9685)]]
 
 
-def test_each_launch_has_a_directory(tmp_path) -> None:
+def test_each_launch_has_a_directory(tmp_path: Path) -> None:
     """Frameworks, seeds and second places apart; a launch without a step has none; no host in a name."""
     runs = [run("tf:eager", 0), run("tf:eager#2", 0), run("torch:eager", 1, test_accuracy=None)]
     never_started = run("torch:eager", 2, steps=0)
@@ -78,7 +78,7 @@ def test_each_launch_has_a_directory(tmp_path) -> None:
     assert "test_accuracy" not in read_back(written[2].parent)
 
 
-def test_a_second_writing_replaces_the_first(tmp_path) -> None:
+def test_a_second_writing_replaces_the_first(tmp_path: Path) -> None:
     """The same bytes, one file: TensorBoard would draw two files of one launch over each other."""
     results = Results(runs=[run("tf:eager", 0)])
     (first,) = write_events(results, tmp_path)
@@ -88,7 +88,7 @@ def test_a_second_writing_replaces_the_first(tmp_path) -> None:
     assert len(list(first.parent.iterdir())) == 1
 
 
-def test_writing_imports_neither_framework(tmp_path) -> None:
+def test_writing_imports_neither_framework(tmp_path: Path) -> None:
     """The parent stays free of both, also where TensorFlow is installed beside tensorboard."""
     program = (
         "import sys\nfrom pathlib import Path\n"
@@ -103,7 +103,9 @@ def test_writing_imports_neither_framework(tmp_path) -> None:
     assert done.stdout == "set()\n"
 
 
-def test_a_missing_package_is_told_before_anything_starts(tmp_path, monkeypatch) -> None:
+def test_a_missing_package_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two lines with the command that installs it; no directory is made."""
     monkeypatch.setitem(sys.modules, "tensorboard.summary.writer.record_writer", None)
     config = RunConfig(tensorboard=True, out=tmp_path / "out")
@@ -113,7 +115,7 @@ def test_a_missing_package_is_told_before_anything_starts(tmp_path, monkeypatch)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_writes_them(tmp_path) -> None:
+def test_a_run_writes_them(tmp_path: Path) -> None:
     """From the command line, one launch of one framework: its curve is that of results.json."""
     out = tmp_path / "out"
     options = [

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from random import Random
 
 import numpy as np
 import pytest
@@ -134,7 +135,7 @@ def test_the_unit_of_time_does_not_matter(pairs: list[tuple[float, float]], fact
 
 @untimed
 @given(pairs_of_launches, st.randoms(use_true_random=False))
-def test_the_order_of_launches_does_not_matter(pairs: list[tuple[float, float]], chance) -> None:
+def test_the_order_of_launches_does_not_matter(pairs: list[tuple[float, float]], chance: Random) -> None:
     """Shuffled pairs give the same interval to the last bit."""
     shuffled = chance.sample(pairs, len(pairs))
     assert ratio_interval(*zip(*shuffled, strict=True)) == ratio_interval(*zip(*pairs, strict=True))

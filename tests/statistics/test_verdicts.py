@@ -1,6 +1,7 @@
 """Which words an interval gets, at the edges of the rules, and that they read as sentences."""
 
 import math
+from random import Random
 
 import pytest
 from hypothesis import assume, given, settings
@@ -224,7 +225,7 @@ def test_swapping_the_sides_swaps_the_verdict(pairs: list[tuple[float, float]]) 
 @settings(deadline=None)
 @given(st.lists(launch, min_size=1, max_size=10), st.floats(1e-3, 1e3), st.randoms(use_true_random=False))
 def test_neither_unit_nor_order_changes_the_verdict(
-    pairs: list[tuple[float, float]], factor: float, chance
+    pairs: list[tuple[float, float]], factor: float, chance: Random
 ) -> None:
     """Other units and a shuffle give the same words."""
     first, second = (list(side) for side in zip(*pairs, strict=True))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.small_runs import Place, half_written, kill_at, moments, outcome, workers_left
+from tests.faults.recording import Fault
+from tests.reliability.small_runs import Outcome, Place, half_written, kill_at, moments, outcome, workers_left
 
 FAULTS = "A run that is cut off"
 KILLS = 4  # `python -m tools.kills` makes twenty
@@ -19,7 +20,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture(scope="module")
-def unbroken(place: Place, tmp_path_factory: pytest.TempPathFactory):
+def unbroken(place: Place, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
     """The whole run's outcome and how long it took."""
     out = tmp_path_factory.mktemp("unbroken") / "run"
     start = time.monotonic()
@@ -30,7 +31,7 @@ def unbroken(place: Place, tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_resumes_to_the_unbroken_result(
-    place: Place, unbroken, number: int, tmp_path: Path, fault
+    place: Place, unbroken: tuple[Outcome, float], number: int, tmp_path: Path, fault: Fault
 ) -> None:
     expected, seconds = unbroken
     out = tmp_path / "run"
