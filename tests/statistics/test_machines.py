@@ -1,0 +1,104 @@
+"""A ratio over machines is right as often as it claims, and says of what it speaks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from compare.statistics.intervals import ratio_interval
+from compare.statistics.machines import Machines, over_machines
+from compare.statistics.verdicts import ratio_kind
+
+EXPERIMENTS = 1000
+LAUNCHES = 3
+LAUNCH_SPREADS = (0.005, 0.01, 0.03)  # of log-ratios; a machine has one of them
+TRUTH = 0.8
+
+
+def simulated(machines: int, spread: float, ratio: float, seed: int = 0) -> list[tuple[Machines, float]]:
+    """Experiments over `machines` whose log-ratios spread by `spread`, each with a new machine's ratio."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(EXPERIMENTS):
+        true = math.log(ratio) + spread * rng.standard_normal(machines + 1)
+        within = rng.choice(LAUNCH_SPREADS, machines)
+        logs = true[:-1, None] + within[:, None] * rng.standard_normal((machines, LAUNCHES))
+        sides = {f"m{number}": (np.exp(row), np.ones(LAUNCHES)) for number, row in enumerate(logs)}
+        found.append((over_machines(sides), math.exp(true[-1])))
+    return found
+
+
+@pytest.mark.parametrize("machines", [3, 5, 10])
+@pytest.mark.parametrize("spread", [0.0, 0.1])
+def test_both_intervals_hold_what_they_claim(machines: int, spread: float) -> None:
+    """The pooled interval holds the true mean, and the prediction a new machine, in at least 93 of 100."""
+    experiments = simulated(machines, spread, TRUTH)
+    pooled = [one.pooled for one, _ in experiments if one.pooled is not None]
+    assert np.mean([one.low <= TRUTH <= one.high for one in pooled]) >= 0.93
+    held = [one.prediction[0] <= new <= one.prediction[1] for one, new in experiments if one.prediction]
+    assert len(held) == EXPERIMENTS
+    assert np.mean(held) >= 0.93
+
+
+@pytest.mark.parametrize("machines", [3, 5, 10])
+@pytest.mark.parametrize("spread", [0.0, 0.1])
+def test_no_winner_is_named_when_there_is_none(machines: int, spread: float) -> None:
+    """Of two that are equally fast on average, one is called faster as rarely as 95 % allow.
+
+    The two counts together are 5 of 100 but for the chance of the simulation, 0.7 of 100.
+    """
+    kinds = [ratio_kind(one.pooled) for one, _ in simulated(machines, spread, 1.0) if one.pooled]
+    assert max(kinds.count("faster"), kinds.count("slower")) <= 0.05 * EXPERIMENTS
+    assert kinds.count("faster") + kinds.count("slower") <= 0.065 * EXPERIMENTS
+
+
+def test_launches_taken_as_independent_of_their_machine_cover_far_too_rarely() -> None:
+    """Why the machine is the unit: an interval over all launches of five machines misses the truth."""
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(EXPERIMENTS):
+        machines = 0.1 * rng.standard_normal(5)
+        logs = np.repeat(machines, 10) + 0.01 * rng.standard_normal(50)
+        interval = ratio_interval(list(np.exp(logs)), [1.0] * 50)
+        held.append(interval.low <= 1 <= interval.high)
+    assert np.mean(held) < 0.6
+
+
+def test_two_machines_are_not_pooled() -> None:
+    """Both are there, and neither a pooled ratio nor a prediction."""
+    found = over_machines({"a": ([0.5, 0.51], [1, 1]), "b": ([0.6, 0.61], [1, 1])})
+    assert list(found.by_machine) == ["a", "b"]
+    assert found.pooled is None
+    assert found.prediction is None
+
+
+def test_the_spreads_are_those_of_machines_and_of_launches() -> None:
+    """Machines 20 % apart with launches 1 % apart: more machines would help, more launches would not."""
+    rng = np.random.default_rng(1)
+    machines = {
+        f"m{n}": (np.exp(0.2 * rng.standard_normal() + 0.01 * rng.standard_normal(10)), np.ones(10))
+        for n in range(200)
+    }
+    found = over_machines(machines)
+    assert found.between == pytest.approx(0.2, rel=0.15)
+    assert found.within == pytest.approx(0.01, rel=0.1)
+    assert found.needs_machines
+    alike = over_machines({f"m{n}": (np.exp(0.01 * rng.standard_normal(10)), np.ones(10)) for n in range(50)})
+    assert not alike.needs_machines
+
+
+def test_the_same_ratio_on_every_machine_is_that_ratio() -> None:
+    """Three machines without any chance: the pooled ratio and the prediction are exact."""
+    found = over_machines({name: ([0.5], [1.0]) for name in "abc"})
+    assert found.pooled is not None
+    assert found.pooled.estimate == pytest.approx(0.5)
+    assert found.prediction == pytest.approx((0.5, 0.5))
+    assert found.same_direction
+
+
+def test_a_machine_without_a_launch_is_an_error() -> None:
+    """It would be a machine that nothing was measured on."""
+    with pytest.raises(ValueError, match="b has none"):
+        over_machines({"a": ([1.0], [1.0]), "b": ([], [])})
