@@ -11,7 +11,7 @@ from compare.statistics.intervals import ratio_interval
 from compare.statistics.machines import Machines, over_machines
 from compare.statistics.verdicts import ratio_kind
 
-EXPERIMENTS = 1000
+EXPERIMENTS = 3000
 LAUNCHES = 3
 LAUNCH_SPREADS = (0.005, 0.01, 0.03)  # of log-ratios; a machine has one of them
 TRUTH = 0.8
@@ -47,11 +47,11 @@ def test_both_intervals_hold_what_they_claim(machines: int, spread: float) -> No
 def test_no_winner_is_named_when_there_is_none(machines: int, spread: float) -> None:
     """Of two that are equally fast on average, one is called faster as rarely as 95 % allow.
 
-    The two counts together are 5 of 100 but for the chance of the simulation, 0.7 of 100.
+    The two counts together are 5 of 100 but for the chance of the simulation, 0.4 of 100.
     """
     kinds = [ratio_kind(one.pooled) for one, _ in simulated(machines, spread, 1.0) if one.pooled]
     assert max(kinds.count("faster"), kinds.count("slower")) <= 0.05 * EXPERIMENTS
-    assert kinds.count("faster") + kinds.count("slower") <= 0.065 * EXPERIMENTS
+    assert kinds.count("faster") + kinds.count("slower") <= 0.06 * EXPERIMENTS
 
 
 def test_launches_taken_as_independent_of_their_machine_cover_far_too_rarely() -> None:
