@@ -17,7 +17,6 @@ from compare.records import queries
 from compare.records.calibration import Calibration, Trial
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
-from compare.records.parity import read as read_parity
 from compare.records.results import Results
 from compare.rendering import tables, terminal
 from compare.rendering.groups import Group, groups
@@ -25,13 +24,16 @@ from compare.rendering.markdown import table
 from compare.rendering.report_files import render
 from compare.variants import VARIANTS
 from lenet_spec import LeNetSpec
-from tools import method_figures, parity_docs, porting_guide
+from tools import method_figures, option_tables, parity_docs, porting_guide
 from tools.parity_docs import refreshed
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 EXAMPLE = ROOT / "docs" / "example"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md", ROOT / "docs" / "checkpoints.md")
+PAGES = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("variants", "options", "methods", "checkpoints")),
+)
 TERMINAL_WIDTH = 92
 
 
@@ -51,7 +53,6 @@ def sections() -> dict[str, str]:
     return {
         "run": terminal_block(read_results(RESULTS / "run.json")),
         "variants": variants_section(variants),
-        "parity": parity_section(),
         "calibration": calibration_section(calibration),
         "harness": method_figures.harness_section(method_figures.read(RESULTS / "harness_cost.json")),
         "tried": method_figures.tried_section(method_figures.read(RESULTS / "tried.json")),
@@ -66,7 +67,7 @@ def sections() -> dict[str, str]:
             ["variant", "what it changes", "who would choose it"],
             [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],
         ),
-    }
+    } | option_tables.sections()
 
 
 def settings(plain: str, plain_name: str, other: str, other_name: str) -> str:
@@ -76,7 +77,7 @@ def settings(plain: str, plain_name: str, other: str, other_name: str) -> str:
 
 
 def terminal_block(results: Results) -> str:
-    """What `make compare` printed for these results, but for the progress bar."""
+    """What `make compare` printed for these results, without the progress bar and the table of losses."""
     out = io.StringIO()
     console = Console(file=out, width=TERMINAL_WIDTH, highlight=False)
     console.print(terminal.headline_of(results), markup=False)
@@ -84,7 +85,9 @@ def terminal_block(results: Results) -> str:
         console.print(f"parity    {results.parity['summary']}", markup=False)
     console.print(terminal.summary(results, TERMINAL_WIDTH))
     lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
-    return f"```\n{lines.strip()}\n```\n\n{machine_sentence(results)}"
+    head, _losses, *rest = lines.strip().split("\n\n")
+    shown = "\n\n".join([head, "…", *rest])
+    return f"```\n{shown}\n```\n\n{machine_sentence(results)}"
 
 
 def machine_sentence(results: Results) -> str:
@@ -116,7 +119,8 @@ def variants_section(results: Results) -> str:
                 tables.accuracy_cell(group.runs),
             ]
         )
-    return f"{table(header, rows)}\n\n{machine_sentence(results)}"
+    work = method_figures.work_sentence(results)
+    return f"{table(header, rows)}\n\n{work} {machine_sentence(results)}"
 
 
 def share_cell(group: Group, results: Results) -> str:
@@ -128,11 +132,6 @@ def share_cell(group: Group, results: Results) -> str:
         if run.matmul_peak_flops
     ]
     return format_percent(median(shares), 0) if shares else ""
-
-
-def parity_section() -> str:
-    proof = read_parity(RESULTS / "parity.json")
-    return parity_docs.proof_sentence(proof)
 
 
 def calibration_section(calibration: Calibration) -> str:

@@ -25,8 +25,14 @@ def read(path: Path) -> dict[str, Any]:
     return record
 
 
+def work_sentence(results: Results) -> str:
+    """How often and how long each variant of a run was trained."""
+    config = results.config
+    return f"{config['seeds']} launches of {config['steps']:,} steps each, with batches of {config['batch_size']}."
+
+
 def tried_section(record: dict[str, Any]) -> str:
-    """A row a form: its step, and its ratio to the framework's first form with an interval over launches."""
+    """A row for each form: its step, and its ratio to the first form of its framework, with an interval."""
     rows = []
     baseline: dict[str, Sequence[float]] = {}
     for form in record["forms"]:
@@ -35,11 +41,12 @@ def tried_section(record: dict[str, Any]) -> str:
         ratio = "1" if first is times else format_ratio(ratio_interval(times, first))
         name = f"{FRAMEWORK_NAMES[form['framework']]}: {form['name']}"
         rows.append([name, form["what"], format_seconds(median(times)), ratio])
-    return table(["form", "what", "step time", "÷ its eager"], rows)
+    found = table(["form", "what", "step time", "÷ its eager"], rows)
+    return f"{found}\n\n{record['launches']} launches. {record['environment']['cpu']}."
 
 
 def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> str:
-    """A row a variant: its step under two settings. Unpaired, since two runs are not interleaved."""
+    """A row for each variant: its step under two settings. Unpaired, because two runs are not interleaved."""
     rows = []
     for group in groups(plain, "cpu"):
         sides = [
@@ -48,11 +55,12 @@ def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> 
         ]
         ratio = format_ratio(unpaired_ratio_interval(sides[1], sides[0])) if all(sides) else ""
         rows.append([group.title, *(format_seconds(median(side)) if side else "" for side in sides), ratio])
-    return table(["variant", *names, f"{names[1]} ÷ {names[0]}"], rows)
+    found = table(["variant", *names, f"{names[1]} ÷ {names[0]}"], rows)
+    return f"{found}\n\nEach way: {work_sentence(plain)}"
 
 
 def growth_section(results: Results) -> str:
-    """A row a variant: fixed cost, cost per image, how far the fit is off, the fixed share, two threads."""
+    """A row for each variant: fixed cost, cost per image, error of the fit, fixed share, second thread."""
     batch = results.config["batch_size"]
     costs = batch_costs(batch_points(results))
     rows = []
@@ -71,7 +79,8 @@ def growth_section(results: Results) -> str:
             ]
         )
     header = ["variant", "fixed", "per image", "fit within", f"fixed share at {batch}", "1 → 2 threads"]
-    return table(header, rows)
+    sizes = ", ".join(sorted(str(results.config["batch_sizes"]).split(","), key=int))
+    return f"{table(header, rows)}\n\nFitted over batches of {sizes}."
 
 
 def thread_cell(results: Results, label: str, device: str) -> str:
@@ -93,7 +102,9 @@ def harness_section(record: dict[str, Any]) -> str:
         bare = [launch["bare_seconds"] for launch in launches]
         ratio = format_ratio(ratio_interval(harness, bare))
         rows.append([f"{name} eager", format_seconds(median(harness)), format_seconds(median(bare)), ratio])
-    return table(["", "in the harness", "bare loop", "ratio"], rows)
+    found = table(["", "in the harness", "bare loop", "ratio"], rows)
+    count = len(record["launches"]) // len(FRAMEWORK_NAMES)
+    return f"{found}\n\n{count} launches of {record['steps']:,} steps each. {record['environment']['cpu']}."
 
 
 def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:

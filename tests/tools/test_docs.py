@@ -1,5 +1,6 @@
 """README and docs say what the committed results say, and their links lead somewhere."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
 from compare.records.traps import read as read_traps
 from compare.rendering import markdown
-from tools import docs
+from tools import docs, option_tables
 from tools.parity_docs import refreshed
 
 PAGES = [docs.ROOT / "README.md", *sorted((docs.ROOT / "docs").glob("*.md"))]
@@ -33,7 +34,7 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
 def test_the_number_of_traps_is_that_of_the_committed_result() -> None:
     """README and CHANGELOG name it within a sentence."""
     count = len(read_traps(docs.RESULTS / "traps.json").trials)
-    assert f"puts {count} real porting mistakes" in (docs.ROOT / "README.md").read_text()
+    assert f"{count} real porting mistakes" in (docs.ROOT / "README.md").read_text()
     assert f"shows {count} porting mistakes" in (docs.ROOT / "CHANGELOG.md").read_text()
 
 
@@ -71,3 +72,25 @@ def test_the_example_report_is_of_the_committed_results() -> None:
 def test_the_calibration_clears_its_bar() -> None:
     """At least 19 of 20 self-comparisons say no difference, and the slowdown is found."""
     assert read_calibration(docs.RESULTS / "calibration.json").passed
+
+
+def test_every_option_has_a_row_with_its_words() -> None:
+    """docs/options.md names each field of each command's dataclass, as `--help` does."""
+    page = (docs.ROOT / "docs" / "options.md").read_text()
+    for config in option_tables.CONFIGS.values():
+        words = option_tables.field_docstrings(config)
+        assert set(words) == {field.name for field in dataclasses.fields(config)}
+        assert all(markdown.escape(sentence) in page for sentence in words.values())
+
+
+def test_an_option_without_words_is_an_error() -> None:
+    """A field that nobody described does not become an empty row."""
+
+    @dataclasses.dataclass
+    class Silent:
+        steps: int = 1
+        """said"""
+        seeds: int = 1
+
+    with pytest.raises(KeyError, match="seeds"):
+        option_tables.option_table(Silent)
