@@ -28,7 +28,8 @@ def read(path: Path) -> dict[str, Any]:
 def work_sentence(results: Results) -> str:
     """How often and how long each variant of a run was trained."""
     config = results.config
-    return f"{config['seeds']} launches of {config['steps']:,} steps each, with batches of {config['batch_size']}."
+    launches, steps, batch = config["seeds"], config["steps"], config["batch_size"]
+    return f"{launches} launches of {steps:,} steps each, with batches of {batch}."
 
 
 def tried_section(record: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import inspect
 import textwrap
+from itertools import pairwise
 from typing import Any, get_args, get_type_hints
 
 from compare.calibration.config import CalibrationConfig
@@ -69,7 +70,7 @@ def field_docstrings(config: type) -> dict[str, str]:
     body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
     found = {}
     statements = body.body if isinstance(body, ast.ClassDef) else []
-    for field, below in zip(statements, statements[1:], strict=False):
+    for field, below in pairwise(statements):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             if not (isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)):
                 raise KeyError(f"{config.__name__}.{field.target.id} has no docstring")
