@@ -56,6 +56,7 @@ def sections() -> dict[str, str]:
         "calibration": calibration_section(calibration),
         "harness": method_figures.harness_section(method_figures.read(RESULTS / "harness_cost.json")),
         "tried": method_figures.tried_section(method_figures.read(RESULTS / "tried.json")),
+        "verdicts": method_figures.verdict_section(),
         "growth": method_figures.growth_section(variants),
         "allocator": settings("allocator_stable", "stable", "allocator_system", "system"),
         "deterministic": settings("allocator_stable", "as it comes", "deterministic", "deterministic"),

@@ -17,6 +17,8 @@ from compare.rendering.charts.scaling import batch_costs, batch_points, thread_p
 from compare.rendering.groups import groups
 from compare.rendering.markdown import table
 from compare.statistics.intervals import ratio_interval, unpaired_ratio_interval
+from compare.statistics.sample_size import MINIMUM_LAUNCHES
+from compare.statistics.verdicts import SMALLEST_DIFFERENCE, WIDEST_REACH
 from compare.variants import FRAMEWORK_NAMES
 
 
@@ -30,6 +32,18 @@ def work_sentence(results: Results) -> str:
     config = results.config
     launches, steps, batch = config["seeds"], config["steps"], config["batch_size"]
     return f"{launches} launches of {steps:,} steps each, with batches of {batch}."
+
+
+def verdict_section() -> str:
+    """When each verdict on the step time is given, with the thresholds of the code."""
+    smallest = format_percent(SMALLEST_DIFFERENCE, 0)
+    reach = format_percent(WIDEST_REACH * SMALLEST_DIFFERENCE, 0)
+    rows = [
+        ["faster, slower", f"the estimate is {smallest} or more, and the interval excludes 1"],
+        ["no difference", f"the estimate is below {smallest}; the interval reaches no further than {reach}"],
+        ["not enough launches to say", f"everything else, and always below {MINIMUM_LAUNCHES} launches"],
+    ]
+    return table(["verdict", "when"], rows)
 
 
 def tried_section(record: dict[str, Any]) -> str:
