@@ -61,7 +61,7 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
         if error.filename is not None or error.errno not in OUTPUT_FAILURES:
             raise
         # what it still holds cannot be written either
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         if error.errno != errno.EPIPE:
             print(
                 f"error: the output cannot be written: {error.strerror}. Send it elsewhere, or make room; "

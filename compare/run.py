@@ -36,7 +36,7 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
         check_options(config, Path(directory))
         return config
     preset = value_of("--preset", argv)
-    default = PRESETS[preset] if preset in PRESETS else PRESETS["standard"]  # type: ignore[index]
+    default = PRESETS[preset] if preset in PRESETS else PRESETS["standard"]
     return parse(RunConfig, argv, program="compare.run", default=default)
 
 

@@ -19,10 +19,12 @@ import time
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import safetensors.numpy
 
 from compare.cpus import usable_cpus
+from compare.data.batches import Batch
 from compare.data.weights import initial_weights
 from compare.processes.environment import worker_environment
 from compare.protocol import messages
@@ -37,7 +39,7 @@ LAUNCHES, BLOCKS, BLOCK_STEPS = 3, 40, 10
 def main() -> None:
     """Each launch is this file again, in a worker's environment, as a worker is started."""
     environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
-    record: dict = {"environment": machine.describe(), "steps": BLOCKS * BLOCK_STEPS, "launches": []}
+    launches = []
     for framework in ("tf", "torch"):
         for _ in range(LAUNCHES):
             command = [sys.executable, "-m", "tools.harness_cost", framework]
@@ -45,7 +47,7 @@ def main() -> None:
                 command, env=environment, cwd=machine.ROOT, stdout=subprocess.PIPE, text=True, check=True
             )
             launch = {"framework": framework} | json.loads(done.stdout.splitlines()[-1])
-            record["launches"].append(launch)
+            launches.append(launch)
             ratio = launch["harness_seconds"] / launch["bare_seconds"]
             print(
                 f"{framework}: harness {launch['harness_seconds'] * 1000:.3f} ms, "
@@ -53,6 +55,7 @@ def main() -> None:
                 flush=True,
             )
     path = machine.ROOT / "docs" / "results" / "harness_cost.json"
+    record = {"environment": machine.describe(), "steps": BLOCKS * BLOCK_STEPS, "launches": launches}
     write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
@@ -88,7 +91,7 @@ def measure(framework: str) -> None:
     print(json.dumps({"harness_seconds": median(harness), "bare_seconds": median(bare)}))
 
 
-def bare_loop(trainer, prepared) -> list[float]:
+def bare_loop(trainer: Any, prepared: list[Batch]) -> list[float]:
     seconds = []
     for batch in prepared:
         start = time.perf_counter()

@@ -86,7 +86,7 @@ def test_a_slowed_step_takes_its_share_longer(monkeypatch: pytest.MonkeyPatch) -
         return seen[-1]
 
     def step(*_: Any) -> tuple[float, None]:
-        for _ in range(99):
+        for _tick in range(99):
             clock()
         return 0.5, None
 

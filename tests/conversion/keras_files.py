@@ -49,7 +49,7 @@ def edited(good: Path, case: str, edit: Callable[[h5py.File], object]) -> Path:
     return path
 
 
-def put(name: str, array: np.ndarray):
+def put(name: str, array: np.ndarray) -> Callable[[h5py.File], None]:
     def edit(file: h5py.File) -> None:
         if name in file:
             del file[name]

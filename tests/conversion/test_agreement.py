@@ -21,9 +21,9 @@ def test_a_value_that_changes_on_the_way_is_refused() -> None:
     weights, labels = trained_alike(), np.zeros(1, np.uint8)
     changed = {name: array.copy() for name, array in weights.items()}
     changed["conv1/bias"][3] = np.nextafter(changed["conv1/bias"][3], np.float32(1))
-    sides = [Side(set_, np.zeros((1, 10)), labels) for set_ in (weights, changed)]
+    one, other = (Side(set_, np.zeros((1, 10)), labels) for set_ in (weights, changed))
     with pytest.raises(UserError, match="conv1/bias reads back with other values"):
-        check_agreement(*sides, ConvertConfig(Path("a.pt"), Path("b.pt")))
+        check_agreement(one, other, ConvertConfig(Path("a.pt"), Path("b.pt")))
 
 
 def test_a_tie_within_rounding_is_counted_not_refused() -> None:

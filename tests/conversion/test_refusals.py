@@ -116,7 +116,7 @@ def test_a_model_that_computes_otherwise_is_refused(keras_outcomes: Outcomes) ->
     assert check_agreement(Side(weights, users, labels), Side(weights, users, labels), config).holds
 
 
-CANONICAL = {
+CANONICAL: dict[str, tuple[dict[str, np.ndarray | None], str]] = {
     "missing": ({"conv1/bias": None}, r"conv1/bias \[32\] is missing"),
     "extra": ({"dense3/bias": np.zeros(3, np.float32)}, r"dense3/bias \[3\] is not a tensor of LeNet"),
     "misshaped": ({"dense2/bias": np.zeros(11, np.float32)}, r"dense2/bias has the shape \[11\]"),
@@ -130,7 +130,7 @@ CANONICAL = {
 def test_our_own_files_are_checked_alike(tmp_path: Path, case: str) -> None:
     """Names, shapes, dtypes and values of a canonical file."""
     change, said = CANONICAL[case]
-    weights = {name: array for name, array in {**trained_alike(), **change}.items() if array is not None}
+    weights = {name: array for name, array in (trained_alike() | change).items() if array is not None}
     safetensors.numpy.save_file(weights, tmp_path / "bad.safetensors")
     with pytest.raises(UserError, match=said):
         read_canonical(tmp_path / "bad.safetensors")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import safetensors.numpy
@@ -17,7 +18,7 @@ from torch_impl.model import LeNet, load
 class Hostile:
     """Unpickled, it would leave a file that the test looks for."""
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
         return os.mkdir, (f"{sys.argv[2]}/executed",)
 
 

@@ -34,7 +34,8 @@ def command(program: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def results(out: Path) -> dict[str, Any]:
-    return json.loads((out / "results.json").read_text())
+    found: dict[str, Any] = json.loads((out / "results.json").read_text())
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -117,8 +117,7 @@ def test_the_ladder_refuses_activations_on_another_device() -> None:
 
 def test_a_worker_sees_one_card() -> None:
     """The first that the user left visible, in nvidia-smi's order; TensorFlow would open every one."""
-    arguments = {"device": "cuda", "threads": 1, "allocator": "system"}
     for shell, seen in ({}, "0"), ({"CUDA_VISIBLE_DEVICES": "2,1"}, "2"), ({"CUDA_VISIBLE_DEVICES": ""}, ""):
-        environment = worker_environment(shell, **arguments)
+        environment = worker_environment(shell, device="cuda", threads=1, allocator="system")
         assert environment["CUDA_VISIBLE_DEVICES"] == seen
         assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"

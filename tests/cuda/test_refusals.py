@@ -16,6 +16,7 @@ from compare.config import RunConfig
 from compare.errors import UserError
 from compare.experiment.devices import check_devices
 from compare.worker import refusals
+from compare.worker.driver import Driver
 from compare.worker.refusals import from_error, runs_on
 from tests.cuda.scenarios import interpreter
 
@@ -193,5 +194,5 @@ def test_other_errors_are_left_alone(text: str) -> None:
 def test_the_oldest_drivers_are_those_of_the_frameworks_builds() -> None:
     """A CUDA that the table does not know asks for a newer driver, without a number."""
     newer = refusals.Build("torch 9", "15.1")
-    driver = refusals.Driver(present=True, cuda=(13, 0), status=0, devices=1)
+    driver = Driver(present=True, cuda=(13, 0), status=0, devices=1)
     assert "Install a newer driver" in (refusals.driver_reason(newer, driver, {}) or "")

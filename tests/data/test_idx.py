@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.data import content, idx
+from compare.data import content
 from compare.data.idx import read_idx
 from compare.errors import UserError
 from tests.data.idx_files import assert_tells, idx_bytes, pixels, without_root
@@ -270,7 +270,7 @@ def test_a_set_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest
 
     path = tmp_path / "images"
     path.write_bytes(PLAIN)
-    monkeypatch.setattr(idx.np, "empty", fail)
+    monkeypatch.setattr(np, "empty", fail)
     with pytest.raises(UserError) as raised:
         read_idx(path, ndim=3)
     assert_tells(raised, str(path), "60 bytes, for which this process has no memory")

@@ -4,7 +4,6 @@ import dataclasses
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -218,7 +217,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("arrays", "parts"), REFUSED.values(), ids=REFUSED)
 def test_a_set_that_cannot_be_trained_on_is_refused(
-    tmp_path: Path, arrays: Mapping[str, np.ndarray], parts: tuple[str, ...]
+    tmp_path: Path, arrays: dict[str, np.ndarray], parts: tuple[str, ...]
 ) -> None:
     """The message names the file that breaks the rule, the rule, and what was found."""
     with pytest.raises(UserError) as raised:

@@ -18,8 +18,8 @@ def mnist() -> Dataset:
 def test_mnist_leaves_no_doubt(mnist: Dataset) -> None:
     """Nor does a part of it."""
     assert doubts(mnist) == []
-    few = {"test_images": mnist.test_images[:100], "test_labels": mnist.test_labels[:100]}
-    assert doubts(dataclasses.replace(mnist, **few)) == []
+    images, labels = mnist.test_images[:100], mnist.test_labels[:100]
+    assert doubts(dataclasses.replace(mnist, test_images=images, test_labels=labels)) == []
 
 
 @pytest.mark.parametrize("kind", ["train", "test"])

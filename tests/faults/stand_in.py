@@ -17,8 +17,9 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Never
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -126,14 +127,14 @@ def act(what: str, channel: Channel) -> None:
         os._exit(0)
     elif kind == "memory":
         resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32))
-        session.Session.timed_step = lambda *_: np.ones(1 << 40)  # type: ignore[method-assign,assignment]
+        patch.object(session.Session, "timed_step", lambda *_: np.ones(1 << 40)).start()
     elif kind == "raise":
-        session.Session.timed_step = raising  # type: ignore[method-assign]
+        patch.object(session.Session, "timed_step", raising).start()
     else:
         raise AssertionError(what)
 
 
-def raising(*_: Any) -> Any:
+def raising(*_: object) -> Never:
     raise RuntimeError("the kernel is in a bad state\nand more lines")
 
 
@@ -168,21 +169,16 @@ def replace(reply: Any, **changes: Any) -> Any:
 
 
 def main() -> None:
-    module: Any = SimpleNamespace(Trainer=Trainer)
-    runtime: Any = Runtime()
-
-    def import_runtime(framework: str) -> ModuleType:
-        found: ModuleType = runtime
-        return found
-
-    def import_module(name: str) -> ModuleType:
-        found: ModuleType = module
-        return found
-
-    session.import_runtime, session.import_module = import_runtime, import_module
-    worker.import_runtime = import_runtime
-    worker.explain = lambda *_: messages.Explained({}, 0.001, 1e9)  # its steps would take most of the time
-    worker.Channel = Faulty  # type: ignore[misc]
+    runtime = Runtime()
+    explained = messages.Explained({}, 0.001, 1e9)  # the real one's steps would take most of the time
+    patch.multiple(
+        session,
+        import_runtime=lambda _: runtime,
+        import_module=lambda _: SimpleNamespace(Trainer=Trainer),
+    ).start()
+    patch.multiple(
+        worker, import_runtime=lambda _: runtime, explain=lambda *_: explained, Channel=Faulty
+    ).start()
     worker.serve(int(sys.argv[-2]), int(sys.argv[-1]))
 
 

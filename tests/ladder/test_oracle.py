@@ -9,6 +9,7 @@ import pytest
 
 from compare.ladder.oracle import Oracle
 from lenet_spec import Adam, Conv, Dense, Dropout, Input, LeNetSpec, MaxPool
+from tests.known import known
 
 FULL = LeNetSpec()
 SMALL = LeNetSpec(  # layers: 11×9×3, 5×4×3, 4×3×4, 3×2×4, 24, 6, 5
@@ -91,7 +92,7 @@ def test_the_full_networks_gradients_are_slopes_along_random_directions(dropout:
                 Oracle(spec, weights | {name: weights[name] + sign * half_step * direction}).loss(*batch)
                 for sign in (1, -1)
             )
-            tolerance = 1e-6 * np.linalg.norm(gradient)
+            tolerance = 1e-6 * float(np.linalg.norm(gradient))
             slope = (above - below) / (2 * half_step)
             assert float((gradient * direction).sum()) == pytest.approx(slope, rel=0, abs=tolerance), name
 
@@ -170,7 +171,7 @@ def test_dropout_scales_what_the_mask_keeps_and_evaluation_ignores_it() -> None:
     batch, weights = batch_of(spec), weights_of(spec)
     activations = Oracle(spec, weights).activations(batch.images, batch.dropout_mask)
     without = Oracle(SMALL, weights).activations(batch.images)
-    expected = np.where(batch.dropout_mask, activations["dense1"] / 0.7, 0)
+    expected = np.where(known(batch.dropout_mask), activations["dense1"] / 0.7, 0)
     np.testing.assert_allclose(activations["dropout"], expected, rtol=1e-15)
     np.testing.assert_array_equal(without["dropout"], without["dense1"])
     np.testing.assert_array_equal(Oracle(spec, weights).logits(batch.images), without["logits"])
@@ -181,7 +182,7 @@ def test_dropout_scales_what_the_mask_keeps_and_evaluation_ignores_it() -> None:
 def test_a_dropout_mask_is_given_if_and_only_if_dropout_is_active(method: str) -> None:
     """Anything else is refused in words, and no weight moves."""
     active = replace(SMALL, dropout=ACTIVE)
-    mask = batch_of(active).dropout_mask
+    mask = known(batch_of(active).dropout_mask)
     for spec, wrong, message in (
         (SMALL, mask, "mask is given, but spec.dropout.active is False"),
         (active, None, "active is True, but no dropout mask is given"),

@@ -1,5 +1,7 @@
 """The oracle's layers and loss give values that can be worked out by hand."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -69,7 +71,8 @@ def test_a_kernel_is_laid_out_height_width_in_out() -> None:
 
 def test_relu_follows_the_bias_and_linear_changes_nothing() -> None:
     """-6 turns 5421 - 5427 into 0, or leaves it."""
-    for activation, expected in (("relu", 0), ("linear", -6)):
+    cases: tuple[tuple[Literal["relu", "linear"], int], ...] = (("relu", 0), ("linear", -6))
+    for activation, expected in cases:
         outputs = convolve(ONE_TO_NINE, DIGITS, Conv(1, 2, activation=activation), bias=-5427)
         np.testing.assert_array_equal(outputs, [[expected, 1105], [3327, 4438]])
 
@@ -146,7 +149,8 @@ def test_cross_entropy_and_its_gradient_of_known_probabilities() -> None:
     logits, labels = np.log([[1.0, 3.0], [1.0, 3.0]]), np.array([0, 1])
     total = np.log(4) + np.log(4 / 3)
     by_logits = np.array([[-3 / 4, 3 / 4], [1 / 4, -1 / 4]])
-    for reduction, count in (("sum", 1), ("mean", 2)):
+    cases: tuple[tuple[Literal["sum", "mean"], int], ...] = (("sum", 1), ("mean", 2))
+    for reduction, count in cases:
         assert cross_entropy(logits, labels, reduction) == pytest.approx(total / count, rel=1e-15)
         gradient = cross_entropy_gradient(logits, labels, reduction)
         np.testing.assert_allclose(gradient, by_logits / count, rtol=1e-15)

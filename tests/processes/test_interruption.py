@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,14 +32,16 @@ run_entry_point(main)
 """
 
 
-def swallow(number: signal.Signals, tmp_path: Path, then: str, **options: object) -> tuple[int, str]:
+def swallow(
+    number: signal.Signals, tmp_path: Path, then: str, *, before: Callable[[], object] | None = None
+) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-c", SWALLOW, str(int(number)), str(tmp_path / "log"), then],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,
-        **options,
+        preexec_fn=before,
     )
     assert not done.stderr
     return done.returncode, done.stdout
@@ -54,5 +58,5 @@ def test_a_signal_that_was_swallowed_still_ends_it(number: signal.Signals, then:
 
 def test_what_was_ignored_from_the_start_stays_so(tmp_path: Path) -> None:
     """As under nohup."""
-    ignoring = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
-    assert swallow(signal.SIGHUP, tmp_path, "end", **ignoring) == (0, "swallowed\n")
+    ignoring = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    assert swallow(signal.SIGHUP, tmp_path, "end", before=ignoring) == (0, "swallowed\n")

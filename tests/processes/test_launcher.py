@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Never
 
 import psutil
 import pytest
@@ -39,7 +38,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield start
     for worker in started:
         worker.close(grace_seconds=0)
-        assert soon(lambda pid=worker.process.pid: group_members(pid) == [])
+        assert group_has_gone(worker.process.pid)
 
 
 def group_members(group: int) -> list[psutil.Process]:
@@ -154,6 +153,11 @@ def test_a_workers_own_children_end_with_it(start: Start, tmp_path: Path, mode: 
     assert gone(int(found[1]))
 
 
+def group_has_gone(group: int) -> bool:
+    """Whether every process of a group ends within ten seconds."""
+    return soon(lambda: not group_members(group))
+
+
 def gone(pid: int) -> bool:
     """Whether a process ends within ten seconds."""
     return soon(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
@@ -168,7 +172,7 @@ def soon(condition: Callable[[], bool]) -> bool:
     return False
 
 
-def test_an_error_inside_the_block_ends_the_worker(start: Start) -> Never:
+def test_an_error_inside_the_block_ends_the_worker(start: Start) -> None:
     """Used as a context manager, the worker ends whatever happens, Ctrl-C included."""
     with pytest.raises(KeyboardInterrupt), start("hangs") as worker:
         raise KeyboardInterrupt

@@ -162,10 +162,12 @@ def compared(other: str, device: str, seeds: int) -> list[Comparison]:
     if seeds > 1:
         step = Interval(ratio, ratio * 0.965, ratio * 1.035, seeds, 0.95, 0.01, 9.0)
         accuracy = Interval(0.0002, -0.0006, 0.001, seeds, 0.95, 0.0003, 9.0)
-    names = {"other": queries.title(other), "baseline": queries.title(BASELINE)}
+    title, baseline = queries.title(other), queries.title(BASELINE)
     return [
-        comparison("step_seconds", device, other, ratio_verdict(step, **names)),
-        comparison("test_accuracy", device, other, accuracy_verdict(accuracy, **names)),
+        comparison("step_seconds", device, other, ratio_verdict(step, other=title, baseline=baseline)),
+        comparison(
+            "test_accuracy", device, other, accuracy_verdict(accuracy, other=title, baseline=baseline)
+        ),
     ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from compare.records.results import Results, Run
 from compare.rendering.charts import accuracy, charts, divergence, scaling, timing
 from compare.rendering.charts.frame import Chart, decades, slug, spoken
+from compare.rendering.groups import panels
 from compare.rendering.look import PAGE, PRINT
 from compare.rendering.page import svg
 from tests.rendering import synthetic
@@ -87,7 +88,7 @@ def test_only_what_was_measured_is_drawn() -> None:
 def test_each_launch_has_its_own_mark() -> None:
     """The launch effect is seen: ten launches of two variants are twenty marks, none on another."""
     results = synthetic.results(seeds=10, steps=60)
-    [(_, groups)] = timing.panels(results)
+    [(_, groups)] = panels(results)
     launches, labels, _ = timing.launch_rows(groups)
     assert len({mark["y"] for mark in launches}) == 20
     run = results.runs[0]
@@ -114,7 +115,7 @@ def test_divergence_pairs_equal_seeds() -> None:
     for run in results.runs:
         run.losses = [float(run.seed)] * 3 if run.framework == "tf" else [run.seed + 0.5] * 3
     del results.runs[-1]
-    one, other = (timing.panels(results)[0][1][i] for i in (0, 1))
+    one, other = (panels(results)[0][1][i] for i in (0, 1))
     assert divergence.loss_gap(one, other) == [0.5, 0.5, 0.5]
 
 
@@ -234,7 +235,7 @@ def test_one_slow_launch_does_not_squash_the_others() -> None:
     slow[-8:] = [2.0] * 8  # of 48 timed steps: beyond the 95th percentile's reach, within the upper quarter
     [chart] = timing.step_times(results, PAGE)
     assert timing.CUT in chart.message
-    [(_, groups)] = timing.panels(results)
+    [(_, groups)] = panels(results)
     launches, _, _ = timing.launch_rows(groups)
     assert 30 < timing.axis_limit(launches) < 80
     assert timing.axis_limit(launches) > max(mark["q3"] for mark in launches)

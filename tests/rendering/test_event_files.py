@@ -61,9 +61,11 @@ def test_tensorboard_reads_what_the_results_hold(tmp_path: Path) -> None:
     for tag, values in curves.items():
         times, steps, read = zip(*found[tag], strict=True)
         assert list(steps) == list(range(STEPS))
-        np.testing.assert_array_equal(np.float32(read), np.float32(values))
+        np.testing.assert_array_equal(np.array(read, np.float32), np.array(values, np.float32))
         np.testing.assert_allclose(times, np.cumsum(run_.step_seconds), rtol=1e-12)
-    assert found["test_accuracy"] == [[pytest.approx(sum(run_.step_seconds)), STEPS, np.float32(0.9685)]]
+    ((seconds, step, accuracy),) = found["test_accuracy"]
+    assert seconds == pytest.approx(sum(run_.step_seconds))
+    assert (step, accuracy) == (STEPS, float(np.float32(0.9685)))
 
 
 def test_each_launch_has_a_directory(tmp_path: Path) -> None:
@@ -136,4 +138,4 @@ def test_a_run_writes_them(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (run_,) = json.loads((out / "results.json").read_text())["runs"]
     found = read_back(out / "tensorboard" / "torch-eager-cpu-seed0")
-    assert [value for _, _, value in found["loss"]] == np.float32(run_["losses"]).tolist()
+    assert [value for _, _, value in found["loss"]] == np.array(run_["losses"], np.float32).tolist()

@@ -42,8 +42,11 @@ def step_seconds(
     return sides[0], sides[1]
 
 
+Pair = tuple[list[float], list[float]]
+
+
 @lru_cache
-def medians(noise: Noise, launches: int, *, ratio: float = 1.0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each experiment the two sides' medians, each [launches]."""
+def medians(noise: Noise, launches: int, *, ratio: float = 1.0) -> list[Pair]:
+    """Return for each experiment the two sides' medians, each [launches]."""
     first, second = step_seconds(noise, launches, ratio=ratio)
-    return list(zip(np.median(first, axis=2), np.median(second, axis=2), strict=True))
+    return list(zip(np.median(first, axis=2).tolist(), np.median(second, axis=2).tolist(), strict=True))

@@ -5,12 +5,13 @@ import random
 import pytest
 
 from compare.statistics.fits import batch_cost
+from tests.known import known
 
 SIZES = [1, 8, 32, 128, 512]
 
 
 def test_exact_costs_are_found() -> None:
-    cost = batch_cost(SIZES, [0.003 + 0.0002 * size for size in SIZES])
+    cost = known(batch_cost(SIZES, [0.003 + 0.0002 * size for size in SIZES]))
     assert cost.fixed_seconds == pytest.approx(0.003)
     assert cost.seconds_per_image == pytest.approx(0.0002)
     assert cost.largest_misfit < 1e-9
@@ -19,7 +20,7 @@ def test_exact_costs_are_found() -> None:
 
 def test_noise_of_two_percent_moves_the_costs_little() -> None:
     noise = random.Random(5)
-    cost = batch_cost(SIZES, [(0.003 + 0.0002 * size) * noise.uniform(0.98, 1.02) for size in SIZES])
+    cost = known(batch_cost(SIZES, [(0.003 + 0.0002 * size) * noise.uniform(0.98, 1.02) for size in SIZES]))
     assert cost.fixed_seconds == pytest.approx(0.003, rel=0.04)
     assert cost.seconds_per_image == pytest.approx(0.0002, rel=0.04)
 
@@ -27,11 +28,11 @@ def test_noise_of_two_percent_moves_the_costs_little() -> None:
 def test_a_small_batch_weighs_as_much_as_a_large_one() -> None:
     """The least absolute error would ignore the millisecond at a batch of 1."""
     times = [0.001 + 0.0002 * size for size in SIZES[:-1]] + [0.12]
-    assert batch_cost(SIZES, times).seconds(1) == pytest.approx(times[0], rel=0.12)
+    assert known(batch_cost(SIZES, times)).seconds(1) == pytest.approx(times[0], rel=0.12)
 
 
 def test_no_cost_is_below_zero() -> None:
-    cost = batch_cost(SIZES, [0.0002 * size**1.3 for size in SIZES])
+    cost = known(batch_cost(SIZES, [0.0002 * size**1.3 for size in SIZES]))
     assert cost.fixed_seconds == 0
     assert cost.largest_misfit > 0.2  # and the fit says that it does not hold
 

@@ -20,11 +20,11 @@ OUT = machine.ROOT / "docs" / "results" / "tried.json"
 
 def main() -> None:
     environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
-    record = {"environment": machine.describe(), "launches": LAUNCHES, "forms": []}
+    forms = []
     for framework in ("tf", "torch"):
         launches = [measure(framework, seed, environment) for seed in range(LAUNCHES)]
         for name, what in descriptions(framework).items():
-            record["forms"].append(
+            forms.append(
                 {
                     "framework": framework,
                     "name": name,
@@ -32,6 +32,7 @@ def main() -> None:
                     "median_step_seconds": [launch[name] for launch in launches],  # one a launch
                 }
             )
+    record = {"environment": machine.describe(), "launches": LAUNCHES, "forms": forms}
     write_atomically(OUT, (json.dumps(record, indent=1) + "\n").encode())
 
 
@@ -40,7 +41,7 @@ def measure(framework: str, seed: int, environment: dict[str, str]) -> dict[str,
     done = subprocess.run(
         command, env=environment, cwd=machine.ROOT, stdout=subprocess.PIPE, text=True, check=True
     )
-    found = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     print(framework, seed, {name: f"{seconds * 1000:.2f} ms" for name, seconds in found.items()}, flush=True)
     return found
 
@@ -49,7 +50,7 @@ def descriptions(framework: str) -> dict[str, str]:
     """The forms' names and words, read without importing the framework."""
     source = Path(__file__).with_name(f"{framework}_forms.py").read_text()
     return {
-        node.args[0].value: node.args[1].value
+        ast.literal_eval(node.args[0]): ast.literal_eval(node.args[1])
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Form"
     }

@@ -33,8 +33,8 @@ def main(framework: str, seed: int) -> None:
     steps = WARMUP_STEPS + ROUNDS * BLOCK_STEPS
     stream = list(islice(batches(mnist.load(), spec, seed=seed, dtype="float32"), steps))
     trainers = {form.name: form.trainer(spec, weights, device="cpu", dtype="float32") for form in forms}
-    losses = {name: [] for name in trainers}
-    seconds = {name: [] for name in trainers}
+    losses: dict[str, list[float]] = {name: [] for name in trainers}
+    seconds: dict[str, list[float]] = {name: [] for name in trainers}
 
     def train(name: str, begin: int, end: int) -> None:
         for batch in stream[begin:end]:

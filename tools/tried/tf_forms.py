@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from lenet_spec import Conv, MaxPool
 from tf_impl import graph, keras_fit, train, tuned, tuned_graph, xla
 from tf_impl.model import dropout
 from tools.tried.form import Form
@@ -14,7 +15,9 @@ from tools.tried.form import Form
 class NoKerasCalls(train.Trainer):
     """`tf.nn` operations on the model's variables, in the spec's order."""
 
-    def forward(self, images, labels, dropout_mask):
+    def forward(
+        self, images: tf.Tensor, labels: tf.Tensor, dropout_mask: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         spec, v = self.spec, self.variables
         x = self.block(images, v["conv1/kernel"], v["conv1/bias"], spec.conv1, spec.pool1)
         x = self.block(x, v["conv2/kernel"], v["conv2/bias"], spec.conv2, spec.pool2)
@@ -24,14 +27,18 @@ class NoKerasCalls(train.Trainer):
         logits = tuned.dense(x, v["dense2/kernel"], v["dense2/bias"], spec.dense2)
         return self.loss(logits, labels), logits
 
-    def block(self, images, kernel, bias, layer, pool):
+    def block(
+        self, images: tf.Tensor, kernel: tf.Variable, bias: tf.Variable, layer: Conv, pool: MaxPool
+    ) -> tf.Tensor:
         x = tf.nn.conv2d(images, kernel, layer.stride, layer.padding.upper())
         x = tuned.activate(tf.nn.bias_add(x, bias), layer)
         return tf.nn.max_pool2d(x, pool.size, pool.stride, "VALID")
 
 
 class PoolFirst(NoKerasCalls):
-    def block(self, images, kernel, bias, layer, pool):
+    def block(
+        self, images: tf.Tensor, kernel: tf.Variable, bias: tf.Variable, layer: Conv, pool: MaxPool
+    ) -> tf.Tensor:
         x = tf.nn.conv2d(images, kernel, layer.stride, layer.padding.upper())
         x = tf.nn.max_pool2d(x, pool.size, pool.stride, "VALID")
         return tuned.activate(tf.nn.bias_add(x, bias), layer)
@@ -40,11 +47,11 @@ class PoolFirst(NoKerasCalls):
 class ElementwisePool(tuned.Trainer):
     """`tuned`, with a max pool of elementwise operations, whose gradient avoids Eigen's MaxPoolGrad."""
 
-    def pool(self, units, bias, layer, pool):
+    def pool(self, units: tf.Tensor, bias: tf.Variable, layer: Conv, pool: MaxPool) -> tf.Tensor:
         return tuned.activate(tf.nn.bias_add(max_pool_2x2(units), bias), layer)
 
 
-@tf.custom_gradient
+@tf.custom_gradient  # type: ignore[untyped-decorator]
 def max_pool_2x2(units: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """[N, H, W, C], H and W even: the larger of each pair in a row, then of each pair of rows.
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
 from torch.nn import functional
 
+from lenet_spec import LeNetSpec
 from tools.tried.form import Form
 from torch_impl import compiled, train, tuned
-from torch_impl.model import activate, dropout
+from torch_impl.model import LeNet, activate, dropout
 
 
 class ChannelsLast(train.Trainer):
-    def build_model(self):
-        return super().build_model().to(memory_format=torch.channels_last)
+    def build_model(self) -> LeNet:
+        model: LeNet = super().build_model().to(memory_format=torch.channels_last)
+        return model
 
-    def forward(self, images, labels, dropout_mask):
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         return super().forward(images.contiguous(memory_format=torch.channels_last), labels, dropout_mask)
 
 
 class PoolFirst(train.Trainer):
     """Pooling before ReLU, in plain tensors."""
 
-    def forward(self, images, labels, dropout_mask):
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         spec, model = self.spec, self.model
         x = tuned.conv_pool(images, model.conv1, spec.conv1, spec.pool1)
         x = tuned.conv_pool(x, model.conv2, spec.conv2, spec.pool2)
@@ -37,7 +46,9 @@ class PoolFirstChannelsLast(PoolFirst, ChannelsLast):
 class OneDnnDense(PoolFirst):
     """Plain tensors but for the first dense layer, which runs oneDNN's matrix product."""
 
-    def forward(self, images, labels, dropout_mask):
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         spec, model = self.spec, self.model
         x = tuned.conv_pool(images, model.conv1, spec.conv1, spec.pool1)
         x = tuned.conv_pool(x, model.conv2, spec.conv2, spec.pool2)
@@ -50,8 +61,10 @@ class OneDnnDense(PoolFirst):
 class ForeachAdam(train.Trainer):
     """Adam as a few operations over all parameters in place of the fused kernel."""
 
-    def __init__(self, *arguments, **where) -> None:
-        super().__init__(*arguments, **where)
+    def __init__(
+        self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
+    ) -> None:
+        super().__init__(spec, weights, device=device, dtype=dtype)
         for group in self.optimizer.param_groups:
             group["fused"], group["foreach"] = False, True
 
@@ -62,9 +75,11 @@ class CompiledTuned(tuned.Trainer):
     def onednn(self) -> bool:
         return False
 
-    def __init__(self, *arguments, **where) -> None:
-        super().__init__(*arguments, **where)
-        self.forward = torch.compile(super().forward, dynamic=False)
+    def __init__(
+        self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
+    ) -> None:
+        super().__init__(spec, weights, device=device, dtype=dtype)
+        self.forward = torch.compile(super().forward, dynamic=False)  # type: ignore[method-assign]
 
 
 FORMS = (
