@@ -13,6 +13,7 @@ from typing import Literal
 from compare.cpus import usable_cpus
 from compare.dtypes import Dtype
 from compare.errors import UserError
+from compare.processes.conditions import Conditions
 from compare.processes.deadlines import LARGEST_TIMEOUT_SECONDS
 from compare.processes.environment import Allocator
 from compare.variants import VARIANTS, VARIANTS_BY_NAME, Variant
@@ -106,6 +107,10 @@ class RunConfig:
 
     def swept_batch_sizes(self) -> list[int]:
         return integers("--batch-sizes", self.batch_sizes) if self.batch_sizes else []
+
+    def conditions(self, device: str) -> Conditions:
+        """How the headline's workers on one of the devices run."""
+        return Conditions(device, self.thread_count, self.allocator, self.tf32, self.deterministic)
 
     def python(self, framework: str) -> Path:
         return self.tf_python if framework == "tf" else self.torch_python

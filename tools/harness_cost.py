@@ -9,7 +9,6 @@ docs/results/harness_cost.json.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -23,11 +22,9 @@ from typing import Any
 
 import safetensors.numpy
 
-from compare.cpus import usable_cpus
 from compare.data.batches import Batch
 from compare.data.weights import initial_weights
-from compare.processes.environment import worker_environment
-from compare.protocol import messages
+from compare.processes.conditions import Conditions
 from compare.records import machine
 from compare.records.files import write_atomically
 from compare.worker.session import Session
@@ -38,7 +35,7 @@ LAUNCHES, BLOCKS, BLOCK_STEPS = 3, 40, 10
 
 def main() -> None:
     """Each launch is this file again, in a worker's environment, as a worker is started."""
-    environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
+    environment = Conditions().environment()
     launches = []
     for framework in ("tf", "torch"):
         for _ in range(LAUNCHES):
@@ -64,20 +61,9 @@ def measure(framework: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         weights_path = Path(directory) / "weights.safetensors"
         safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
-        session = Session(
-            messages.SetUp(
-                framework=framework,
-                module=f"{framework}_impl.train",
-                trainer="Trainer",
-                spec=dataclasses.asdict(LeNetSpec()),
-                device="cpu",
-                dtype="float32",
-                seed=0,
-                weights_path=str(weights_path),
-                data_dir=None,
-                threads=int(os.environ["OMP_NUM_THREADS"]),
-            )
-        )
+        conditions = Conditions(threads=int(os.environ["OMP_NUM_THREADS"]))
+        place = (f"{framework}_impl.train", "Trainer")
+        session = Session(conditions.set_up(framework, place, LeNetSpec(), weights_path))
     prepared = list(islice(session.stream(), BLOCK_STEPS))
     harness: list[float] = []
     bare: list[float] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -19,8 +18,8 @@ from compare.cpus import usable_cpus
 from compare.data import mnist
 from compare.data.weight_checks import check_finite, check_tensors
 from compare.errors import UserError
-from compare.processes.environment import worker_environment
-from compare.processes.launcher import Worker, WorkerRefused, worker_command
+from compare.processes.conditions import Conditions
+from compare.processes.launcher import WorkerRefused
 from compare.processes.replies import arrays_shaped
 from compare.protocol import messages
 from compare.records.files import write_atomically
@@ -71,13 +70,11 @@ def ask(
     """One request to a fresh process of the framework. Its log is kept only where it fails."""
     logs = Path(tempfile.mkdtemp(prefix="lenet-convert-"))
     try:
-        with Worker(
-            worker_command(str(config.python(framework)), framework),
-            environment=worker_environment(
-                os.environ, device="cpu", threads=usable_cpus(), allocator="stable"
-            ),
-            log_path=logs / f"{framework}.log",
+        with Conditions().launch(
+            framework,
+            logs / f"{framework}.log",
             name=FRAMEWORK_NAMES[framework],
+            python=config.python(framework),
         ) as worker:
             reply = worker.request(request, messages.Checkpoint, config.timeout)
             labels = mnist.load().test_labels

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from compare.config import RunConfig, entrants
 from compare.errors import UserError
-from compare.processes.environment import worker_environment
-from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
+from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.protocol import messages
 from compare.records.run_directory import remove_if_empty
 from compare.variants import FRAMEWORK_NAMES
@@ -60,12 +58,6 @@ def present_versions(config: RunConfig, directory: Path) -> dict[str, dict[str, 
 
 def ask(config: RunConfig, framework: str, device: str, directory: Path) -> messages.Probed:
     """What a worker that does nothing else says of a framework and a device."""
-    with Worker(
-        worker_command(str(config.python(framework)), framework),
-        environment=worker_environment(
-            os.environ, device=device, threads=config.thread_count, allocator=config.allocator
-        ),
-        log_path=directory / f"probe-{framework}-{device}.log",
-        name=framework,
-    ) as worker:
+    log_path = directory / f"probe-{framework}-{device}.log"
+    with config.conditions(device).launch(framework, log_path, python=config.python(framework)) as worker:
         return worker.request(messages.Probe(framework, device), messages.Probed, config.timeout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import time
@@ -24,9 +23,8 @@ from compare.data.weights import initial_weights, weights_digest
 from compare.dtypes import host_dtype
 from compare.experiment.after_training import explain
 from compare.experiment.schedule import Round, rounds
-from compare.processes.environment import worker_environment
 from compare.processes.fairness import unfair
-from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
+from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.processes.load import ForeignLoad
 from compare.processes.replies import arrays_shaped, check_block
 from compare.protocol import messages
@@ -187,31 +185,23 @@ def start(
 ) -> None:
     """Starts the worker, sets it up and notes what it reads back."""
     entrant, run = launch.entrant, launch.run
-    environment = worker_environment(
-        os.environ, device=entrant.device, threads=config.thread_count, allocator=config.allocator
-    )
+    conditions = config.conditions(entrant.device)
     launch.worker = stack.enter_context(
-        Worker(
-            worker_command(str(config.python(entrant.framework)), entrant.framework),
-            environment=environment,
-            log_path=weights_path.parent / f"{file_stem(run)}.log",
+        conditions.launch(
+            entrant.framework,
+            weights_path.parent / f"{file_stem(run)}.log",
             name=entrant.label,
+            python=config.python(entrant.framework),
         )
     )
-    module, trainer = entrant.variant.place(config.dtype)
-    request = messages.SetUp(
-        framework=entrant.framework,
-        module=module,
-        trainer=trainer,
-        spec=dataclasses.asdict(config.spec()),
-        device=entrant.device,
+    request = conditions.set_up(
+        entrant.framework,
+        entrant.variant.place(config.dtype),
+        config.spec(),
+        weights_path,
         dtype=config.dtype,
         seed=run.seed,
-        weights_path=str(weights_path.resolve()),
-        data_dir=str(config.data_dir.resolve()) if config.data_dir else None,
-        threads=config.thread_count,
-        tf32=config.tf32,
-        deterministic=config.deterministic,
+        data_dir=config.data_dir,
     )
     ready = launch.worker.request(request, messages.Ready, config.timeout)
     note_ready(run, ready)
@@ -219,7 +209,7 @@ def start(
         launch.end("failed", f"{run.label} read another data set than the parent did")
     elif reason := unfair(
         ready,
-        environment=environment,
+        environment=conditions.environment(),
         cpu_affinity=list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
         niceness=os.nice(0),
         threads=config.thread_count,

@@ -99,6 +99,7 @@ def gate_plan(config: RunConfig, train_count: int, say: Callable[[str], None]) -
         timeout=config.timeout,
         train_count=train_count,
         data_dir=config.data_dir,
+        tf32=config.tf32,
         deterministic=config.deterministic,
         say=say,
     )

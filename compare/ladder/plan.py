@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compare.ladder.tolerances import BY_DTYPE
+from compare.processes.conditions import Conditions
 from lenet_spec import LeNetSpec
 
 
@@ -23,8 +24,15 @@ class Plan:
     timeout: float  # seconds, for one request
     train_count: int  # images in an epoch
     data_dir: Path | None = None
+    tf32: bool = False
     deterministic: bool = False
     say: Callable[[str], None] = lambda _: None  # is told what is being done, for whoever waits
+
+    def conditions(self, device: str) -> Conditions:
+        """As in a run, but that workers and oracle compute at the same time."""
+        return Conditions(
+            device, self.threads, tf32=self.tf32, deterministic=self.deterministic, share_cpus=True
+        )
 
     @property
     def judged_steps(self) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,16 +13,12 @@ import numpy as np
 from compare.ladder.plan import Plan, Port
 from compare.ladder.reference import backwards
 from compare.ladder.rungs import Digests, Groups, Missing, losses_array
-from compare.processes.environment import worker_environment
-from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, worker_command
+from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.processes.replies import arrays_of
 from compare.protocol import messages
 from lenet_spec import Shape
 
 BLOCK_STEPS = 50
-
-# Workers and oracle run at once: a thread that waits must sleep, not spin on a CPU that another one needs.
-SHARING_THE_CPUS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class NotOnTheLadder(Exception):
@@ -34,15 +28,8 @@ class NotOnTheLadder(Exception):
 def launch(port: Port, plan: Plan, python: Path, directory: Path, *, name: str | None = None) -> Worker:
     """A worker for one port, or for several of one framework in turn."""
     name = name or port.label
-    return Worker(
-        worker_command(str(python), port.framework),
-        environment=worker_environment(
-            os.environ, device=port.device, threads=plan.threads, allocator="stable"
-        )
-        | SHARING_THE_CPUS,
-        log_path=directory / f"ladder-{''.join(c if c.isalnum() else '-' for c in name)}.log",
-        name=name,
-    )
+    log_path = directory / f"ladder-{''.join(c if c.isalnum() else '-' for c in name)}.log"
+    return plan.conditions(port.device).launch(port.framework, log_path, name=name, python=python)
 
 
 class Side:
@@ -69,18 +56,14 @@ class Side:
         Raises NotOnTheLadder where the fault is not the model's.
         """
         plan, port = self.plan, self.port
-        request = messages.SetUp(
-            framework=port.framework,
-            module=port.module,
-            trainer=port.trainer,
-            spec=dataclasses.asdict(plan.spec),
-            device=port.device,
+        request = plan.conditions(port.device).set_up(
+            port.framework,
+            (port.module, port.trainer),
+            plan.spec,
+            self.weights_path,
             dtype=plan.dtype,
             seed=plan.seed,
-            weights_path=str(self.weights_path.resolve()),
-            data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
-            threads=plan.threads,
-            deterministic=plan.deterministic,
+            data_dir=plan.data_dir,
         )
         try:
             ready = self.worker.request(request, messages.Ready, plan.timeout)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import safetensors.numpy
 
-from compare.cpus import usable_cpus
 from compare.data.weights import initial_weights
-from compare.processes.environment import worker_environment
-from compare.processes.launcher import Worker, WorkerRefused, worker_command
+from compare.processes.conditions import Conditions
+from compare.processes.launcher import Worker, WorkerRefused
 from compare.protocol import messages
 from lenet_spec import LeNetSpec, Training
 from tests.bench.clock import CLOCK
@@ -46,15 +42,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
     workers: list[Worker] = []
 
     def start(framework: str, device: str, batch_size: int, **target: str) -> Stepper:
-        environment = worker_environment(os.environ, device=device, threads=usable_cpus(), allocator="stable")
-        worker = Worker(
-            worker_command(cuda_python(framework) if device == "cuda" else sys.executable, framework),
-            environment=environment,
-            log_path=tmp_path / "worker.log",
-            name=framework,
-        )
+        conditions = Conditions(device)
+        python = Path(cuda_python(framework)) if device == "cuda" else None
+        worker = conditions.launch(framework, tmp_path / "worker.log", python=python)
         workers.append(worker)
-        request = set_up_request(tmp_path, framework, device, batch_size, target)
+        spec = dataclasses.replace(LeNetSpec(), training=Training(batch_size=batch_size))
+        weights_path = tmp_path / "weights.safetensors"
+        safetensors.numpy.save_file(initial_weights(spec, 0), weights_path)
+        place = (target["module"], target["trainer"])
+        request = conditions.set_up(framework, place, spec, weights_path)
         try:
             ready = worker.request(request, messages.Ready, TIMEOUT_SECONDS)
         except WorkerRefused as refusal:
@@ -64,23 +60,3 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield start
     for worker in workers:
         worker.close()
-
-
-def set_up_request(
-    directory: Path, framework: str, device: str, batch_size: int, target: dict[str, Any]
-) -> messages.SetUp:
-    spec = dataclasses.replace(LeNetSpec(), training=Training(batch_size=batch_size))
-    weights_path = directory / "weights.safetensors"
-    safetensors.numpy.save_file(initial_weights(spec, 0), weights_path)
-    return messages.SetUp(
-        framework=framework,
-        module=target["module"],
-        trainer=target["trainer"],
-        spec=dataclasses.asdict(spec),
-        device=device,
-        dtype="float32",
-        seed=0,
-        weights_path=str(weights_path),
-        data_dir=None,
-        threads=usable_cpus(),
-    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from compare.data.weights import initial_weights
-from compare.processes.environment import worker_environment
+from compare.processes.conditions import Conditions
 from lenet_spec import LeNetSpec
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ def convert(source: Path, target: Path, *options: str) -> subprocess.CompletedPr
 
 def child(module: str, *arguments: object) -> str:
     """Standard output of a test's own child, in the environment of a worker."""
-    environment = worker_environment({}, device="cpu", threads=2, allocator="stable")
+    environment = Conditions(threads=2).environment()
     command = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

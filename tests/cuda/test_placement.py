@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +11,9 @@ import pytest
 import safetensors.numpy
 
 from compare.data.weights import initial_weights
+from compare.processes.conditions import Conditions
 from compare.processes.environment import worker_environment
-from compare.processes.launcher import Worker, WorkerRefused, worker_command
+from compare.processes.launcher import Worker, WorkerRefused
 from compare.protocol import messages
 from compare.worker.placement import misplaced
 from compare.worker.session import RefusedRequest, Session
@@ -34,24 +33,11 @@ def set_up(directory: Path, framework: str, module: str) -> messages.SetUp:
     weights_path = directory / "weights.safetensors"
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
     spec = dataclasses.replace(LeNetSpec(), training=Training(batch_size=4))
-    return messages.SetUp(
-        framework,
-        module,
-        "Trainer",
-        dataclasses.asdict(spec),
-        "cpu",
-        "float32",
-        0,
-        str(weights_path),
-        None,
-        1,
-    )
+    return Conditions(threads=1).set_up(framework, (module, "Trainer"), spec, weights_path)
 
 
 def worker(directory: Path, framework: str) -> Worker:
-    environment = worker_environment(os.environ, device="cpu", threads=1, allocator="system")
-    command = worker_command(sys.executable, framework)
-    return Worker(command, environment=environment, log_path=directory / "log", name=framework)
+    return Conditions(threads=1).launch(framework, directory / "log")
 
 
 @pytest.mark.parametrize("framework", ["tf", "torch"])

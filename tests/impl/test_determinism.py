@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,8 @@ import msgspec
 import pytest
 import safetensors.numpy
 
-from compare.cpus import usable_cpus
 from compare.data.weights import initial_weights
-from compare.processes.environment import worker_environment
-from compare.processes.launcher import Worker, worker_command
+from compare.processes.conditions import Conditions
 from compare.protocol import messages
 from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import LeNetSpec
@@ -29,9 +25,7 @@ def losses(framework: str, deterministic: bool, directory: Path) -> tuple[list[f
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
     request = set_up(VARIANTS_BY_NAME[f"{framework}:eager"], "float32", True, weights_path)
     request = msgspec.structs.replace(request, deterministic=deterministic)
-    environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
-    command = worker_command(sys.executable, framework)
-    with Worker(command, environment=environment, log_path=directory / "log", name=framework) as worker:
+    with Conditions().launch(framework, directory / "log") as worker:
         ready = worker.request(request, messages.Ready, TIMEOUT_SECONDS)
         trained = worker.request(messages.Train(STEPS), messages.Trained, TIMEOUT_SECONDS)
     return trained.losses, ready.runtime

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +12,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from compare.cpus import usable_cpus
 from compare.data.weights import initial_weights
-from compare.processes.environment import worker_environment
-from compare.processes.launcher import Worker, WorkerRefused, worker_command
+from compare.processes.conditions import Conditions
+from compare.processes.launcher import WorkerRefused
 from compare.protocol import messages
 from compare.variants import VARIANTS, VARIANTS_BY_NAME, Variant
 from lenet_spec import Dropout, LeNetSpec, Training
@@ -43,28 +40,16 @@ class Computed:
 def set_up(variant: Variant, dtype: str, dropout: bool, weights_path: Path) -> messages.SetUp:
     """Batches of 16: enough to tell wrong from right, and not the 128 of every other test."""
     spec = dataclasses.replace(LeNetSpec(), dropout=Dropout(active=dropout), training=Training(batch_size=16))
-    return messages.SetUp(
-        framework=variant.framework,
-        module=variant.module,
-        trainer=variant.trainer,
-        spec=dataclasses.asdict(spec),
-        device="cpu",
-        dtype=dtype,
-        seed=0,
-        weights_path=str(weights_path),
-        data_dir=None,
-        threads=usable_cpus(),
-    )
+    place = (variant.module, variant.trainer)
+    return Conditions().set_up(variant.framework, place, spec, weights_path, dtype=dtype)
 
 
 def compute(variant: Variant, directory: Path) -> Computed:
     """One worker for all of it; raises WorkerRefused where the variant cannot run here."""
     weights_path = directory / "weights.safetensors"
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
-    environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
-    command = worker_command(sys.executable, variant.framework)
     computed = Computed()
-    with Worker(command, environment=environment, log_path=directory / "log", name=variant.name) as worker:
+    with Conditions().launch(variant.framework, directory / "log", name=variant.name) as worker:
 
         def ask(request: Any, reply: Any) -> Any:
             return worker.request(request, reply, TIMEOUT_SECONDS)

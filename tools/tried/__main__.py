@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-from compare.cpus import usable_cpus
-from compare.processes.environment import worker_environment
+from compare.processes.conditions import Conditions
 from compare.records import machine
 from compare.records.files import write_atomically
 
@@ -19,7 +17,7 @@ OUT = machine.ROOT / "docs" / "results" / "tried.json"
 
 
 def main() -> None:
-    environment = worker_environment(os.environ, device="cpu", threads=usable_cpus(), allocator="stable")
+    environment = Conditions().environment()
     forms = []
     for framework in ("tf", "torch"):
         launches = [measure(framework, seed, environment) for seed in range(LAUNCHES)]
