@@ -1,12 +1,23 @@
-"""How many CPUs a run may use."""
+"""Which CPUs a run may use, and how many of them it can fill."""
 
 from __future__ import annotations
 
 import os
 
+from compare.cgroups import cpu_quota
+from compare.observation import observe
+
+
+def allowed_cpus() -> list[int] | None:
+    """Return the numbers of the CPUs that this process may run on; None if the system does not tell."""
+    return observe(lambda: sorted(os.sched_getaffinity(0)))  # macOS has no such call
+
 
 def usable_cpus() -> int:
-    """The CPUs that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many threads can compute at once: one for each allowed CPU, fewer under a quota.
+
+    A quota of 1.5 CPUs fills one: two threads would use it up after 75 of every 100 ms, then wait.
+    """
+    count = len(allowed_cpus() or []) or os.cpu_count() or 1
+    quota = cpu_quota()
+    return count if quota is None else max(1, min(count, int(quota)))

@@ -15,6 +15,7 @@ from compare.statistics.verdicts import Verdict, accuracy_verdict, ratio_verdict
 from compare.supported import SUPPORTED, untested
 
 MOST_FOREIGN_LOAD = 0.05  # of the CPUs' time while a worker trained
+MOST_THROTTLED = 0.01  # of the periods of a CPU quota
 MOST_CLOCK_CHANGE = 0.10  # of the highest frequency seen
 
 
@@ -111,16 +112,17 @@ def warnings_about(results: Results) -> list[str]:
     for label, device in labels(results.runs):
         timed = [run.timed_seconds for run in runs_of(results.runs, label, device)]
         found += [caution.sentence for caution in warnings_for(f"{title(label)}, {device}", timed)]
-    found += [*foreign_load(results), *clock_change(results), *card_cautions(results)]
+    found += [*foreign_load(results), *throttled(results), *clock_change(results), *card_cautions(results)]
     found += [*launch_bound_unknown(results), *notes(results.runs)]
     return [*found, *untested_versions(results.runs)]
 
 
 def foreign_load(results: Results) -> Iterable[str]:
-    """Other programs on the CPUs while workers trained."""
+    """Other programs on the CPUs that the workers may use, while they trained."""
     shares = []
+    # files from before cpus_allowed counted what others did on every CPU
+    cpus = results.environment.get("cpus_allowed") or results.environment.get("cpus_total") or 1
     for run in results.runs:
-        cpus = results.environment.get("cpus_total") or 1
         ends = run.warmup_steps
         wall = sum(run.step_seconds[ends:])
         if wall and len(run.foreign_cpu_seconds) > 1:
@@ -129,6 +131,19 @@ def foreign_load(results: Results) -> Iterable[str]:
         yield (
             f"Other programs used {format_percent(fmean(shares), 0)} of the CPUs while the workers trained. "
             "Close them, or leave the machine alone, and run again."
+        )
+
+
+def throttled(results: Results) -> Iterable[str]:
+    """Periods of a container's CPU quota that the workers had used up before their end."""
+    periods = sum(run.quota_periods for run in results.runs)
+    waited = sum(run.throttled_periods for run in results.runs)
+    if waited > MOST_THROTTLED * periods:
+        quota = results.environment.get("cpu_quota")
+        limit = f" of {quota:.3g} CPUs" if quota else ""
+        yield (
+            f"The CPU quota{limit} held the workers back in {waited:,} of {periods:,} periods: step times "
+            "hold waiting. Raise the quota (docker --cpus, Kubernetes' limits) to whole CPUs, and run again."
         )
 
 

@@ -25,7 +25,7 @@ from compare.experiment.after_training import explain
 from compare.experiment.schedule import Round, rounds
 from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
-from compare.processes.load import ForeignLoad
+from compare.processes.load import Interference
 from compare.processes.replies import arrays_shaped, check_block
 from compare.protocol import messages
 from compare.records.files import write_atomically
@@ -232,10 +232,10 @@ def note_ready(run: Run, ready: messages.Ready) -> None:
 def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progress) -> None:
     run = launch.run
     assert launch.worker is not None
-    load = ForeignLoad()
+    beside = Interference()
     block = launch.worker.request(messages.Train(steps), messages.Trained, config.timeout)
     check_block(launch.worker, block, steps)
-    run.foreign_cpu_seconds.append(load.seconds_beside(block.cpu_seconds))
+    note_interference(run, beside, block.cpu_seconds)
     run.losses += block.losses
     run.train_accuracies += block.accuracies
     run.step_seconds += block.step_seconds
@@ -251,6 +251,15 @@ def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progres
     progress.trained(run.label, len(block.losses), math.fsum(block.step_seconds))
     if block.diverged_at_step is not None:
         launch.end("diverged", f"the loss is not finite at step {block.diverged_at_step}")
+
+
+def note_interference(run: Run, beside: Interference, own_seconds: float) -> None:
+    foreign = beside.foreign_seconds(own_seconds)
+    if foreign is not None:
+        run.foreign_cpu_seconds.append(foreign)
+    periods, throttled = beside.throttled_periods()
+    run.quota_periods += periods
+    run.throttled_periods += throttled
 
 
 def finish(launch: Launch, expected: Expected, dataset: Dataset, config: RunConfig, directory: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import psutil
 
-from compare.cpus import usable_cpus
+from compare.cgroups import cpu_quota
+from compare.cpus import allowed_cpus, usable_cpus
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,6 +22,8 @@ def describe() -> dict[str, Any]:
     return {
         "cpu": cpu_name(),
         "cpus_usable": usable_cpus(),
+        "cpus_allowed": len(allowed_cpus() or []) or None,
+        "cpu_quota": cpu_quota(),
         "cpus_total": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "system": platform.system(),

@@ -53,7 +53,9 @@ class Run(msgspec.Struct):
     matmul_peak_flops: float | None = None  # best matrix product in the same worker, per second
 
     batch_size_seconds: dict[str, list[float]] = {}  # by batch size: step times, raw
-    foreign_cpu_seconds: list[float] = []  # one a block: what others used of the CPUs meanwhile
+    foreign_cpu_seconds: list[float] = []  # one a block: what others used of the CPUs that it may use
+    quota_periods: int = 0  # of a CPU quota, while it trained
+    throttled_periods: int = 0  # those in which it had to wait for the next one
     notes: list[str] = []  # what went wrong after the result stood
     ended: bool = False  # nothing more is to come: what `--resume` may keep
 

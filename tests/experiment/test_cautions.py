@@ -1,0 +1,48 @@
+"""Reasons to trust a figure less: what of the machine reaches them, and what does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from compare.experiment.comparisons import foreign_load, throttled
+from compare.records.results import Results, Run
+
+
+def results(run: dict[str, Any], **environment: Any) -> Results:
+    """One launch of four timed seconds."""
+    launch = Run("tf", "eager", "cpu", "float32", 0, "tf:eager", status="ok", step_seconds=[1.0] * 4, **run)
+    return Results(runs=[launch], environment=environment)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "environment", "share"),
+    [
+        ([0.0, 0.32], {"cpus_allowed": 1, "cpus_total": 8}, "8 %"),  # of its only CPU
+        ([0.0, 0.32], {"cpus_allowed": 2, "cpus_total": 8}, "8 %"),
+        ([0.0, 0.16], {"cpus_allowed": 1, "cpus_total": 8}, None),
+        ([0.0, 3.2], {"cpus_total": 8}, "10 %"),  # an older file: seconds on every CPU
+        ([], {"cpus_allowed": 1}, None),  # unknown
+        ([0.0], {"cpus_allowed": 1}, None),
+    ],
+)
+def test_the_load_is_a_share_of_the_cpus_that_the_run_may_use(
+    seconds: list[float], environment: dict[str, Any], share: str | None
+) -> None:
+    """One CPU's load counts eight times as much in a run that has one than in one that has eight."""
+    if environment.get("cpus_allowed") == 2:
+        seconds = [2 * one for one in seconds]
+    found = list(foreign_load(results({"foreign_cpu_seconds": seconds}, **environment)))
+    assert [f"Other programs used {share} of the CPUs" in one for one in found] == ([True] if share else [])
+
+
+@pytest.mark.parametrize(("periods", "waited", "said"), [(651, 394, True), (651, 6, False), (0, 0, False)])
+def test_a_quota_that_held_the_workers_back_is_a_caution(periods: int, waited: int, said: bool) -> None:
+    """With the quota, how often, and what to raise; not for a single period out of hundreds."""
+    run = {"quota_periods": periods, "throttled_periods": waited}
+    found = list(throttled(results(run, cpu_quota=0.6)))
+    assert bool(found) == said
+    if said:
+        assert "quota of 0.6 CPUs held the workers back in 394 of 651 periods" in found[0]
+    assert not found or "quota held" in next(iter(throttled(results(run))))
