@@ -25,13 +25,11 @@ from compare.ladder.config import on_device
 from compare.ladder.gate import gate
 from compare.processes.scratch import remove_abandoned
 from compare.records import machine
-from compare.records.config import Config
 from compare.records.files import write_atomically
-from compare.records.foreign import read_results, refuse_unknown_fields
-from compare.records.parity import Gate
+from compare.records.foreign import read_results
 from compare.records.results import Results, Run, write_results
 from compare.records.run_directory import DirectoryLock, new_directory, remove_half_written
-from compare.rendering import facts, markdown, tables, terminal
+from compare.rendering import markdown, tables, terminal
 from compare.rendering.event_files import check_available, write_events
 from compare.rendering.progress import TrainingProgress
 from compare.rendering.report_files import render
@@ -67,7 +65,7 @@ class Experiment:
         directory = new_directory(config.out)
         lock = DirectoryLock(directory)
         check_devices(config, directory)
-        results = Results(config=recorded(config, dataset), environment=machine.describe())
+        results = Results(config=config_record(config, dataset), environment=machine.describe())
         return cls(config, dataset, directory, entrants(config), console, lock, results)
 
     @classmethod
@@ -77,7 +75,6 @@ class Experiment:
         """A run that was cut off. Raises UserError where anything is not as it was when it began."""
         lock = DirectoryLock(directory)
         results = read_results(directory)
-        refuse_unknown_fields(directory, results)
         remove_half_written(directory)
         check_unchanged(results, dataset.sha256)
         check_versions(results, present_versions(config, directory))
@@ -92,13 +89,14 @@ class Experiment:
     def train_and_report(self) -> Results:
         results = self.results
         write_results(results, self.directory)  # from here on --resume finds what was asked for
-        self.console.print(facts.headline(results.config), markup=False)
+        self.console.print(terminal.headline(self.config, self.dataset), markup=False)
         self.card = watch(self.config.devices(), os.environ)
         if self.card is not None:
-            results.environment.card = self.card.record
-        parity = results.parity = results.parity or self.climb(results)
-        self.console.print(f"parity    {parity.summary}", markup=False)
-        wrong = wrong_labels(parity)
+            results.environment["card"] = self.card.record
+        if results.parity is None:
+            self.climb(results)
+        self.console.print(f"parity    {(results.parity or {})['summary']}", markup=False)
+        wrong = wrong_labels(results.parity or {})
         self.entrants = [entrant for entrant in self.entrants if gate_label(entrant) not in wrong]
         keep_finished(results, self.entrants, self.config.thread_counts()[:-1])
         if results.runs and self.config.resume is not None:
@@ -119,7 +117,7 @@ class Experiment:
         """Seed by seed, device by device, what is not there yet."""
         with self.progress(results) as progress:
             for seed in self.config.seed_range():
-                results.environment.cpu_mhz.append(machine.cpu_mhz())
+                results.environment["cpu_mhz"].append(machine.cpu_mhz())
                 for device in self.config.devices():
                     group = [entrant for entrant in self.entrants if entrant.device == device]
                     if not trained(results.runs, group, seed):
@@ -127,7 +125,7 @@ class Experiment:
                     if not trained(results.thread_runs, group, seed):
                         self.train_other_thread_counts(group, seed, results, progress)
 
-    def climb(self, results: Results) -> Gate:
+    def climb(self, results: Results) -> None:
         """The parity gate: what does not compute the same function is not trained, and keeps its rows."""
         with self.console.status("climbing the parity ladder") as status:
             parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
@@ -137,10 +135,9 @@ class Experiment:
             if gate_label(entrant) in wrong:
                 for seed in self.config.seed_range():
                     run = new_run(self.config, entrant, seed)
-                    run.reason = f"not trained, since parity {parity.summary}"
+                    run.reason = f"not trained, since parity {parity['summary']}"
                     results.runs.append(run)
         self.write(results)
-        return parity
 
     def progress(self, results: Results) -> TrainingProgress:
         """Of what is left to train."""
@@ -210,12 +207,13 @@ def gate_label(entrant: Entrant) -> str:
     return on_device(entrant.variant.name, entrant.device)
 
 
-def wrong_labels(parity: Gate) -> set[str]:
-    """Whom the failed climbs name as wrong; both sides, if the oracle does not decide."""
+def wrong_labels(parity: dict[str, Any]) -> set[str]:
+    """Whom the failed climbs name as wrong; both sides, where the oracle does not decide."""
     wrong: set[str] = set()
-    for climb in parity.climbs:
-        if climb.failing is not None:
-            wrong.update(climb.failing.wrong or climb.labels)
+    for climb in parity["climbs"]:
+        failing = [rung for rung in climb["rungs"] if rung["verdict"] == "fail"]
+        if failing:
+            wrong.update(failing[0]["wrong"] or climb["labels"])
     return wrong
 
 
@@ -232,7 +230,7 @@ def resumed_words(results: Results) -> str:
 
 def without_proof(results: Results) -> None:
     """What trained but could not climb, as where the system killed it on the ladder, does not count."""
-    left_out = results.parity.left_out if results.parity else {}
+    left_out: dict[str, str] = (results.parity or {}).get("left_out", {})
     for run in results.runs:
         reason = left_out.get(on_device(f"{run.framework}:{run.variant}", run.device))
         if reason is not None and run.status == "ok":
@@ -244,7 +242,7 @@ def thread_steps(config: RunConfig) -> int:
     return min(config.steps, 120)
 
 
-def recorded(config: RunConfig, dataset: mnist.Dataset) -> Config:
+def config_record(config: RunConfig, dataset: mnist.Dataset) -> dict[str, Any]:
     """The options as they were used, without paths of this machine, and what they stand for."""
     record: dict[str, Any] = msgspec.to_builtins(dataclasses.asdict(config), enc_hook=str)
     for path in ("out", "resume", "data_dir", "tf_python", "torch_python"):
@@ -257,5 +255,5 @@ def recorded(config: RunConfig, dataset: mnist.Dataset) -> Config:
         "train_images": len(dataset.train_labels),
         "test_images": len(dataset.test_labels),
     }
-    record["spec"] = config.spec()
-    return msgspec.convert(record, Config)
+    record["spec"] = dataclasses.asdict(config.spec())
+    return record

@@ -20,8 +20,8 @@ from compare.ladder.side import NotOnTheLadder
 from compare.ladder.verdicts import reason_line, summary
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.records import machine
-from compare.records.files import write_json
-from compare.records.parity import FILE_NAME, NoiseFloor, Options, Parity
+from compare.records.files import collapse_number_lists, write_atomically
+from compare.records.parity import FILE_NAME, NoiseFloor, Parity
 from compare.records.run_directory import new_directory
 
 
@@ -48,7 +48,7 @@ def prove(
         raise UserError(left_out_error(ladder.left_out))
     floor = measured_floor(config, steps[0], climbers, directory) if config.noise_floor else None
     parity = Parity(
-        config=options_record(config, dataset),
+        config=config_record(config, dataset),
         environment=machine.describe(),
         versions=ladder.versions,
         climbs=climbs,
@@ -57,7 +57,7 @@ def prove(
         passed=all(climb.passed for climb in climbs) and (floor is None or floor.passed),
         summary=summary(climbs, ladder.left_out),
     )
-    write_json(directory / FILE_NAME, parity)
+    write(parity, directory)
     return parity
 
 
@@ -78,7 +78,7 @@ def measured_floor(
         raise UserError(f"--noise-floor cannot be measured: {failure}") from failure
 
 
-def options_record(config: ParityConfig, dataset: mnist.Dataset) -> Options:
+def config_record(config: ParityConfig, dataset: mnist.Dataset) -> dict[str, Any]:
     """The options as they were used, without paths of this machine."""
     record: dict[str, Any] = msgspec.to_builtins(dataclasses.asdict(config), enc_hook=str)
     for path in ("out", "data_dir", "tf_python", "torch_python"):
@@ -88,4 +88,9 @@ def options_record(config: ParityConfig, dataset: mnist.Dataset) -> Options:
             if record[option] == module and module.endswith(".py"):
                 record[option] = Path(module).name
     record["data"] = {"source": dataset.source, "sha256": dataset.sha256}
-    return msgspec.convert(record, Options)
+    return record
+
+
+def write(parity: Parity, directory: Path) -> None:
+    encoded = msgspec.json.format(msgspec.json.encode(parity), indent=1)
+    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))

@@ -28,7 +28,14 @@ OLD_PYTHON = "Unknown option: -P"  # what an interpreter says that does not know
 
 
 class WorkerFailed(Exception):
-    """A worker died, hung, or answered nonsense; the message is one line that ends with the log's path."""
+    """A worker died, hung, or answered nonsense; the message is one line that ends with the log's path.
+
+    gone: whether its process had ended, or was stopped, before anyone ended it.
+    """
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.gone = gone
 
 
 class WorkerRefused(Exception):
@@ -101,10 +108,11 @@ class Worker:
             self.channel.send(message, seconds)
             reply = self.channel.receive(seconds)
         except ChannelClosed:
-            raise self.failed(f"{self.name} {self.ending()}") from None
+            raise self.failed(f"{self.name} {self.ending()}", gone=True) from None
         except ChannelTimeout:
-            why = f"gave no answer to {type(message).__name__} in {seconds:g} s{if_stopped(self.process.pid)}"
-            raise self.failed(f"{self.name} {why}") from None
+            stopped = if_stopped(self.process.pid)
+            why = f"gave no answer to {type(message).__name__} in {seconds:g} s{stopped}"
+            raise self.failed(f"{self.name} {why}", gone=bool(stopped)) from None
         except MalformedMessage as error:
             raise self.failed(f"{self.name} sent what is not a message: {error}") from None
         if isinstance(reply, messages.Refused):
@@ -113,11 +121,17 @@ class Worker:
             raise self.failed(f"{self.name} answered {type(message).__name__} with {type(reply).__name__}")
         return reply
 
-    def failed(self, what: str) -> WorkerFailed:
+    def failed(self, what: str, *, gone: bool = False) -> WorkerFailed:
         """Ends the process and builds the error that says why, with the log's last line."""
         self.close(grace_seconds=0)
         last = last_line(self.log_path)
-        return WorkerFailed(f"{what}{f'; last line: {last}' if last else ''}; log: {self.log_path}")
+        line = f"{what}{f'; last line: {last}' if last else ''}; log: {self.log_path}"
+        return WorkerFailed(line, gone=gone)
+
+    def kill(self) -> None:
+        """Ends the process at once; a thread that waits for its answer is told. `close` cleans up."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
 
     def ending(self) -> str:
         """How the process ended, in words."""

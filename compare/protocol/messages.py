@@ -19,6 +19,15 @@ RECORDED_VARIABLES = (
 )  # fmt: skip
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where one rank stands in a data-parallel group."""
+
+    rank: int
+    world_size: int
+    rendezvous: str  # torch: the path of a file; TensorFlow: `host:port` of every rank, in order, with commas
+    exchange: bool = True  # False: the ranks train side by side and never meet, to see what meeting costs
+
+
 class SetUp(msgspec.Struct, tag=True, frozen=True):
     """Import the framework, build the model, load weights and data."""
 
@@ -34,6 +43,8 @@ class SetUp(msgspec.Struct, tag=True, frozen=True):
     threads: int
     tf32: bool = False
     deterministic: bool = False
+    place: Place | None = None  # None: this worker trains alone
+    timeout_seconds: float = 600.0  # for the ranks to find each other
 
 
 class Probe(msgspec.Struct, tag=True, frozen=True):
@@ -147,12 +158,13 @@ class Trained(msgspec.Struct, tag=True, frozen=True):
     losses: list[float]
     accuracies: list[float]
     step_seconds: list[float]
-    batches_sha256: str  # of every batch handed to `step` so far
+    batches_sha256: str  # of every batch handed to `step` so far; of the whole batch, for a rank too
     cpu_seconds: float  # of this process, all threads, over the block
     rss_bytes: int | None  # after the block
     peak_rss_bytes: int
     peak_device_bytes: int | None
     diverged_at_step: int | None = None  # counted from the first step of the run
+    shards_sha256: list[str] = []  # by rank: of the rows that it was handed
 
 
 class Arrays(msgspec.Struct, tag=True, frozen=True):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from compare.records.environment import Environment
-from compare.records.files import write_json
+from compare.records.files import write_atomically
 
 FILE_NAME = "calibration.json"
 LEAST_SHARE_WITHOUT_DIFFERENCE = 0.95  # of self-comparisons
@@ -31,8 +31,8 @@ class Trial(msgspec.Struct):
 
 class Calibration(msgspec.Struct):
     schema_version: int = 1
-    environment: Environment = msgspec.field(default_factory=Environment)
-    versions: dict[str, str | None] = {}
+    environment: dict[str, Any] = {}
+    versions: dict[str, Any] = {}
     trials: list[Trial] = []
 
     def self_comparisons(self) -> list[Trial]:
@@ -50,7 +50,8 @@ class Calibration(msgspec.Struct):
 
 
 def write(calibration: Calibration, directory: Path) -> None:
-    write_json(directory / FILE_NAME, calibration)
+    encoded = msgspec.json.format(msgspec.json.encode(calibration), indent=1)
+    write_atomically(directory / FILE_NAME, encoded + b"\n")
 
 
 def read(path: Path) -> Calibration:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from compare.records.config import Config
-from compare.records.environment import Environment
-from compare.records.files import write_json
-from compare.records.parity import Gate
+from compare.records.files import collapse_number_lists, write_atomically
 
 SCHEMA_VERSION = 1
 FILE_NAME = "results.json"
 
 Status = Literal["ok", "failed", "diverged", "unavailable"]
-Fact = bool | int | float | str | dict[str, bool | None] | None
 
 
 class Run(msgspec.Struct):
@@ -48,9 +44,9 @@ class Run(msgspec.Struct):
     cpu_seconds: list[float] = []  # one a block, of all threads
     peak_device_bytes: int | None = None
     threads: dict[str, int] = {}
-    versions: dict[str, str | None] = {}
+    versions: dict[str, Any] = {}
     device_name: str | None = None
-    runtime: dict[str, Fact] = {}  # what else was read back: tf32, deterministic, flush_denormals
+    runtime: dict[str, Any] = {}  # what else was read back: tf32, deterministic, flush_denormals
     worker_environment: dict[str, str] = {}
     phase_seconds: dict[str, list[float]] = {}  # synchronized, measured apart from `step_seconds`
     unsynchronized_step_seconds: float | None = None  # mean, one synchronization at the end
@@ -67,12 +63,6 @@ class Run(msgspec.Struct):
     def timed_seconds(self) -> list[float]:
         """`step_seconds` without the warm-up."""
         return self.step_seconds[self.warmup_steps :]
-
-    @property
-    def rounded_to_tf32(self) -> list[str]:
-        """What the worker found rounded to TF32 by computing it: products, convolutions."""
-        computed = self.runtime.get("tf32_computed")
-        return [name for name, rounded in computed.items() if rounded] if isinstance(computed, dict) else []
 
 
 def file_stem(run: Run) -> str:
@@ -105,11 +95,11 @@ class SweepPoint(msgspec.Struct):
     step_seconds: float  # median
 
 
-class Results(msgspec.Struct, kw_only=True):
+class Results(msgspec.Struct):
     schema_version: int = SCHEMA_VERSION
-    config: Config
-    environment: Environment = msgspec.field(default_factory=Environment)
-    parity: Gate | None = None  # None: not climbed yet
+    config: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
+    parity: dict[str, Any] | None = None
     runs: list[Run] = []
     comparisons: list[Comparison] = []
     warnings: list[str] = []
@@ -118,4 +108,5 @@ class Results(msgspec.Struct, kw_only=True):
 
 
 def write_results(results: Results, directory: Path) -> None:
-    write_json(directory / FILE_NAME, results)
+    encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)
+    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))

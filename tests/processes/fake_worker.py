@@ -36,6 +36,13 @@ def misbehave(mode: str, channel: Channel, write_fd: int) -> None:
     elif mode.startswith("exit-"):
         print("the framework says goodbye", flush=True)
         os._exit(int(mode.removeprefix("exit-")))
+    elif mode == "refuses":
+        channel.send(messages.Refused("error", "connection closed by peer"))
+    elif mode == "refuses-import":
+        channel.send(messages.Refused("import", "torch is not installed"))
+    elif mode == "dies-later":
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGKILL)
     elif mode == "hangs":
         time.sleep(600)
     elif mode == "hangs-ignoring-sigterm":

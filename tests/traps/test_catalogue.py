@@ -8,7 +8,7 @@ import pytest
 
 from compare.ladder.rungs import RUNGS
 from compare.processes.launcher import Worker
-from compare.records.traps import Options, Trial, Trials
+from compare.records.traps import Trial, Trials
 from compare.traps.catalogue import TRAPS, TRAPS_BY_NAME, Trap
 from compare.traps.trial import Setting, put_on_ladder
 from tests.ladder.small import worker_and_setting
@@ -105,8 +105,7 @@ def test_a_trap_that_slips_fails_the_whole() -> None:
     """The exit status follows."""
     good = Trial("a", "m", "torch", False, 4, 4, "conv1", "", [])
     slipped = Trial("b", "m", "torch", False, 8, None, None, None, [])
-    options = Options(seed=0, batch_size=128, threads=1)
     elsewhere = Trial("c", "m", "torch", False, 5, 6, "loss", "", [])
-    assert Trials(config=options, trials=[good]).passed
-    assert not Trials(config=options, trials=[good, slipped]).passed
-    assert not Trials(config=options, trials=[good, elsewhere]).passed
+    assert Trials(trials=[good]).passed
+    assert not Trials(trials=[good, slipped]).passed
+    assert not Trials(trials=[good, elsewhere]).passed
