@@ -6,9 +6,12 @@ import dataclasses
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeVar
+
+from tyro.constructors import PrimitiveConstructorSpec
 
 from compare.cpus import usable_cpus
 from compare.dtypes import Dtype
@@ -19,6 +22,7 @@ from compare.processes.environment import Allocator
 from compare.variants import VARIANTS, VARIANTS_BY_NAME, Variant
 from lenet_spec import LeNetSpec
 
+T = TypeVar("T")
 Preset = Literal["quick", "standard", "rigorous"]
 DEVICES = ("cpu", "cuda")
 DEFAULTS = LeNetSpec()
@@ -29,6 +33,30 @@ BOUNDS = {
     "seeds": (1, 10_000),
     "first_seed": (0, 2**32 - 1),
 }
+ALL = ("all",)
+PATHS = ("out", "resume", "data_dir", "tf_python", "torch_python")
+
+
+def separated_by_commas(of: Callable[[str], T], *, metavar: str) -> PrimitiveConstructorSpec[tuple[T, ...]]:
+    """How the command line takes a tuple: as one word, `1,2,8`; an empty word is an empty tuple."""
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=lambda words: tuple(map(of, words[0].split(","))) if words[0] else (),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda value: [",".join(map(str, value))],
+    )
+
+
+def whole_number(word: str) -> int:
+    """Raises ValueError, which the parser shows beside the option, for anything but digits."""
+    if not (word.isascii() and word.isdigit()):
+        raise ValueError(f"{word!r} is not a whole number; give 1 or more, separated by commas")
+    return int(word)
+
+
+Names = Annotated[tuple[str, ...], separated_by_commas(str, metavar="NAME,...")]
+WholeNumbers = Annotated[tuple[int, ...], separated_by_commas(whole_number, metavar="N,...")]
 
 
 @dataclass(frozen=True)
@@ -38,9 +66,9 @@ class RunConfig:
     Writes results.json, curves.csv, report.md, final weights and logs under --out.
     """
 
-    device: str = "cpu"
+    device: Names = ("cpu",)
     """cpu, cuda, or both: cpu,cuda"""
-    variants: str = "tf:eager,torch:eager"
+    variants: Names = ("tf:eager", "torch:eager")
     """framework:variant, separated by commas; all: every one that the devices can run"""
     steps: int = DEFAULTS.training.steps
     """training steps of each launch"""
@@ -58,9 +86,9 @@ class RunConfig:
     """quick: 1 seed x 100 steps; rigorous: 10 seeds, all variants; options given beside it win"""
     allocator: Allocator = "stable"
     """stable: glibc keeps large buffers in the process; system: glibc's defaults"""
-    threads: str = dataclasses.field(default_factory=lambda: str(usable_cpus()))
+    threads: WholeNumbers = dataclasses.field(default_factory=lambda: (usable_cpus(),))
     """of both frameworks' pools; 1,2 measures also how the step scales, and the last is the headline's"""
-    batch_sizes: str = ""
+    batch_sizes: WholeNumbers = ()
     """1,8,32,128,512: measure also how the step grows with the batch"""
     tf32: bool = False
     """let matrix products and convolutions on the card use TF32, in both frameworks"""
@@ -68,8 +96,8 @@ class RunConfig:
     """switch on each framework's deterministic operations"""
     data_dir: Path | None = None
     """IDX files of MNIST's shape, gzip or not, flat or as torchvision lays them; default: embedded MNIST"""
-    download: bool = False
-    """let torchvision download MNIST into --data-dir first"""
+    download: Literal["FashionMNIST", "KMNIST"] | None = None
+    """let torchvision download this data set into --data-dir first; MNIST is embedded"""
     out: Path | None = None
     """where results go, a new or empty directory; default: runs/<time>"""
     resume: Path | None = None
@@ -83,9 +111,6 @@ class RunConfig:
     timeout: float = 600.0
     """seconds that a worker may take for one command; three times that where it may compile first"""
 
-    def devices(self) -> tuple[str, ...]:
-        return tuple(self.device.split(","))
-
     def spec(self) -> LeNetSpec:
         """The network's spec with this run's batch size, steps and dropout."""
         return dataclasses.replace(
@@ -97,16 +122,10 @@ class RunConfig:
     def seed_range(self) -> range:
         return range(self.first_seed, self.first_seed + self.seeds)
 
-    def thread_counts(self) -> list[int]:
-        return integers("--threads", self.threads)
-
     @property
     def thread_count(self) -> int:
         """The threads of the headline's launches."""
-        return self.thread_counts()[-1]
-
-    def swept_batch_sizes(self) -> list[int]:
-        return integers("--batch-sizes", self.batch_sizes) if self.batch_sizes else []
+        return self.threads[-1]
 
     def conditions(self, device: str) -> Conditions:
         """How the headline's workers on one of the devices run."""
@@ -116,25 +135,25 @@ class RunConfig:
         return self.tf_python if framework == "tf" else self.torch_python
 
 
+def as_given(value: object) -> object:
+    """An option's value as the command line takes it: a tuple with commas."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def recorded_options(config: Any) -> dict[str, Any]:
+    """A command's options as its results hold them: tuples with commas, no paths of this machine.
+
+    config: a dataclass such as RunConfig.
+    """
+    names = [field.name for field in dataclasses.fields(config) if field.name not in PATHS]
+    return {name: as_given(getattr(config, name)) for name in names}
+
+
 PRESETS: dict[Preset, RunConfig] = {
     "quick": RunConfig(preset="quick", seeds=1, steps=100),
     "standard": RunConfig(),
-    "rigorous": RunConfig(preset="rigorous", seeds=10, variants="all"),
+    "rigorous": RunConfig(preset="rigorous", seeds=10, variants=ALL),
 }
-
-
-def integers(flag: str, text: str) -> list[int]:
-    """Whole numbers, of images or of threads, separated by commas. Raises UserError for anything else."""
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        numbers = [0]
-    most = BOUNDS["batch_size"][1]
-    if not all(1 <= number <= most for number in numbers):
-        raise UserError(
-            f"{flag} is {text[:100]!r}; it must be whole numbers from 1 to {most:,}, separated by commas."
-        )
-    return numbers
 
 
 @dataclass(frozen=True)
@@ -153,7 +172,7 @@ class Entrant:
 def entrants(config: RunConfig) -> list[Entrant]:
     """The variants of --variants on each device of --device, in the order given."""
     found = []
-    for device in config.devices():
+    for device in config.device:
         seen: Counter[str] = Counter()
         for variant in chosen_variants(config):
             if device not in variant.devices:
@@ -165,41 +184,52 @@ def entrants(config: RunConfig) -> list[Entrant]:
 
 
 def chosen_variants(config: RunConfig) -> list[Variant]:
-    if config.variants == "all":
+    if config.variants == ALL:
         return [variant for variant in VARIANTS if variant.takes(config.dtype)]
-    return [VARIANTS_BY_NAME[name] for name in config.variants.split(",")]
+    return [VARIANTS_BY_NAME[name] for name in config.variants]
 
 
 def check(config: RunConfig) -> None:
     """Raises UserError for the first rule that an option breaks."""
-    for device in config.devices():
+    for device in config.device or ("",):
         if device not in DEVICES:
             raise UserError(f"--device: {device!r} is not a device. Use cpu, cuda, or cpu,cuda.")
-    if len(set(config.devices())) < len(config.devices()):
-        raise UserError(f"--device {config.device} names a device twice. Name each once.")
+    if len(set(config.device)) < len(config.device):
+        raise UserError(f"--device {','.join(config.device)} names a device twice. Name each once.")
     check_variants(config)
-    for option, (least, most) in BOUNDS.items():
-        value = getattr(config, option)
-        flag = "--" + option.replace("_", "-")
-        if value < least:
-            raise UserError(f"{flag} is {value}; it must be at least {least}.")
-        if value > most:
-            raise UserError(f"{flag} is {value:,}; it must be at most {most:,}.")
-    if config.tf32 and "cuda" not in config.devices():
-        raise UserError(f"--tf32 is an arithmetic of GPUs, but --device is {config.device}. Leave it out.")
-    config.swept_batch_sizes()
-    if max(config.thread_counts()) > usable_cpus():
-        raise UserError(
-            f"--threads is {config.threads}, but this process may use {usable_cpus()} CPUs: more threads "
-            f"than CPUs measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
-        )
+    for option, bounds in BOUNDS.items():
+        check_bounds("--" + option.replace("_", "-"), getattr(config, option), *bounds)
+    for size in config.batch_sizes:
+        check_bounds("--batch-sizes", size, *BOUNDS["batch_size"])
+    check_threads(config.threads)
+    if config.tf32 and "cuda" not in config.device:
+        raise UserError("--tf32 is an arithmetic of GPUs, but --device is cpu. Leave it out.")
     check_timeout(config.timeout)
     check_paths(config)
     for flag, python in (("--tf-python", config.tf_python), ("--torch-python", config.torch_python)):
         if not os.access(python, os.X_OK) or python.is_dir():
             raise UserError(f"{flag}: {python} is not a program that can be run. Name a Python interpreter.")
-    if config.download and config.data_dir is None:
+    if config.download is not None and config.data_dir is None:
         raise UserError("--download needs --data-dir: name the directory to download into.")
+
+
+def check_bounds(flag: str, value: int, least: int, most: int) -> None:
+    """Raises UserError unless the value lies between the two, both included."""
+    if value < least:
+        raise UserError(f"{flag} is {value}; it must be at least {least}.")
+    if value > most:
+        raise UserError(f"{flag} is {value:,}; it must be at most {most:,}.")
+
+
+def check_threads(counts: tuple[int, ...]) -> None:
+    """Raises UserError for a count that no pool can have, or that this process has no CPUs for."""
+    for count in counts or (0,):
+        check_bounds("--threads", count, 1, sys.maxsize)
+        if count > usable_cpus():
+            raise UserError(
+                f"--threads is {count}, but this process may use {usable_cpus()} CPUs: more threads "
+                f"than CPUs measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
+            )
 
 
 def check_timeout(seconds: float) -> None:
@@ -220,17 +250,17 @@ def check_paths(config: RunConfig) -> None:
 
 
 def check_variants(config: RunConfig) -> None:
-    if config.variants == "all":
+    if config.variants == ALL:
         return
-    for name in config.variants.split(","):
+    for name in config.variants or ("",):
         if name not in VARIANTS_BY_NAME:
             raise UserError(
                 f"--variants: {name!r} is not a variant. Use all, or some of: {', '.join(VARIANTS_BY_NAME)}."
             )
-    for name in config.variants.split(","):
-        if not set(VARIANTS_BY_NAME[name].devices) & set(config.devices()):
-            devices = ", ".join(VARIANTS_BY_NAME[name].devices)
-            raise UserError(f"--variants: {name} runs on {devices} only, but --device is {config.device}.")
+    for name in config.variants:
+        if not set(VARIANTS_BY_NAME[name].devices) & set(config.device):
+            able, asked = ", ".join(VARIANTS_BY_NAME[name].devices), ",".join(config.device)
+            raise UserError(f"--variants: {name} runs on {able} only, but --device is {asked}.")
         if not VARIANTS_BY_NAME[name].takes(config.dtype):
             others = ", ".join(variant.name for variant in VARIANTS if variant.takes(config.dtype))
             raise UserError(f"--variants: {name} has no form in {config.dtype}. Use some of: {others}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,26 +29,23 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
     """
     from compare.config import PRESETS, RunConfig
 
-    directory = value_of("--resume", argv)
-    if directory is not None and "--help" not in argv:
+    resume, preset = given(argv, "--resume"), given(argv, "--preset")
+    if resume is not None and "--help" not in argv:
         from compare.experiment.resume import check_options, recorded_config
 
-        config = parse(RunConfig, argv, program="compare.run", default=recorded_config(Path(directory)))
-        check_options(config, Path(directory))
+        config = parse(RunConfig, argv, program="compare.run", default=recorded_config(Path(resume)))
+        check_options(config, Path(resume))
         return config
-    preset = value_of("--preset", argv)
     default = PRESETS[preset] if preset in PRESETS else PRESETS["standard"]
     return parse(RunConfig, argv, program="compare.run", default=default)
 
 
-def value_of(flag: str, argv: Sequence[str]) -> str | None:
-    """What an option is given as, before the options are parsed; the last where it is given twice."""
-    found = None
-    for number, argument in enumerate(argv):
-        name, equals, value = argument.partition("=")
-        if name == flag:
-            found = value if equals else (argv[number + 1] if number + 1 < len(argv) else None)
-    return found
+def given(argv: Sequence[str], flag: str) -> str | None:
+    """The value of one option, which decides how the others are parsed; None if it has none."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(flag, nargs="?", dest="value")
+    value: str | None = parser.parse_known_args(argv)[0].value
+    return value
 
 
 def run(config: RunConfig) -> Results:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, get_args, get_type_hints
 
 from compare.calibration.config import CalibrationConfig
-from compare.config import PRESETS, RunConfig
+from compare.config import PRESETS, RunConfig, as_given
 from compare.conversion.config import ConvertConfig
 from compare.ladder.config import ParityConfig
 from compare.rendering.markdown import table
@@ -51,13 +51,13 @@ def option(field: dataclasses.Field[Any], hint: Any) -> str:
 
 def choices(hint: Any) -> str:
     """` a|b` if the type allows only these texts, else nothing."""
-    values = get_args(hint)
+    values = [value for part in (hint, *get_args(hint)) for value in get_args(part)]
     return " " + "|".join(values) if values and all(isinstance(value, str) for value in values) else ""
 
 
 def default(field: dataclasses.Field[Any]) -> str:
     """The default as a user would type it. Empty if there is none, or if it depends on the machine."""
-    value = field.default
+    value = as_given(field.default)
     if value is dataclasses.MISSING or value is None or value == "":
         return ""
     if isinstance(value, bool):
@@ -84,7 +84,7 @@ def preset_table() -> str:
     rows = []
     for name, preset in PRESETS.items():
         changed = [
-            f"--{field.name.replace('_', '-')} {getattr(preset, field.name)}"
+            f"--{field.name.replace('_', '-')} {as_given(getattr(preset, field.name))}"
             for field in dataclasses.fields(RunConfig)
             if field.name != "preset" and getattr(preset, field.name) != getattr(plain, field.name)
         ]

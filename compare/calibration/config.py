@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compare.config import Names
+
 
 @dataclass(frozen=True)
 class CalibrationConfig:
@@ -16,7 +18,7 @@ class CalibrationConfig:
 
     out: Path = Path("runs/calibration")
     """a new or empty directory"""
-    variants: str = "torch:eager,tf:eager"
+    variants: Names = ("torch:eager", "tf:eager")
     """eager variants to compare with themselves"""
     trials: int = 10
     """comparisons of each variant with itself"""

@@ -37,7 +37,7 @@ class Silent:
 def calibrate(config: CalibrationConfig, console: Console | None = None) -> Calibration:
     """Raises UserError where an option or the directory will not do; a failed launch is one too."""
     console = console or Console(highlight=False)
-    for name in config.variants.split(","):
+    for name in config.variants:
         if name not in VARIANTS_BY_NAME or VARIANTS_BY_NAME[name].variant != "eager":
             raise UserError(f"--variants: {name!r} cannot be calibrated. Use torch:eager, tf:eager or both.")
     dataset = mnist.load()
@@ -58,7 +58,7 @@ def calibrate(config: CalibrationConfig, console: Console | None = None) -> Cali
 
 def plan(config: CalibrationConfig) -> list[tuple[Variant, float]]:
     """The trials in order, the variants taking turns."""
-    variants = [VARIANTS_BY_NAME[name] for name in config.variants.split(",")]
+    variants = [VARIANTS_BY_NAME[name] for name in config.variants]
     trials = [(variant, 0.0) for _ in range(config.trials) for variant in variants]
     return trials + [(variant, Slowed.share) for _ in range(config.slowed_trials) for variant in variants]
 

@@ -27,7 +27,7 @@ STEMS = {
     "test_labels": ("t10k-labels", "idx1-ubyte"),
 }
 EITHER_NAME = "with or without .gz, with - or . before idx"
-GET_THEM = "Put the files there, or add --download to get MNIST through torchvision."
+GET_THEM = "Put the files there, or let torchvision get a set: --download FashionMNIST (or KMNIST)."
 
 
 def find_files(data_dir: Path) -> Files:

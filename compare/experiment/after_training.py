@@ -24,7 +24,7 @@ def explain(finished: Finished, config: RunConfig) -> None:
     """
     for run, worker in finished:
         noting(run, worker, partial(note_explanation, run, worker, config))
-    for size in config.swept_batch_sizes():
+    for size in config.batch_sizes:
         for order in (finished, list(reversed(finished))):
             for run, worker in order:
                 noting(run, worker, partial(time_batch_size, run, worker, size, config))

@@ -23,7 +23,9 @@ def check_devices(config: RunConfig, directory: Path) -> None:
     for log in directory.glob("probe-*.log"):
         log.unlink()
     remove_if_empty(directory)
-    raise UserError("\n".join([f"--device {config.device} cannot be used here:", *lines(config, reasons)]))
+    raise UserError(
+        "\n".join([f"--device {','.join(config.device)} cannot be used here:", *lines(config, reasons)])
+    )
 
 
 def lines(config: RunConfig, reasons: Mapping[str, str | None]) -> list[str]:

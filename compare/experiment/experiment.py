@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from rich.console import Console
 
-from compare.config import Entrant, RunConfig, check, entrants
+from compare.config import Entrant, RunConfig, check, entrants, recorded_options
 from compare.data import mnist
 from compare.data.download import download
 from compare.data.pairing import doubts
@@ -55,8 +54,8 @@ class Experiment:
         if config.tensorboard:
             check_available()
         remove_abandoned()
-        if config.download and config.data_dir is not None:
-            downloaded = download("MNIST", config.data_dir, config.torch_python)
+        if config.download is not None and config.data_dir is not None:
+            downloaded = download(config.download, config.data_dir, config.torch_python)
             config = dataclasses.replace(config, data_dir=downloaded)
         dataset = mnist.load(config.data_dir, config.spec())
         console = console or Console(highlight=False)
@@ -90,7 +89,7 @@ class Experiment:
         results = self.results
         write_results(results, self.directory)  # from here on --resume finds what was asked for
         self.console.print(terminal.headline(self.config, self.dataset), markup=False)
-        self.card = watch(self.config.devices(), os.environ)
+        self.card = watch(self.config.device, os.environ)
         if self.card is not None:
             results.environment["card"] = self.card.record
         if results.parity is None:
@@ -98,7 +97,7 @@ class Experiment:
         self.console.print(f"parity    {(results.parity or {})['summary']}", markup=False)
         wrong = wrong_labels(results.parity or {})
         self.entrants = [entrant for entrant in self.entrants if gate_label(entrant) not in wrong]
-        keep_finished(results, self.entrants, self.config.thread_counts()[:-1])
+        keep_finished(results, self.entrants, self.config.threads[:-1])
         if results.runs and self.config.resume is not None:
             self.console.print(f"resumed   {resumed_words(results)}", markup=False)
         self.train(results)
@@ -118,7 +117,7 @@ class Experiment:
         with self.progress(results) as progress:
             for seed in self.config.seed_range():
                 results.environment["cpu_mhz"].append(machine.cpu_mhz())
-                for device in self.config.devices():
+                for device in self.config.device:
                     group = [entrant for entrant in self.entrants if entrant.device == device]
                     if not trained(results.runs, group, seed):
                         self.train_group(group, seed, results, progress)
@@ -143,7 +142,7 @@ class Experiment:
         """Of what is left to train."""
         steps = {entrant.label: 0 for entrant in self.entrants}
         launches = 0
-        others = len(self.config.thread_counts()) - 1
+        others = len(self.config.threads) - 1
         for seed in self.config.seed_range():
             for entrant in self.entrants:
                 if not trained(results.runs, [entrant], seed):
@@ -179,9 +178,9 @@ class Experiment:
             for run in results.thread_runs
             if run.seed != seed or run.device not in {entrant.device for entrant in group}
         ]
-        for count in self.config.thread_counts()[:-1]:
+        for count in self.config.threads[:-1]:
             config = dataclasses.replace(
-                self.config, threads=str(count), batch_sizes="", steps=thread_steps(self.config)
+                self.config, threads=(count,), batch_sizes=(), steps=thread_steps(self.config)
             )
             directory = self.directory / f"threads-{count}"
             directory.mkdir(exist_ok=True)
@@ -244,10 +243,8 @@ def thread_steps(config: RunConfig) -> int:
 
 def config_record(config: RunConfig, dataset: mnist.Dataset) -> dict[str, Any]:
     """The options as they were used, without paths of this machine, and what they stand for."""
-    record: dict[str, Any] = msgspec.to_builtins(dataclasses.asdict(config), enc_hook=str)
-    for path in ("out", "resume", "data_dir", "tf_python", "torch_python"):
-        del record[path]
-    record["threads"], record["thread_counts"] = config.thread_count, config.thread_counts()
+    record = recorded_options(config)
+    record["threads"], record["thread_counts"] = config.thread_count, list(config.threads)
     record["data"] = {
         "source": dataset.source if config.data_dir is None else "/".join(Path(dataset.source).parts[-2:]),
         "doubts": [] if config.data_dir is None else doubts(dataset),

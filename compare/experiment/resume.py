@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from compare.config import Entrant, RunConfig
+from compare.config import Entrant, RunConfig, as_given
 from compare.errors import UserError
 from compare.records import machine
 from compare.records.foreign import read_results
@@ -34,9 +34,13 @@ def recorded_config(directory: Path) -> RunConfig:
     known = {field.name for field in dataclasses.fields(RunConfig)} - {"resume", "out"}
     options = {name: value for name, value in record.items() if name in known}
     try:
-        options["threads"] = ",".join(map(str, record["thread_counts"]))
+        options["device"] = record["device"].split(",")
+        options["variants"] = record["variants"].split(",")
+        options["threads"] = record["thread_counts"]
+        options["batch_sizes"] = [int(size) for size in record["batch_sizes"].split(",") if size]
+        options["download"] = record["download"] or None  # False in files of the first version
         config = msgspec.convert(options, RunConfig, strict=True)
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise UserError(
             f"--resume: {directory} does not hold a run's options: {error}. Start a new run with --out."
         ) from error
@@ -51,7 +55,8 @@ def check_options(config: RunConfig, directory: Path) -> None:
         if field.name not in FREE and given != before:
             flag = "--" + field.name.replace("_", "-")
             raise UserError(
-                f"{flag} is {given}, but the run in {directory} was started with {before}.\n"
+                f"{flag} is {as_given(given)}, but the run in {directory} was started with "
+                f"{as_given(before)}.\n"
                 "Leave the option out, or start a new run with --out."
             )
     if config.out is not None and config.out.resolve() != directory.resolve():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from compare.config import Entrant, RunConfig, check, entrants
+from compare.config import Entrant, Names, RunConfig, check, entrants
 from compare.cpus import usable_cpus
 from compare.errors import UserError
 from compare.ladder.plan import Plan, Port
@@ -29,9 +29,9 @@ class ParityConfig:
     """training steps of the last rung"""
     dtype: Literal["float64", "float32"] = "float64"
     """float64 proves; float32 is judged with tolerances as wide as its rounding noise"""
-    device: str = "cpu"
+    device: Names = ("cpu",)
     """cpu, cuda, or both: cpu,cuda"""
-    variants: str = "tf:eager,torch:eager"
+    variants: Names = ("tf:eager", "torch:eager")
     """framework:variant, separated by commas; the first is held against each other one; all: every one"""
     seed: int = 0
     """of the initial weights, the batches and the dropout masks"""
@@ -75,7 +75,7 @@ class ParityConfig:
             batch_size=self.batch_size,
             first_seed=self.seed,
             dtype=self.dtype,
-            threads=str(self.threads),
+            threads=(self.threads,),
             data_dir=self.data_dir,
             tf_python=self.tf_python,
             torch_python=self.torch_python,

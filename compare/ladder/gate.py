@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from compare.config import Entrant, RunConfig
+from compare.config import ALL, Entrant, RunConfig
 from compare.data.batches import TrainingImages
 from compare.ladder.config import entrant_ports
 from compare.ladder.ladder import Ladder
@@ -55,7 +55,7 @@ def about_arithmetic(config: RunConfig) -> list[str]:
         return []
     said = ["of the same network; bfloat16 itself is not judged"]
     missing = [variant.name for variant in VARIANTS if not variant.takes(config.dtype)]
-    if config.variants == "all" and missing:
+    if config.variants == ALL and missing:
         said.append(f"left out, without a form in bfloat16: {', '.join(missing)}")
     return said
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from compare.config import ALL, recorded_options
 from compare.data import mnist
 from compare.errors import UserError
 from compare.ladder import noise_floor
@@ -44,7 +44,7 @@ def prove(
     climbers = ports(config)
     ladder = Ladder(steps, dataset, config.pythons(), directory)
     climbs = ladder.climb(climbers)
-    if ladder.left_out and (config.variants != "all" or modules(config) or not climbs):
+    if ladder.left_out and (config.variants != ALL or modules(config) or not climbs):
         raise UserError(left_out_error(ladder.left_out))
     floor = measured_floor(config, steps[0], climbers, directory) if config.noise_floor else None
     parity = Parity(
@@ -80,9 +80,7 @@ def measured_floor(
 
 def config_record(config: ParityConfig, dataset: mnist.Dataset) -> dict[str, Any]:
     """The options as they were used, without paths of this machine."""
-    record: dict[str, Any] = msgspec.to_builtins(dataclasses.asdict(config), enc_hook=str)
-    for path in ("out", "data_dir", "tf_python", "torch_python"):
-        del record[path]
+    record = recorded_options(config)
     for _, module in modules(config):
         for option in ("torch_module", "tensorflow_module"):
             if record[option] == module and module.endswith(".py"):

@@ -32,7 +32,7 @@ def headline(config: RunConfig, dataset: Dataset) -> str:
         config.seeds,
         config.steps,
         config.batch_size,
-        " and ".join(config.devices()),
+        " and ".join(config.device),
         config.thread_count,
         arithmetic(config.dtype, config.tf32),
     )

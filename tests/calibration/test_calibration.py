@@ -99,7 +99,7 @@ def test_a_slowed_step_takes_its_share_longer(monkeypatch: pytest.MonkeyPatch) -
 
 def test_only_the_eager_variants_can_be_calibrated(tmp_path: Path) -> None:
     """Another name is refused before anything starts."""
-    config = CalibrationConfig(variants="torch:compiled", out=tmp_path / "new")
+    config = CalibrationConfig(variants=("torch:compiled",), out=tmp_path / "new")
     with pytest.raises(UserError, match="torch:compiled' cannot be calibrated"):
         trials.calibrate(dataclasses.replace(config))
     assert not (tmp_path / "new").exists()

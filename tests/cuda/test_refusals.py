@@ -30,7 +30,7 @@ def refused(directory: Path, **changes: Any) -> str:
     python = interpreter(directory / "environment", **changes)
     out = directory / "run"
     out.mkdir()
-    config = dataclasses.replace(RunConfig(), device="cuda", tf_python=python, torch_python=python)
+    config = dataclasses.replace(RunConfig(), device=("cuda",), tf_python=python, torch_python=python)
     with pytest.raises(UserError) as caught:
         check_devices(config, out)
     assert not out.exists()  # nothing is left behind
@@ -124,15 +124,15 @@ def test_hidden_cards_are_told_through_the_command_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "variants"), [("tensorflow", "torch:eager"), ("torch", "tf:eager,tf:xla")]
+    ("broken", "variants"), [("tensorflow", ("torch:eager",)), ("torch", ("tf:eager", "tf:xla"))]
 )
 def test_a_framework_that_can_is_not_refused_for_the_other(
-    tmp_path: Path, broken: str, variants: str
+    tmp_path: Path, broken: str, variants: tuple[str, ...]
 ) -> None:
     """Whoever names just the variants that can run is not told of the others."""
     python = interpreter(tmp_path / "environment", **{broken: {"cuda": None}})
     config = dataclasses.replace(
-        RunConfig(), device="cuda", variants=variants, tf_python=python, torch_python=python
+        RunConfig(), device=("cuda",), variants=variants, tf_python=python, torch_python=python
     )
     (tmp_path / "run").mkdir()
     check_devices(config, tmp_path / "run")

@@ -37,9 +37,9 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
     "More threads than CPUs": (["--threads", "4096"], "more threads than CPUs measure the scheduler"),
     "A time-out of nothing": (["--timeout", "nan"], "--timeout is nan s; it must be above 0"),
     "A time-out without end": (["--timeout", "inf"], "--timeout is inf s; it must be above 0 and at most"),
-    "A list with a hole": (["--batch-sizes", "1,,8"], "whole numbers from 1 to 65,536"),
+    "A list with a nought": (["--batch-sizes", "1,0,8"], "--batch-sizes is 0; it must be at least 1"),
     "An interpreter that is not there": (["--torch-python", "/no/such/python"], "is not a program"),
-    "--download without a place": (["--download"], "--download needs --data-dir"),
+    "--download without a place": (["--download", "KMNIST"], "--download needs --data-dir"),
     "A directory of results that is not empty": (["--out", str(ROOT / "docs")], "is not empty"),
     "A path that is not UTF-8": (["--out", os.fsdecode(b"/tmp/caf\xe9")], "is not UTF-8 at character 8"),
 }

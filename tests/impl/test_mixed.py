@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from compare.config import RunConfig, check, entrants
+from compare.config import ALL, RunConfig, check, entrants
 from compare.data.weights import initial_weights
 from compare.errors import UserError
 from compare.ladder.gate import about_arithmetic
@@ -96,7 +96,7 @@ def test_layers_are_bfloat16_and_weights_float32(runs: Runs, name: str) -> None:
 
 def test_variants_without_such_a_form_are_left_out_or_refused() -> None:
     """`all` leaves them out and names them beside the verdict of parity; named, each is refused."""
-    config = replace(RunConfig(), dtype="bfloat16", variants="all")
+    config = replace(RunConfig(), dtype="bfloat16", variants=ALL)
     assert [entrant.label for entrant in entrants(config)] == [
         "tf:eager",
         "tf:graph",
@@ -109,11 +109,11 @@ def test_variants_without_such_a_form_are_left_out_or_refused() -> None:
     assert "left out, without a form in bfloat16: tf:keras, tf:tuned, tf:tuned-graph, torch:tuned" in said
     assert about_arithmetic(RunConfig()) == []
     with pytest.raises(UserError, match=r"tf:tuned has no form in bfloat16. Use some of: tf:eager, "):
-        check(replace(RunConfig(), dtype="bfloat16", variants="tf:tuned"))
+        check(replace(RunConfig(), dtype="bfloat16", variants=("tf:tuned",)))
 
 
 def test_tf32_on_the_cpu_is_refused() -> None:
     """It is an arithmetic of GPUs, and a CPU run that carried its label would be mislabelled."""
     with pytest.raises(UserError, match="--tf32 is an arithmetic of GPUs, but --device is cpu"):
         check(replace(RunConfig(), tf32=True))
-    check(replace(RunConfig(), tf32=True, device="cpu,cuda"))
+    check(replace(RunConfig(), tf32=True, device=("cpu", "cuda")))

@@ -65,7 +65,7 @@ def test_the_gate_climbs_with_what_is_there(tf_there: bool, tmp_path: Path) -> N
     config = RunConfig(
         data_dir=write_small_mnist(tmp_path),
         batch_size=BATCH,
-        threads="1",
+        threads=(1,),
         dropout=True,
         tf_python=Path(sys.executable if tf_there else "/bin/false"),
     )
