@@ -20,7 +20,7 @@ from compare.experiment.comparisons import batch_sweep, compare_runs, warnings_a
 from compare.experiment.devices import check_devices, present_versions
 from compare.experiment.resume import check_unchanged, check_versions, keep_finished, trained
 from compare.experiment.training import new_run, train_seed
-from compare.ladder.config import on_device
+from compare.labels import Label
 from compare.ladder.gate import gate
 from compare.processes.scratch import remove_abandoned
 from compare.records import machine
@@ -203,7 +203,7 @@ class Experiment:
 
 def gate_label(entrant: Entrant) -> str:
     """How the ladder names an entrant: each variant once on each device."""
-    return on_device(entrant.variant.name, entrant.device)
+    return str(Label.read(entrant.variant.name).on(entrant.device))
 
 
 def wrong_labels(parity: dict[str, Any]) -> set[str]:
@@ -231,7 +231,7 @@ def without_proof(results: Results) -> None:
     """What trained but could not climb, as where the system killed it on the ladder, does not count."""
     left_out: dict[str, str] = (results.parity or {}).get("left_out", {})
     for run in results.runs:
-        reason = left_out.get(on_device(f"{run.framework}:{run.variant}", run.device))
+        reason = left_out.get(str(Label(run.framework, run.variant).on(run.device)))
         if reason is not None and run.status == "ok":
             run.status, run.reason = "failed", f"trained, but not on the parity ladder: {reason}"
 

@@ -12,6 +12,7 @@ from typing import Literal
 from compare.config import Entrant, Names, RunConfig, check, entrants
 from compare.cpus import usable_cpus
 from compare.errors import UserError
+from compare.labels import Label
 from compare.ladder.plan import Plan, Port
 from lenet_spec import LeNetSpec
 
@@ -114,9 +115,11 @@ def ports(config: ParityConfig) -> list[Port]:
     for port in entrant_ports(entrants(config.run_config())):
         module = own[port.framework]
         if module is not None:
-            name = f"{port.framework}:{Path(module).stem if module.endswith('.py') else module}"
+            label = Label(port.framework, Path(module).stem if module.endswith(".py") else module).on(
+                port.device
+            )
             place = str(Path(module).resolve()) if module.endswith(".py") else module
-            port = Port(on_device(name, port.device), port.framework, place, "Trainer", port.device)
+            port = Port(str(label), port.framework, place, "Trainer", port.device)
         found.setdefault(port.label, port)
     return list(found.values())
 
@@ -126,15 +129,11 @@ def entrant_ports(chosen: Sequence[Entrant]) -> list[Port]:
     found: dict[str, Port] = {}
     for entrant in chosen:
         variant = entrant.variant
-        label = on_device(variant.name, entrant.device)
+        label = str(Label.read(variant.name).on(entrant.device))
         found.setdefault(
             label, Port(label, variant.framework, variant.module, variant.trainer, entrant.device)
         )
     return list(found.values())
-
-
-def on_device(name: str, device: str) -> str:
-    return name if device == "cpu" else f"{name} on {device}"
 
 
 def plans(config: ParityConfig, train_count: int, say: Callable[[str], None]) -> list[Plan]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from compare.labels import Label
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -82,12 +84,20 @@ BY_VARIANT: dict[tuple[str, str], dict[str, Any]] = {
 
 def has_own_tolerances(variant: str, dtype: str) -> bool:
     """Whether a variant, named with or without its device, is judged by its own."""
-    return (variant.partition(" on ")[0], dtype) in BY_VARIANT
+    return (name_of(variant), dtype) in BY_VARIANT
+
+
+def name_of(climber: str) -> str:
+    """The variant of a label; a trap climbs under its own name, which is none."""
+    try:
+        return Label.read(climber).name
+    except ValueError:
+        return climber
 
 
 def tolerances(dtype: str, variant: str) -> Tolerances:
     """variant: `framework:variant`, or with its device; one that is not listed keeps the dtype's own."""
-    own: dict[str, Any] = BY_VARIANT.get((variant.partition(" on ")[0], dtype), {})
+    own: dict[str, Any] = BY_VARIANT.get((name_of(variant), dtype), {})
     return replace(BY_DTYPE[dtype], **own)
 
 
