@@ -81,9 +81,8 @@ def test_a_user_without_this_project_loads_both_keras_files(
     assert len(np.unique(oracle)) > 2  # predictions that tell something
 
 
-def test_nothing_else_is_left_beside_the_files(
-    chain: dict[str, subprocess.CompletedProcess[str]], place: Path
-) -> None:
+@pytest.mark.usefixtures("chain")
+def test_nothing_else_is_left_beside_the_files(place: Path) -> None:
     """No temporary directory, no log."""
     assert not list(place.glob(".*"))
 

@@ -206,7 +206,7 @@ def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str) -
     assert "Traceback" not in done.stderr
 
 
-def test_options_win_over_the_preset(quick: Quick) -> None:
+def test_options_win_over_the_preset() -> None:
     """A preset is a set of defaults."""
     from compare.run import parse_config
 

@@ -48,17 +48,17 @@ def unsafe_call(node: ast.Call) -> Iterator[str]:
         yield f"{node.lineno}: {name}()"
     if last == "exec_module":
         yield f"{node.lineno}: exec_module"
-    if name == "torch.load" and not is_constant(options.get("weights_only"), True):
+    if name == "torch.load" and not is_constant(options.get("weights_only"), value=True):
         yield f"{node.lineno}: torch.load without weights_only=True"
-    if name in ("np.load", "numpy.load") and not is_constant(options.get("allow_pickle"), False):
+    if name in ("np.load", "numpy.load") and not is_constant(options.get("allow_pickle"), value=False):
         yield f"{node.lineno}: np.load without allow_pickle=False"
-    if last == "load_model" and not is_constant(options.get("safe_mode"), True):
+    if last == "load_model" and not is_constant(options.get("safe_mode"), value=True):
         yield f"{node.lineno}: load_model without safe_mode=True"
     if name.startswith("yaml.") or (name.startswith("os.") and last in SHELLS):
         yield f"{node.lineno}: {name}()"
     if "shell" in options:
         yield f"{node.lineno}: shell="
-    if last == "Environment" and not is_constant(options.get("autoescape"), True):
+    if last == "Environment" and not is_constant(options.get("autoescape"), value=True):
         yield f"{node.lineno}: a template environment without autoescape=True"
 
 
@@ -69,7 +69,7 @@ def named(node: ast.AST) -> str:
     return f"{named(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else ""
 
 
-def is_constant(node: ast.AST | None, value: object) -> bool:
+def is_constant(node: ast.AST | None, *, value: bool) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
 

@@ -129,8 +129,10 @@ def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
     sound = sum(not kill["wrong"] for kill in killed)
     over = " and ".join(f"{count} over {workers}" for workers, count in counts.items())
     lines = [
-        f"{len(killed)} runs were killed at random moments, {over}, and taken up again: {sound} "
-        "ended with the losses of the unbroken run, with no process and no temporary file left."
+        (
+            f"{len(killed)} runs were killed at random moments, {over}, and taken up again: {sound} "
+            "ended with the losses of the unbroken run, with no process and no temporary file left."
+        )
     ]
     for launch in soak["launches"]:
         first, *_, last = launch["median_seconds_by_tenth"]

@@ -19,7 +19,7 @@ def build() -> dict[str, Any]:
         "framework": f"torch {torch.__version__}",
         "cuda": cuda,
         # not torch.cuda.get_arch_list(), which is empty where no card can be used
-        "capabilities": torch._C._cuda_getArchFlags().split() if cuda else [],
+        "capabilities": torch._C._cuda_getArchFlags().split() if cuda else [],  # noqa: SLF001
     }
 
 

@@ -67,13 +67,14 @@ def move(temporary: Path, target: Path, *, overwrite: bool) -> None:
     if not overwrite:
         try:
             os.link(temporary, target)
-            return
         except FileExistsError:
             raise exists(target) from None
         except OSError:  # a file system without hard links
             if os.path.lexists(target):
                 raise exists(target) from None
-    os.replace(temporary, target)
+        else:
+            return
+    temporary.replace(target)
 
 
 def exists(target: Path) -> UserError:

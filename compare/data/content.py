@@ -126,7 +126,7 @@ def kind(mode: int) -> str:
 
 def unreadable(path: Path, error: OSError | ValueError) -> UserError:
     if isinstance(error, FileNotFoundError) and path.is_symlink():
-        target = shown(Path(os.readlink(path)))
+        target = shown(path.readlink())
         return bad_file(path, f"is a link to {target}, which is not there", "Mend the link.")
     if isinstance(error, IsADirectoryError):
         return bad_file(path, "must be a regular file but is a directory", "Put the file in its place.")

@@ -6,9 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+from compare.data import torchvision_child
 from compare.data.content import shown
-from compare.data.torchvision_child import NO_TORCHVISION
-from compare.data.torchvision_child import __file__ as CHILD
 from compare.errors import UserError
 
 NAMES = ("MNIST", "FashionMNIST", "KMNIST")  # torchvision's classes whose files have MNIST's names
@@ -27,7 +26,7 @@ def download(name: str, data_dir: Path, python: Path, *, timeout_seconds: float 
         raise UserError(f"{name!r} cannot be downloaded.\nUse one of {', '.join(NAMES)}.")
     # -E and -P: neither a PYTHON* variable nor the directory of the child's file, where a random.py lies,
     # puts another module in place of the standard library's.
-    command = [str(python), "-E", "-P", CHILD, name, str(data_dir)]
+    command = [str(python), "-E", "-P", torchvision_child.__file__, name, str(data_dir)]
     goal = f"torchvision could not download {name} into {shown(data_dir)}"
     try:
         ended = subprocess.run(
@@ -46,7 +45,7 @@ def download(name: str, data_dir: Path, python: Path, *, timeout_seconds: float 
         raise UserError(f"{problem}.\nName a Python interpreter with --torch-python.") from error
     if ended.returncode:
         action = BY_HAND
-        if ended.returncode == NO_TORCHVISION:
+        if ended.returncode == torchvision_child.NO_TORCHVISION:
             action = f"Install torchvision for {shown(python)}, or name another with --torch-python."
         raise UserError(f"{goal}: {reason_of(ended.returncode, ended.stderr)}\n{action}")
     return data_dir / name

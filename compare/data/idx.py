@@ -1,5 +1,6 @@
 """IDX, the format of the MNIST files: 00 00, a type code, the number of dimensions, each size as a big-endian
-32-bit number, then the values. http://yann.lecun.com/exdb/mnist/ described it."""
+32-bit number, then the values. http://yann.lecun.com/exdb/mnist/ described it.
+"""
 
 from __future__ import annotations
 

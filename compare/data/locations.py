@@ -52,8 +52,9 @@ def choose_directory(data_dir: Path) -> Path:
     for directory in (data_dir, data_dir / "raw"):
         if holds_any(directory):
             return directory
-    nested = [data_dir / name / "raw" for name in sorted(os.listdir(data_dir))]
-    nested = [directory for directory in nested if os.path.isdir(directory) and holds_any(directory)]
+    nested = [data_dir / name / "raw" for name in sorted(path.name for path in data_dir.iterdir())]
+    # not Path.is_dir, which raises an error for a place within a closed directory
+    nested = [place for place in nested if os.path.isdir(place) and holds_any(place)]  # noqa: PTH112
     if not nested:
         names = ", ".join("-".join(stem) for stem in STEMS.values())
         problem = f"holds none of {names} ({EITHER_NAME}), nor do raw/ and */raw/ in it"
@@ -65,7 +66,7 @@ def choose_directory(data_dir: Path) -> Path:
 
 def check_directory(data_dir: Path) -> None:
     try:
-        os.stat(os.path.join(data_dir, os.curdir))  # fails for all but a directory that may be entered
+        os.stat(f"{data_dir}/.")  # noqa: PTH116  (a Path drops the dot)
     except FileNotFoundError as error:
         if data_dir.is_symlink():
             raise unreadable(data_dir, error) from error

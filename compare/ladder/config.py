@@ -112,8 +112,8 @@ def ports(config: ParityConfig) -> list[Port]:
     """Who climbs, in order: the variants on their devices, a reader's module in place of its framework's."""
     own = {"tf": config.tensorflow_module, "torch": config.torch_module}
     found: dict[str, Port] = {}
-    for port in entrant_ports(entrants(config.run_config())):
-        module = own[port.framework]
+    for entered in entrant_ports(entrants(config.run_config())):
+        port, module = entered, own[entered.framework]
         if module is not None:
             label = Label(port.framework, Path(module).stem if module.endswith(".py") else module).on(
                 port.device

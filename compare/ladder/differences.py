@@ -100,4 +100,6 @@ def compare_digests(
 
 
 def named_difference(label: str, other: str, tensor: str, detail: str) -> Difference:
-    return Difference(label, other, tensor, None, None, 0.0, False, first_failing=tensor, detail=detail)
+    return Difference(
+        label, other, tensor, None, None, 0.0, passed=False, first_failing=tensor, detail=detail
+    )

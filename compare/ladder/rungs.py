@@ -87,15 +87,19 @@ def compare_all(
     other = "spec" if kind.evidence == "initial_weights" else ORACLE
     differences = []
     for label, groups in sides.items():
-        differences += compare_groups(label, groups, other, reference, own[label], own[label])
+        differences += compare_groups(
+            label, groups, other, reference, left_own=own[label], right_own=own[label]
+        )
     first, *others = sides or [""]
     for label in others:
-        differences += compare_groups(first, sides[first], label, sides[label], own[first], own[label])
+        differences += compare_groups(
+            first, sides[first], label, sides[label], left_own=own[first], right_own=own[label]
+        )
     return differences
 
 
 def compare_groups(
-    left: str, lefts: Groups, right: str, rights: Groups, left_own: Tolerances, right_own: Tolerances
+    left: str, lefts: Groups, right: str, rights: Groups, *, left_own: Tolerances, right_own: Tolerances
 ) -> list[Difference]:
     """A difference for each group that both have; the oracle trains fewer steps than the frameworks."""
     differences = []

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psutil
 
@@ -20,7 +20,7 @@ from compare.processes.interruption import raise_if_received
 from compare.processes.scratch import Scratch
 from compare.protocol import messages
 from compare.protocol.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
-from compare.worker.bootstrap import __file__ as BOOTSTRAP
+from compare.worker import bootstrap
 
 R = TypeVar("R")
 
@@ -51,7 +51,7 @@ def worker_command(python: str, framework: str) -> list[str]:
 
     -E and -P: no PYTHON* variable and no working directory can put another package in front.
     """
-    return [python, "-E", "-P", str(BOOTSTRAP), framework]
+    return [python, "-E", "-P", bootstrap.__file__, framework]
 
 
 class Worker:
@@ -174,7 +174,7 @@ class Worker:
         assert ended is not None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

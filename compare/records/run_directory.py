@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from compare.errors import UserError
 
@@ -45,7 +45,7 @@ class DirectoryLock:
             self.path.unlink(missing_ok=True)
             self.file.close()
 
-    def __enter__(self) -> DirectoryLock:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -18,8 +18,8 @@ def headline(results: Results) -> str:
     devices = " and ".join(str(config.get("device", "?")).split(","))
     return " · ".join(
         [
-            f"{count(config.get('seeds'), 'seed')} × {count(config.get('steps'), 'step')} "
-            f"× batch {config.get('batch_size', '?')}",
+            count(config.get("seeds"), "seed")
+            + f" × {count(config.get('steps'), 'step')} × batch {config.get('batch_size', '?')}",
             f"{devices}, {count(config.get('threads'), 'thread')}",
             arithmetic(str(config.get("dtype", "?")), config.get("tf32") is True),
         ]

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -115,7 +116,7 @@ class TrainingProgress:
             self.last_line = self.clock()
             self.console.print(f"training  {self.done:,}/{self.total:,} steps  {times}")
 
-    def __enter__(self) -> TrainingProgress:
+    def __enter__(self) -> Self:
         self.bar.start()
         return self
 

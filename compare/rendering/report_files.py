@@ -17,7 +17,6 @@ from compare.rendering.page import Link, links, svg
 
 def render(results: Results, directory: Path, *, files_from: Path | None = None) -> None:
     """Writes report.html, report.md and charts/*.svg into `directory`, with links to the files of the run."""
-
     pictures = write_charts(results, directory)
     write(directory / "report.md", markdown.report(results, pictures))
     write(directory / "report.html", page.page(results, run_files(files_from or directory, directory)))
@@ -25,7 +24,6 @@ def render(results: Results, directory: Path, *, files_from: Path | None = None)
 
 def render_two(results: Sequence[Results], runs: Sequence[Path], out: Path) -> None:
     """Both runs in one report; `runs`, directories or results files, are named in it and linked to."""
-
     both = side_by_side.merged(results)
     pictures = write_charts(both, out)
     write(out / "report.md", markdown.report(both, pictures))
@@ -49,7 +47,6 @@ def directory_of(run: Path) -> Path:
 
 def run_names(runs: Sequence[Path]) -> list[str]:
     """What tells each run from the other: as many last parts of its path as that takes."""
-
     paths = [path.resolve() for path in runs]
     paths = [path.parent if path.name == FILE_NAME and path.is_file() else path for path in paths]
     longest = max(len(path.parts) for path in paths)
@@ -62,7 +59,6 @@ def run_names(runs: Sequence[Path]) -> list[str]:
 
 def run_files(directory: Path, start: Path) -> list[Link]:
     """Links from a page in `start` to the files of the run in `directory`."""
-
     try:
         way = os.path.relpath(directory.resolve(), start.resolve())
     except ValueError:  # another drive on Windows
@@ -72,7 +68,6 @@ def run_files(directory: Path, start: Path) -> list[Link]:
 
 def write_charts(results: Results, directory: Path) -> Sequence[Chart]:
     """charts/*.svg anew: a chart that is no longer drawn is not left lying there."""
-
     drawn = charts(results, look.PRINT)
     folder = directory / "charts"
     shutil.rmtree(folder, ignore_errors=True)

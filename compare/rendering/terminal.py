@@ -29,12 +29,12 @@ LINE_ENDS = re.compile(
 def headline(config: RunConfig, dataset: Dataset) -> str:
     return headline_parts(
         dataset.source,
-        config.seeds,
-        config.steps,
-        config.batch_size,
-        " and ".join(config.device),
-        config.thread_count,
-        arithmetic(config.dtype, config.tf32),
+        seeds=config.seeds,
+        steps=config.steps,
+        batch_size=config.batch_size,
+        devices=" and ".join(config.device),
+        threads=config.thread_count,
+        arithmetic=arithmetic(config.dtype, config.tf32),
     )
 
 
@@ -43,17 +43,17 @@ def headline_of(results: Results) -> str:
     config = results.config
     return headline_parts(
         config["data"]["source"],
-        config["seeds"],
-        config["steps"],
-        config["batch_size"],
-        config["device"].replace(",", " and "),
-        config["threads"],
-        arithmetic(config["dtype"], config["tf32"]),
+        seeds=config["seeds"],
+        steps=config["steps"],
+        batch_size=config["batch_size"],
+        devices=config["device"].replace(",", " and "),
+        threads=config["threads"],
+        arithmetic=arithmetic(config["dtype"], config["tf32"]),
     )
 
 
 def headline_parts(
-    source: str, seeds: int, steps: int, batch_size: int, devices: str, threads: int, arithmetic: str
+    source: str, *, seeds: int, steps: int, batch_size: int, devices: str, threads: int, arithmetic: str
 ) -> str:
     parts = [
         f"LeNet on {source}",

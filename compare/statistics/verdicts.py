@@ -58,7 +58,7 @@ def ratio_verdict(
     kind = ratio_kind(interval, smallest)
     more = _more_for_ratio(interval, kind, smallest)
     words = wording.ratio_words(kind, interval)
-    sentence = wording.ratio_sentence(kind, interval, more, other, baseline, smallest)
+    sentence = wording.ratio_sentence(kind, interval, more, other=other, baseline=baseline, smallest=smallest)
     return Verdict(kind, words, sentence, interval, more)
 
 
@@ -69,7 +69,7 @@ def accuracy_verdict(
     kind = accuracy_kind(interval, margin)
     more = _more_for_accuracy(interval, kind, margin)
     words = wording.accuracy_words(kind, interval, margin)
-    sentence = wording.accuracy_sentence(kind, interval, more, other, baseline, margin)
+    sentence = wording.accuracy_sentence(kind, interval, more, other=other, baseline=baseline, margin=margin)
     return Verdict(kind, words, sentence, interval, more)
 
 

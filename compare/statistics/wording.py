@@ -28,7 +28,7 @@ def ratio_words(kind: Kind, interval: Interval) -> str:
 
 
 def ratio_sentence(
-    kind: Kind, interval: Interval, more: int | None, other: str, baseline: str, smallest: float
+    kind: Kind, interval: Interval, more: int | None, *, other: str, baseline: str, smallest: float
 ) -> str:
     size = _size(f"step time {format_ratio(interval)}", interval, "launch")
     if kind == "no_difference":
@@ -50,7 +50,7 @@ def accuracy_words(kind: Kind, interval: Interval, margin: float) -> str:
 
 
 def accuracy_sentence(
-    kind: Kind, interval: Interval, more: int | None, other: str, baseline: str, margin: float
+    kind: Kind, interval: Interval, more: int | None, *, other: str, baseline: str, margin: float
 ) -> str:
     size = _size(f"test accuracy {format_difference(interval)}", interval, "seed")
     if kind == "equivalent":

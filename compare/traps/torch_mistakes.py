@@ -170,7 +170,7 @@ class L2InLoss(Trainer):
 class DetachedConvolutions(Trainer):
     def build_model(self) -> LeNet:
         model = super().build_model()
-        model.pool2.register_forward_hook(lambda module, inputs, output: output.detach())
+        model.pool2.register_forward_hook(lambda _module, _inputs, output: output.detach())
         return model
 
     def gradients(

@@ -30,7 +30,7 @@ def read(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
     devices = number(library.cuDeviceGetCount) if status == 0 else None
     version = number(library.cuDriverGetVersion)  # 12040 is CUDA 12.4
     cuda = (version // 1000, version % 1000 // 10) if version else None
-    return Driver(True, cuda, status, devices)
+    return Driver(present=True, cuda=cuda, status=status, devices=devices)
 
 
 def number(function: Any) -> int | None:

@@ -46,7 +46,7 @@ def why_not(
     """
     if build.cuda is None:
         return f"this {build.framework} is built without CUDA. Install a build with it: make cuda"
-    return driver_reason(build, driver, environ) or card_reason(build, driver, cards())
+    return driver_reason(build, driver, environ) or card_reason(build, cards())
 
 
 def driver_reason(build: Build, driver: Driver, environ: Mapping[str, str]) -> str | None:
@@ -78,7 +78,7 @@ def no_card_reason(visible: str | None) -> str:
     return f"the NVIDIA driver finds no card{named}. nvidia-smi -L lists those that are there"
 
 
-def card_reason(build: Build, driver: Driver, cards: Sequence[Card]) -> str | None:
+def card_reason(build: Build, cards: Sequence[Card]) -> str | None:
     if not cards:
         return (
             f"the driver works, but {build.framework} does not load its CUDA {build.cuda_major} libraries: "

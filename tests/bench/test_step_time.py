@@ -43,26 +43,28 @@ def test_step(
     benchmark: BenchmarkFixture, start: Start, variant: Variant, device: str, batch_size: int
 ) -> None:
     """One training step of a variant."""
-    time_steps(benchmark, start, variant.framework, device, batch_size, variant.module, variant.trainer)
+    place = (variant.module, variant.trainer)
+    time_steps(benchmark, start, place, framework=variant.framework, device=device, batch_size=batch_size)
 
 
 @pytest.mark.benchmark(group="harness", timer=CLOCK)
 @pytest.mark.parametrize("framework", ["tf", "torch"])
 def test_empty_step(benchmark: BenchmarkFixture, start: Start, framework: str) -> None:
     """A step that does nothing: what the harness itself costs."""
-    time_steps(benchmark, start, framework, "cpu", 128, str(EMPTY_STEP), "Trainer")
+    time_steps(benchmark, start, (str(EMPTY_STEP), "Trainer"), framework=framework)
 
 
 def time_steps(
     benchmark: BenchmarkFixture,
     start: Start,
+    place: tuple[str, str],
+    *,
     framework: str,
-    device: str,
-    batch_size: int,
-    module: str,
-    trainer: str,
+    device: str = "cpu",
+    batch_size: int = 128,
 ) -> None:
-    stepper = start(framework, device, batch_size, module=module, trainer=trainer)
+    """Time the steps of a trainer, and record the conditions they ran under. place: its module and class."""
+    stepper = start(framework, device, batch_size, module=place[0], trainer=place[1])
     benchmark.pedantic(stepper.step, rounds=ROUNDS, iterations=1, warmup_rounds=WARMUP_ROUNDS)
     runtime = dict(stepper.ready.runtime)
     benchmark.extra_info.update(

@@ -134,7 +134,8 @@ def full_card() -> Iterator[None]:
     hog.communicate("")
 
 
-def test_a_full_card_is_told_in_words(tmp_path: Path, full_card: None) -> None:
+@pytest.mark.usefixtures("full_card")
+def test_a_full_card_is_told_in_words(tmp_path: Path) -> None:
     """Whenever it is noticed, the reason says what to do, and there is no traceback."""
     out = tmp_path / "run"
     done = command("run", *SMALL, "--batch-size", "8192", "--out", str(out))

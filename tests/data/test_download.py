@@ -76,7 +76,7 @@ def test_a_download_that_hangs_is_ended(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda path: None, "No such file or directory"),
+        (lambda _: None, "No such file or directory"),
         (Path.mkdir, "Permission denied"),
         (lambda path: path.touch(0o644), "Permission denied"),
         (lambda path: (path.write_bytes(b"\0"), path.chmod(0o755)), "Exec format error"),
@@ -111,7 +111,7 @@ def test_the_child_calls_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """It downloads the set of that name, and no socket waits for ever."""
     calls = []
 
-    def record(root: str, download: bool) -> None:
+    def record(root: str, *, download: bool) -> None:
         calls.append((root, download, socket.getdefaulttimeout()))
 
     monkeypatch.setitem(sys.modules, "torchvision", SimpleNamespace(datasets=SimpleNamespace(KMNIST=record)))

@@ -192,7 +192,7 @@ def make_socket(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda path: None, "cannot be read: No such file or directory"),
+        (lambda _: None, "cannot be read: No such file or directory"),
         (make_directory, "must be a regular file but is a directory"),
         (os.mkfifo, "must be a regular file but is a pipe"),
         (make_socket, "cannot be read: No such device or address"),
@@ -251,7 +251,7 @@ def test_a_read_that_fails_half_way_is_an_error_of_the_file(
 ) -> None:
     """A failing disk is reported like any other fault of the file."""
 
-    def fail(self: content.Plain, size_bytes: int) -> bytes:
+    def fail(*_: object) -> bytes:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     path = tmp_path / "images"

@@ -64,7 +64,7 @@ class NVML:
     def __getattr__(self, name: str) -> Any:
         fact = self.facts[name.removeprefix("nvmlDeviceGet")]
 
-        def function(handle: str, *_: Any) -> Any:
+        def function(*_: object) -> object:
             if fact is None:
                 raise NVMLError("Not Supported")
             return fact

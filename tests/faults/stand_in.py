@@ -97,7 +97,7 @@ class Faulty(Channel):
 
 def plan() -> dict[str, str]:
     plans: dict[str, dict[str, str]] = json.loads(Path(sys.argv[1]).read_text())
-    log = Path(os.readlink("/proc/self/fd/1")).stem
+    log = Path("/proc/self/fd/1").readlink().stem
     return plans.get(log) or plans.get("*") or {}
 
 

@@ -119,7 +119,7 @@ def test_a_reader_that_has_gone(fault: Fault) -> None:
 def test_output_on_a_full_disk(tmp_path: Path, fault: Fault) -> None:
     """The run's directory lies on another disk, and what was asked for is there to be taken up."""
     out = tmp_path / "out"
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "compare.run", *small_run(tmp_path, out)],
             cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False,

@@ -82,8 +82,8 @@ def bomb(data: bytes) -> bytes:
 
 SMALL = small_set()
 REFUSED: dict[str, tuple[Change, str]] = {
-    "A file is missing": (replaced(TRAIN_LABELS, lambda path: None), "train labels are missing"),
-    "A file is empty": (content(TRAIN_IMAGES, lambda data: b""), "is empty"),
+    "A file is missing": (replaced(TRAIN_LABELS, lambda _: None), "train labels are missing"),
+    "A file is empty": (content(TRAIN_IMAGES, lambda _: b""), "is empty"),
     "A file is cut short": (content(TRAIN_IMAGES, lambda data: data[:-1]), "more than the 9,423 bytes"),
     "A file is too long": (content(TEST_LABELS, lambda data: data + b"\0"), "holds more than"),
     "A gzip file is cut short": (content(TRAIN_IMAGES, cut_gzip), "is gzip that is cut short"),
@@ -150,7 +150,7 @@ def test_the_command_says_it(tmp_path: Path, fault: Fault) -> None:
     fault("The directory is not there", seen=said, survives=SURVIVES)
 
 
-def test_a_file_that_may_not_be_read(fault: Fault, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_file_that_may_not_be_read(fault: Fault) -> None:
     """Root gives its privilege up for the test."""
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         Path(place).chmod(0o755)

@@ -19,11 +19,11 @@ from tests.impl.test_variants import TIMEOUT_SECONDS, set_up
 STEPS = 20
 
 
-def losses(framework: str, deterministic: bool, directory: Path) -> tuple[list[float], dict[str, Any]]:
+def losses(framework: str, directory: Path, *, deterministic: bool) -> tuple[list[float], dict[str, Any]]:
     """Of a fresh process, with what it read back of its settings."""
     weights_path = directory / "weights.safetensors"
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
-    request = set_up(VARIANTS_BY_NAME[f"{framework}:eager"], "float32", True, weights_path)
+    request = set_up(VARIANTS_BY_NAME[f"{framework}:eager"], "float32", weights_path, dropout=True)
     request = msgspec.structs.replace(request, deterministic=deterministic)
     with Conditions().launch(framework, directory / "log") as worker:
         ready = worker.request(request, messages.Ready, TIMEOUT_SECONDS)
@@ -35,10 +35,10 @@ def losses(framework: str, deterministic: bool, directory: Path) -> tuple[list[f
 @pytest.mark.parametrize("framework", ["tf", "torch"])
 def test_two_launches_have_the_same_losses(framework: str, tmp_path: Path) -> None:
     """The switch is read back, and changes nothing that was the same without it."""
-    switched, settings = losses(framework, True, tmp_path)
+    switched, settings = losses(framework, tmp_path, deterministic=True)
     assert settings["deterministic"] is True
-    again, _ = losses(framework, True, tmp_path)
+    again, _ = losses(framework, tmp_path, deterministic=True)
     assert switched == again
-    plain, settings = losses(framework, False, tmp_path)
+    plain, settings = losses(framework, tmp_path, deterministic=False)
     assert settings["deterministic"] is False
-    assert plain == losses(framework, False, tmp_path)[0]
+    assert plain == losses(framework, tmp_path, deterministic=False)[0]

@@ -38,7 +38,7 @@ def trained(name: str, dtype: str, directory: Path) -> Trained:
     module, trainer = variant.place(dtype)
     weights_path = directory / "weights.safetensors"
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
-    request = set_up(replace(variant, module=module, trainer=trainer), dtype, True, weights_path)
+    request = set_up(replace(variant, module=module, trainer=trainer), dtype, weights_path, dropout=True)
     with worker(directory, variant.framework) as process:
         try:
             process.request(request, messages.Ready, 120)

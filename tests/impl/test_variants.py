@@ -37,7 +37,7 @@ class Computed:
     float32_gradients: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def set_up(variant: Variant, dtype: str, dropout: bool, weights_path: Path) -> messages.SetUp:
+def set_up(variant: Variant, dtype: str, weights_path: Path, *, dropout: bool) -> messages.SetUp:
     """Batches of 16: enough to tell wrong from right, and not the 128 of every other test."""
     spec = dataclasses.replace(LeNetSpec(), dropout=Dropout(active=dropout), training=Training(batch_size=16))
     place = (variant.module, variant.trainer)
@@ -55,11 +55,11 @@ def compute(variant: Variant, directory: Path) -> Computed:
             return worker.request(request, reply, TIMEOUT_SECONDS)
 
         for dropout in (False, True):
-            ask(set_up(variant, "float64", dropout, weights_path), messages.Ready)
+            ask(set_up(variant, "float64", weights_path, dropout=dropout), messages.Ready)
             computed.losses[dropout] = ask(messages.Train(STEPS), messages.Trained).losses
             parameters = ask(messages.Parameters(), messages.Arrays).safetensors
             computed.parameters[dropout] = safetensors.numpy.load(parameters)
-        ask(set_up(variant, "float32", True, weights_path), messages.Ready)
+        ask(set_up(variant, "float32", weights_path, dropout=True), messages.Ready)
         gradients = ask(messages.Gradients(), messages.Arrays).safetensors
         computed.float32_gradients = safetensors.numpy.load(gradients)
     return computed

@@ -50,7 +50,7 @@ def test_weights_move_to_their_neighbours() -> None:
     moved = moved_by_one_ulp(weights, seed=0)
     assert moved["w"].dtype == np.float32
     changed = weights["w"] != 0
-    np.testing.assert_array_equal(np.abs(moved["w"] - weights["w"])[changed] > 0, True)
+    assert np.all(np.abs(moved["w"] - weights["w"])[changed] > 0)
     np.testing.assert_array_max_ulp(moved["w"], weights["w"], 1)
     np.testing.assert_array_equal(moved["b"], 0)
 

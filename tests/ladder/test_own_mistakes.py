@@ -66,7 +66,7 @@ def test_a_mistake_in_the_model_is_caught_and_named(name: str, ladder: tuple[Wor
     mistake = MISTAKES[name]
     assert MODEL.count(mistake.stands) == 1
     model = MODEL.replace(mistake.stands, mistake.written)
-    failing = put_on_ladder(name, model, mistake.dropout, *ladder)
+    failing = put_on_ladder(name, model, *ladder, dropout=mistake.dropout)
     assert failing is not None
     assert failing.number == mistake.rung, failing.reason
     assert mistake.named in (failing.first_failing or str(failing.reason))
@@ -74,10 +74,10 @@ def test_a_mistake_in_the_model_is_caught_and_named(name: str, ladder: tuple[Wor
 
 def test_the_model_as_it_stands_climbs_to_the_top(ladder: tuple[Worker, Setting]) -> None:
     """What catches the mistakes is not the copying."""
-    assert put_on_ladder("unchanged", MODEL, False, *ladder) is None
+    assert put_on_ladder("unchanged", MODEL, *ladder, dropout=False) is None
 
 
-def put_on_ladder(name: str, model: str, dropout: bool, worker: Worker, setting: Setting) -> Rung | None:
+def put_on_ladder(name: str, model: str, worker: Worker, setting: Setting, *, dropout: bool) -> Rung | None:
     """The failing rung of a port whose model is `model`."""
     directory = setting.directory
     (directory / f"{name}_model.py").write_text(model)

@@ -99,7 +99,7 @@ def test_no_path_of_this_machine_is_in_the_record(proof: tuple[Any, Path]) -> No
     """Records are for sharing, and strict JSON."""
     text = (proof[1] / "parity.json").read_text()
     assert str(ROOT) not in text
-    json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
+    json.loads(text, parse_constant=pytest.fail)
 
 
 def test_a_wrong_port_exits_1(small: tuple[str, ...], tmp_path: Path) -> None:

@@ -11,9 +11,18 @@ from compare.records.parity import Climb, Difference, Rung
 def climb(largest: dict[tuple[str, str], float]) -> Climb:
     """A climb that passed, whose last rung compared these sides' losses."""
     losses = [
-        Difference(left, right, "losses", error, error, 1.0, True) for (left, right), error in largest.items()
+        Difference(left, right, "losses", error, error, 1.0, passed=True)
+        for (left, right), error in largest.items()
     ]
-    return Climb(["tf:eager"], "float64", False, 20, 20, 20, [Rung(8, "N steps", "pass", losses)])
+    return Climb(
+        ["tf:eager"],
+        "float64",
+        dropout=False,
+        steps=20,
+        judged_steps=20,
+        oracle_steps=20,
+        rungs=[Rung(8, "N steps", "pass", losses)],
+    )
 
 
 PAIR = {("tf:eager", "torch:eager"): 2e-15}

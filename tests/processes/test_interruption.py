@@ -42,6 +42,7 @@ def swallow(
         text=True,
         timeout=60,
         preexec_fn=before,
+        check=False,
     )
     assert not done.stderr
     return done.returncode, done.stdout

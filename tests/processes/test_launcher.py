@@ -197,13 +197,13 @@ def test_no_temporary_file_is_left(start: Start) -> None:
 
 def test_no_descriptor_is_left_open(start: Start) -> None:
     """Starting and ending workers costs no file descriptor."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for mode in ("good", "exit-1"):
         worker = start(mode)
         with contextlib.suppress(WorkerFailed, WorkerRefused):
             worker.request(PROBE, messages.Probed, 20)
         worker.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_killing_a_tree_that_is_gone_is_no_error() -> None:

@@ -38,7 +38,8 @@ def test_only_the_cpus_that_a_run_may_use_are_counted(stat: Path) -> None:
     assert beside.foreign_seconds(3.0) == 0.0
 
 
-def test_idle_and_waiting_are_not_busy_and_stolen_time_is(stat: Path) -> None:
+@pytest.mark.usefixtures("stat")
+def test_idle_and_waiting_are_not_busy_and_stolen_time_is() -> None:
     """User, nice, system, interrupts and steal count; guests are counted as user already."""
     assert load.busy_seconds([3]) == pytest.approx((200 + 10 + 20 + 1 + 2 + 3) / 100)
 

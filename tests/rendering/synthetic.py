@@ -40,7 +40,7 @@ def results(
     """A complete set; `explained` adds phases, peaks, a batch sweep and a noise floor."""
     spec = LeNetSpec()
     runs = [
-        run(label, device, seed, steps, explained)
+        run(label, device, seed, steps, explained=explained)
         for seed in range(seeds)
         for device in devices
         for label in labels
@@ -99,7 +99,7 @@ def config(
     }
 
 
-def run(label: str, device: str, seed: int, steps: int, explained: bool) -> Run:
+def run(label: str, device: str, seed: int, steps: int, *, explained: bool = False) -> Run:
     milliseconds, import_seconds, first_step, mib = VARIANTS[label]
     chance = random.Random(f"{label} {device} {seed}")
     milliseconds *= (0.06 if device == "cuda" else 1) * chance.gauss(1, 0.03)

@@ -177,7 +177,7 @@ def test_two_batch_sizes_are_drawn_without_a_fit() -> None:
 
 def test_threads_are_drawn_where_more_than_one_count_ran() -> None:
     results = synthetic.results(steps=60)
-    results.thread_runs = [synthetic.run(label, "cpu", 0, 60, False) for label in ("tf:eager", "torch:eager")]
+    results.thread_runs = [synthetic.run(label, "cpu", 0, 60) for label in ("tf:eager", "torch:eager")]
     for run in results.thread_runs:
         run.threads = {"intra_op": 1}
     assert [chart.name for chart in scaling.thread_scaling(results, PAGE)] == ["threads-cpu"]

@@ -34,7 +34,7 @@ print(json.dumps({tag: [dataclasses.astuple(event) for event in found] for tag, 
 def run(label: str, seed: int, *, steps: int = STEPS, test_accuracy: float | None = 0.9685) -> Run:
     rng = np.random.default_rng(seed)
     losses, accuracies, seconds = rng.random((3, steps)).tolist()
-    framework: Any = label.split(":")[0]
+    framework: Any = label.partition(":")[0]
     return Run(
         framework, "eager", "cpu", "float32", seed, label,
         losses=losses, train_accuracies=accuracies, step_seconds=seconds, test_accuracy=test_accuracy,

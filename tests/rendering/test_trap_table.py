@@ -32,13 +32,26 @@ def test_nothing_is_cut_off(width: int) -> None:
 
 def trial(name: str, caught: int | None, accuracy: float) -> Trial:
     return Trial(
-        name, "m", "torch", False, 4, caught, "conv1", "why", [], [2.0, 1.5], accuracy, accuracy >= 0.98
+        name=name,
+        mistake="m",
+        framework="torch",
+        dropout=False,
+        declared_rung=4,
+        caught_rung=caught,
+        first_failing="conv1",
+        reason="why",
+        rungs=[],
+        losses=[2.0, 1.5],
+        test_accuracy=accuracy,
+        accuracy_misses_it=accuracy >= 0.98,
     )
 
 
 def test_what_slipped_and_what_accuracy_misses_is_said() -> None:
     """The counts, and a trap that was not caught where it should have been."""
-    right = RightRun("torch", False, [2.0, 1.0], [0.985, 0.985], 0.98)
+    right = RightRun(
+        "torch", dropout=False, losses=[2.0, 1.0], test_accuracies=[0.985, 0.985], lowest_unsuspected=0.98
+    )
     trials = Trials(
         training_steps=2, right_runs=[right], trials=[trial("seen", 4, 0.5), trial("slipped", None, 0.984)]
     )

@@ -17,7 +17,7 @@ def launch(
     label: str, *, seconds: tuple[float, float] = (0.02, 0.02), megabytes: tuple[int, int] = (800, 800)
 ) -> Run:
     """A launch whose step and memory go evenly from one figure to another."""
-    made = synthetic.run(label, "cpu", 0, STEPS, False)
+    made = synthetic.run(label, "cpu", 0, STEPS)
     (start, end), (least, most) = seconds, megabytes
     blocks = STEPS // BLOCK
     return msgspec.structs.replace(
@@ -63,7 +63,7 @@ def test_growth_before_the_first_thousand_steps_is_settling() -> None:
 
 
 def test_a_run_too_short_for_a_verdict_is_named() -> None:
-    short = synthetic.run("tf:eager", "cpu", 0, 25, False)
+    short = synthetic.run("tf:eager", "cpu", 0, 25)
     with pytest.raises(ValueError, match=r"tf:eager: .* a soak takes thousands"):
         summaries([short])
 

@@ -101,11 +101,26 @@ def test_there_are_traps_at_every_rung_that_computes() -> None:
     assert all(trap.mistake for trap in TRAPS)
 
 
+def trial(*, declared: int, caught: int | None) -> Trial:
+    """Return a trap's trial, caught at a rung or not."""
+    return Trial(
+        name="a",
+        mistake="m",
+        framework="torch",
+        dropout=False,
+        declared_rung=declared,
+        caught_rung=caught,
+        first_failing=None,
+        reason=None,
+        rungs=[],
+    )
+
+
 def test_a_trap_that_slips_fails_the_whole() -> None:
     """The exit status follows."""
-    good = Trial("a", "m", "torch", False, 4, 4, "conv1", "", [])
-    slipped = Trial("b", "m", "torch", False, 8, None, None, None, [])
-    elsewhere = Trial("c", "m", "torch", False, 5, 6, "loss", "", [])
+    good = trial(declared=4, caught=4)
+    slipped = trial(declared=8, caught=None)
+    elsewhere = trial(declared=5, caught=6)
     assert Trials(trials=[good]).passed
     assert not Trials(trials=[good, slipped]).passed
     assert not Trials(trials=[good, elsewhere]).passed

@@ -24,8 +24,8 @@ def losses(results: Results, look: Look) -> list[Chart]:
     charts = []
     for device in devices(results):
         trained = on_common_seeds(groups(results, device))
-        for scale in ("linear", "log") if trained else ():
-            charts.append(loss_chart(trained, device, suffix(results, device), scale, look))
+        scales = ("linear", "log") if trained else ()
+        charts += [loss_chart(trained, device, suffix(results, device), scale, look) for scale in scales]
     return charts
 
 

@@ -39,12 +39,20 @@ def batch_sweep(results: Results, look: Look) -> list[Chart]:
     costs = batch_costs(points)
     said = "A flat line is a cost that the batch does not change, a straight climb one that grows with it."
     bound = launch_bound(points, costs, results.config.get("batch_size"))
-    return lines(results, look, points, "batch size", "images in a batch", f"{said}{bound}", costs)
+    return lines(
+        results,
+        look,
+        points,
+        what="batch size",
+        axis="images in a batch",
+        said=f"{said}{bound}",
+        costs=costs,
+    )
 
 
 def thread_scaling(results: Results, look: Look) -> list[Chart]:
     said = "A line that falls by half where the threads double uses them all."
-    return lines(results, look, thread_points(results), "threads", "threads", said)
+    return lines(results, look, thread_points(results), what="threads", axis="threads", said=said)
 
 
 def batch_points(results: Results) -> list[Point]:
@@ -77,6 +85,7 @@ def lines(
     results: Results,
     look: Look,
     points: Sequence[Point],
+    *,
     what: str,
     axis: str,
     said: str,
