@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 MINUS = "−"
 
 
+def count(number: int, noun: str) -> str:
+    """`1 CPU`, `3 launches`, `1,000 steps`. The noun's last word takes the plural."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun}{'es' if noun.endswith(('ch', 'sh', 's', 'x')) else 's'}"
+
+
 def format_seconds(seconds: float) -> str:
     """Three significant digits in the unit that suits: `24.8 ms`, `1.40 s`, `248 µs`, `161 s`."""
     if seconds < 0:

@@ -65,7 +65,7 @@ def run(config: RunConfig) -> Results:
 
 def exit_status(results: Results) -> int:
     """0: every launch is ok and parity holds; 1: not so."""
-    parity_failed = results.parity is not None and not results.parity["passed"]
+    parity_failed = results.parity is not None and not results.parity.passed
     return 1 if parity_failed or any(run.status != "ok" for run in results.runs) else 0
 
 

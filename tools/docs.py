@@ -12,13 +12,13 @@ from statistics import median
 
 from rich.console import Console
 
-from compare.numbers import format_percent
+from compare.numbers import count, format_percent
 from compare.records import queries
 from compare.records.calibration import Calibration, Trial
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
 from compare.records.results import Results
-from compare.rendering import tables, terminal
+from compare.rendering import facts, tables, terminal
 from compare.rendering.groups import Group, groups
 from compare.rendering.markdown import table
 from compare.rendering.report_files import render
@@ -81,9 +81,9 @@ def terminal_block(results: Results) -> str:
     """What `make compare` printed for these results, without the progress bar and the table of losses."""
     out = io.StringIO()
     console = Console(file=out, width=TERMINAL_WIDTH, highlight=False)
-    console.print(terminal.headline_of(results), markup=False)
+    console.print(facts.headline(results.config), markup=False)
     if results.parity is not None:
-        console.print(f"parity    {results.parity['summary']}", markup=False)
+        console.print(f"parity    {results.parity.summary}", markup=False)
     console.print(terminal.summary(results, TERMINAL_WIDTH))
     lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
     head, _losses, *rest = lines.strip().split("\n\n")
@@ -101,7 +101,7 @@ def machine_sentence(results: Results) -> str:
     }
     named = ", ".join(f"{name} {number}" for name, number in versions.items())
     environment = results.environment
-    return f"{environment['cpu']}, {environment['cpus_usable']} CPUs; {named}."
+    return f"{environment.cpu}, {count(environment.cpus_usable or 0, 'CPU')}; {named}."
 
 
 def variants_section(results: Results) -> str:
@@ -126,7 +126,7 @@ def variants_section(results: Results) -> str:
 
 def share_cell(group: Group, results: Results) -> str:
     """Operations per second of the median step over the worker's own peak; the median of launches."""
-    flops = LeNetSpec().training_flops(results.config["batch_size"])
+    flops = LeNetSpec().training_flops(results.config.batch_size)
     shares = [
         flops / median(run.timed_seconds) / run.matmul_peak_flops
         for run in group.runs
@@ -145,7 +145,7 @@ def calibration_section(calibration: Calibration) -> str:
     words = f"Each variant against itself, {first.launches} launches × {first.steps} steps a side"
     if calibration.slowed():
         words += f", and against itself slowed by 5 %, {calibration.slowed()[0].launches} launches a side"
-    return f"{words}:\n\n{table(header, rows)}\n\n{calibration.environment['cpu']}."
+    return f"{words}:\n\n{table(header, rows)}\n\n{calibration.environment.cpu}."
 
 
 def calibration_row(calibration: Calibration, name: str) -> list[str]:

@@ -26,7 +26,7 @@ from compare.data.batches import Batch
 from compare.data.weights import initial_weights
 from compare.processes.conditions import Conditions
 from compare.records import machine
-from compare.records.files import write_atomically
+from compare.records.files import write_json
 from compare.worker.session import Session
 from lenet_spec import LeNetSpec
 
@@ -53,7 +53,7 @@ def main() -> None:
             )
     path = machine.ROOT / "docs" / "results" / "harness_cost.json"
     record = {"environment": machine.describe(), "steps": BLOCKS * BLOCK_STEPS, "launches": launches}
-    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+    write_json(path, record)
 
 
 def measure(framework: str) -> None:

@@ -6,7 +6,6 @@ last bit of every loss, and leave no process and no temporary file. Writes docs/
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from compare.records import machine
-from compare.records.files import write_atomically
+from compare.records.files import write_json
 from tests.faults.commands import ROOT, results_of
 from tests.reliability.small_runs import Place, half_written, kill_at, moments, outcome, workers_left
 
@@ -29,7 +28,7 @@ def main() -> int:
             directory = Path(name) / workers
             place = Place.create(directory) if workers == "stand-ins" else Place.real(directory)
             record["kills"] += [{"workers": workers} | kill for kill in kills(place, directory, count)]
-    write_atomically(OUT, (json.dumps(record, indent=1) + "\n").encode())
+    write_json(OUT, record)
     wrong = [kill for kill in record["kills"] if kill["wrong"]]
     print(f"{len(record['kills']) - len(wrong)} of {len(record['kills'])} ended as the unbroken run")
     return 1 if wrong else 0

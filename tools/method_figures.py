@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from compare.numbers import format_percent, format_ratio, format_seconds
+from compare.numbers import count, format_percent, format_ratio, format_seconds
 from compare.records import queries
 from compare.records.results import Results
 from compare.rendering import tables
@@ -30,8 +30,10 @@ def read(path: Path) -> dict[str, Any]:
 def work_sentence(results: Results) -> str:
     """How often and how long each variant of a run was trained."""
     config = results.config
-    launches, steps, batch = config["seeds"], config["steps"], config["batch_size"]
-    return f"{launches} launches of {steps:,} steps each, with batches of {batch}."
+    return (
+        f"{count(config.seeds, 'launch')} of {count(config.steps, 'step')} each, with batches of "
+        f"{config.batch_size}."
+    )
 
 
 def verdict_section() -> str:
@@ -76,7 +78,7 @@ def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> 
 
 def growth_section(results: Results) -> str:
     """A row for each variant: fixed cost, cost per image, error of the fit, fixed share, second thread."""
-    batch = results.config["batch_size"]
+    batch = results.config.batch_size
     costs = batch_costs(batch_points(results))
     rows = []
     for group in groups(results, "cpu"):
@@ -94,7 +96,7 @@ def growth_section(results: Results) -> str:
             ]
         )
     header = ["variant", "fixed", "per image", "fit within", f"fixed share at {batch}", "1 → 2 threads"]
-    sizes = ", ".join(sorted(str(results.config["batch_sizes"]).split(","), key=int))
+    sizes = ", ".join(sorted(results.config.batch_sizes.split(","), key=int))
     return f"{table(header, rows)}\n\nFitted over batches of {sizes}."
 
 

@@ -50,15 +50,14 @@ def sections() -> dict[str, str]:
 
 def proof_sentence(parity: Parity) -> str:
     versions = ", ".join(
-        f"{name} {number}"
-        for name, number in all_versions(parity).items()
-        if number and name != "built_for_cuda"
+        f"{name} {number}" for name, number in all_versions(parity).items() if name != "built_for_cuda"
     )
-    return f"{parity.summary[0].upper()}{parity.summary[1:]}. {parity.environment['cpu']}; {versions}."
+    return f"{parity.summary[0].upper()}{parity.summary[1:]}. {parity.environment.cpu}; {versions}."
 
 
 def all_versions(parity: Parity) -> dict[str, str]:
-    return {name: number for versions in parity.versions.values() for name, number in versions.items()}
+    every = [version for versions in parity.versions.values() for version in versions.items()]
+    return {name: number for name, number in every if number}
 
 
 def climb_section(climb: Climb) -> str:

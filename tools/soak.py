@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
 
-from compare.records.files import write_atomically
+from compare.records.files import write_json
 from compare.records.foreign import read_results
 from compare.records.results import Run
 from tests.faults.commands import ROOT
@@ -37,11 +37,13 @@ def main(directory: Path) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     record = {
-        "environment": {name: results.environment[name] for name in ("cpu", "cpus_usable", "code_version")},
-        "steps": results.config["steps"],
+        "environment": {
+            name: getattr(results.environment, name) for name in ("cpu", "cpus_usable", "code_version")
+        },
+        "steps": results.config.steps,
         "launches": launches,
     }
-    write_atomically(OUT, (json.dumps(record, indent=1) + "\n").encode())
+    write_json(OUT, record)
     print(json.dumps(launches, indent=1))
     return 0 if all(launch["passed"] for launch in launches) else 1
 

@@ -6,14 +6,13 @@ Writes docs/results/conversions.json.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
 from pathlib import Path
 
 from compare.records import machine
-from compare.records.files import write_atomically
+from compare.records.files import write_json
 from tests.faults.commands import ROOT, command
 
 OUT = ROOT / "docs" / "results" / "conversions.json"
@@ -41,7 +40,7 @@ def main() -> int:
                 sys.exit(f"{source} to {target}: exit {done.returncode}\n{done.stdout}{done.stderr}")
             shown.append({"source": source, "target": target, "output": done.stdout + done.stderr})
     record = {"environment": machine.describe(), "conversions": shown}
-    write_atomically(OUT, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    write_json(OUT, record)
     return 0
 
 

@@ -9,6 +9,8 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from compare.records.environment import Card, CardMoment, CardSample
+
 # NVML's bits for a clock that is held below what the card could do (nvml.h, nvmlClocksEventReasons).
 SLOWED_BY = {
     0x04: "the power limit",
@@ -28,51 +30,52 @@ class CardWatch:
     """
 
     def __init__(self, visible: str, nvml: Any = None) -> None:
-        self.record: dict[str, Any] = {"samples": []}
+        self.record = Card()
         self.nvml: Any = None
         self.handle: Any = None
         try:
             self.nvml = nvml or importlib.import_module("pynvml")
             self.nvml.nvmlInit()
             self.handle = handle_of(self.nvml, visible)
-            self.record["before"] = self.snapshot()
+            self.record.before = self.snapshot()
         except ImportError:
-            self.record["absent"] = NVML_NOT_INSTALLED
+            self.record.absent = NVML_NOT_INSTALLED
         except self.nvml.NVMLError as error:
-            self.record["absent"] = f"NVML says: {error}"
+            self.record.absent = f"NVML says: {error}"
 
     def sample(self) -> None:
         """Clocks, heat and power, while workers live but none of them is timed."""
         if self.handle is not None:
-            self.record["samples"].append(self.moving_facts())
+            self.record.samples.append(CardSample(**self.clocks()))
 
     def finish(self) -> None:
         """The same facts as before the run, once no worker lives."""
         if self.handle is not None:
-            self.record["after"] = self.snapshot()
+            self.record.after = self.snapshot()
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> CardMoment:
         nvml, handle = self.nvml, self.handle
         memory = self.asked(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
         processes = self.asked(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
         limit = self.asked(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle))
-        return {
-            "name": self.asked(lambda: nvml.nvmlDeviceGetName(handle)),
-            "driver": self.asked(nvml.nvmlSystemGetDriverVersion),
-            "memory_bytes": None if memory is None else int(memory.total),
-            "memory_used_bytes": None if memory is None else int(memory.used),
-            "other_processes": None if processes is None else len(processes),
-            "utilization_percent": self.asked(lambda: int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)),
-            "power_limit_watts": None if limit is None else limit / 1000,
-            "max_sm_mhz": self.asked(lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)),
-            "slowed_seconds": {
+        return CardMoment(
+            name=self.asked(lambda: nvml.nvmlDeviceGetName(handle)),
+            driver=self.asked(nvml.nvmlSystemGetDriverVersion),
+            memory_bytes=None if memory is None else int(memory.total),
+            memory_used_bytes=None if memory is None else int(memory.used),
+            other_processes=None if processes is None else len(processes),
+            utilization_percent=self.asked(lambda: int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)),
+            power_limit_watts=None if limit is None else limit / 1000,
+            max_sm_mhz=self.asked(lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)),
+            slowed_seconds={
                 "power": self.slowed_seconds(nvml.NVML_PERF_POLICY_POWER),
                 "heat": self.slowed_seconds(nvml.NVML_PERF_POLICY_THERMAL),
             },
-            **self.moving_facts(),
-        }
+            **self.clocks(),
+        )
 
-    def moving_facts(self) -> dict[str, Any]:
+    def clocks(self) -> dict[str, Any]:
+        """The fields of CardSample."""
         nvml, handle = self.nvml, self.handle
         bits = self.asked(lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
         power = self.asked(lambda: nvml.nvmlDeviceGetPowerUsage(handle))

@@ -108,7 +108,7 @@ def batch_sweep(runs: Sequence[Run]) -> list[SweepPoint]:
 
 def warnings_about(results: Results) -> list[str]:
     """Reasons to trust the figures less, each with what to do next."""
-    found = list(results.config.get("data", {}).get("doubts", []))
+    found = list(results.config.data.doubts)
     for label, device in labels(results.runs):
         timed = [run.timed_seconds for run in runs_of(results.runs, label, device)]
         found += [caution.sentence for caution in warnings_for(f"{title(label)}, {device}", timed)]
@@ -121,7 +121,7 @@ def foreign_load(results: Results) -> Iterable[str]:
     """Other programs on the CPUs that the workers may use, while they trained."""
     shares = []
     # files from before cpus_allowed counted what others did on every CPU
-    cpus = results.environment.get("cpus_allowed") or results.environment.get("cpus_total") or 1
+    cpus = results.environment.cpus_allowed or results.environment.cpus_total or 1
     for run in results.runs:
         ends = run.warmup_steps
         wall = sum(run.step_seconds[ends:])
@@ -139,7 +139,7 @@ def throttled(results: Results) -> Iterable[str]:
     periods = sum(run.quota_periods for run in results.runs)
     waited = sum(run.throttled_periods for run in results.runs)
     if waited > MOST_THROTTLED * periods:
-        quota = results.environment.get("cpu_quota")
+        quota = results.environment.cpu_quota
         limit = f" of {quota:.3g} CPUs" if quota else ""
         yield (
             f"The CPU quota{limit} held the workers back in {waited:,} of {periods:,} periods: step times "
@@ -149,7 +149,7 @@ def throttled(results: Results) -> Iterable[str]:
 
 def clock_change(results: Results) -> Iterable[str]:
     """The processor's frequency, where the system tells it, at the start of each seed."""
-    seen = [value for value in results.environment.get("cpu_mhz", []) if value]
+    seen = [value for value in results.environment.cpu_mhz if value]
     if seen and min(seen) < (1 - MOST_CLOCK_CHANGE) * max(seen):
         yield (
             f"The processor's clock went from {max(seen):,.0f} to {min(seen):,.0f} MHz during the run. "

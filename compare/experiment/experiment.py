@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from rich.console import Console
 
 from compare.config import Entrant, RunConfig, check, entrants, recorded_options
@@ -24,11 +24,13 @@ from compare.labels import Label
 from compare.ladder.gate import gate
 from compare.processes.scratch import remove_abandoned
 from compare.records import machine
+from compare.records.config import Config
 from compare.records.files import write_atomically
-from compare.records.foreign import read_results
+from compare.records.foreign import read_results, refuse_unknown_fields
+from compare.records.parity import Gate
 from compare.records.results import Results, Run, write_results
 from compare.records.run_directory import DirectoryLock, new_directory, remove_half_written
-from compare.rendering import markdown, tables, terminal
+from compare.rendering import facts, markdown, tables, terminal
 from compare.rendering.event_files import check_available, write_events
 from compare.rendering.progress import TrainingProgress
 from compare.rendering.report_files import render
@@ -64,7 +66,7 @@ class Experiment:
         directory = new_directory(config.out)
         lock = DirectoryLock(directory)
         check_devices(config, directory)
-        results = Results(config=config_record(config, dataset), environment=machine.describe())
+        results = Results(config=recorded(config, dataset), environment=machine.describe())
         return cls(config, dataset, directory, entrants(config), console, lock, results)
 
     @classmethod
@@ -74,6 +76,7 @@ class Experiment:
         """A run that was cut off. Raises UserError where anything is not as it was when it began."""
         lock = DirectoryLock(directory)
         results = read_results(directory)
+        refuse_unknown_fields(directory, results)
         remove_half_written(directory)
         check_unchanged(results, dataset.sha256)
         check_versions(results, present_versions(config, directory))
@@ -88,14 +91,13 @@ class Experiment:
     def train_and_report(self) -> Results:
         results = self.results
         write_results(results, self.directory)  # from here on --resume finds what was asked for
-        self.console.print(terminal.headline(self.config, self.dataset), markup=False)
+        self.console.print(facts.headline(results.config), markup=False)
         self.card = watch(self.config.device, os.environ)
         if self.card is not None:
-            results.environment["card"] = self.card.record
-        if results.parity is None:
-            self.climb(results)
-        self.console.print(f"parity    {(results.parity or {})['summary']}", markup=False)
-        wrong = wrong_labels(results.parity or {})
+            results.environment.card = self.card.record
+        parity = results.parity = results.parity or self.climb(results)
+        self.console.print(f"parity    {parity.summary}", markup=False)
+        wrong = wrong_labels(parity)
         self.entrants = [entrant for entrant in self.entrants if gate_label(entrant) not in wrong]
         keep_finished(results, self.entrants, self.config.threads[:-1])
         if results.runs and self.config.resume is not None:
@@ -116,7 +118,7 @@ class Experiment:
         """Seed by seed, device by device, what is not there yet."""
         with self.progress(results) as progress:
             for seed in self.config.seed_range():
-                results.environment["cpu_mhz"].append(machine.cpu_mhz())
+                results.environment.cpu_mhz.append(machine.cpu_mhz())
                 for device in self.config.device:
                     group = [entrant for entrant in self.entrants if entrant.device == device]
                     if not trained(results.runs, group, seed):
@@ -124,7 +126,7 @@ class Experiment:
                     if not trained(results.thread_runs, group, seed):
                         self.train_other_thread_counts(group, seed, results, progress)
 
-    def climb(self, results: Results) -> None:
+    def climb(self, results: Results) -> Gate:
         """The parity gate: what does not compute the same function is not trained, and keeps its rows."""
         with self.console.status("climbing the parity ladder") as status:
             parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
@@ -134,9 +136,10 @@ class Experiment:
             if gate_label(entrant) in wrong:
                 for seed in self.config.seed_range():
                     run = new_run(self.config, entrant, seed)
-                    run.reason = f"not trained, since parity {parity['summary']}"
+                    run.reason = f"not trained, since parity {parity.summary}"
                     results.runs.append(run)
         self.write(results)
+        return parity
 
     def progress(self, results: Results) -> TrainingProgress:
         """Of what is left to train."""
@@ -206,13 +209,12 @@ def gate_label(entrant: Entrant) -> str:
     return str(Label.read(entrant.variant.name).on(entrant.device))
 
 
-def wrong_labels(parity: dict[str, Any]) -> set[str]:
-    """Whom the failed climbs name as wrong; both sides, where the oracle does not decide."""
+def wrong_labels(parity: Gate) -> set[str]:
+    """Whom the failed climbs name as wrong; both sides, if the oracle does not decide."""
     wrong: set[str] = set()
-    for climb in parity["climbs"]:
-        failing = [rung for rung in climb["rungs"] if rung["verdict"] == "fail"]
-        if failing:
-            wrong.update(failing[0]["wrong"] or climb["labels"])
+    for climb in parity.climbs:
+        if climb.failing is not None:
+            wrong.update(climb.failing.wrong or climb.labels)
     return wrong
 
 
@@ -229,7 +231,7 @@ def resumed_words(results: Results) -> str:
 
 def without_proof(results: Results) -> None:
     """What trained but could not climb, as where the system killed it on the ladder, does not count."""
-    left_out: dict[str, str] = (results.parity or {}).get("left_out", {})
+    left_out = results.parity.left_out if results.parity else {}
     for run in results.runs:
         reason = left_out.get(str(Label(run.framework, run.variant).on(run.device)))
         if reason is not None and run.status == "ok":
@@ -241,7 +243,7 @@ def thread_steps(config: RunConfig) -> int:
     return min(config.steps, 120)
 
 
-def config_record(config: RunConfig, dataset: mnist.Dataset) -> dict[str, Any]:
+def recorded(config: RunConfig, dataset: mnist.Dataset) -> Config:
     """The options as they were used, without paths of this machine, and what they stand for."""
     record = recorded_options(config)
     record["threads"], record["thread_counts"] = config.thread_count, list(config.threads)
@@ -252,5 +254,5 @@ def config_record(config: RunConfig, dataset: mnist.Dataset) -> dict[str, Any]:
         "train_images": len(dataset.train_labels),
         "test_images": len(dataset.test_labels),
     }
-    record["spec"] = dataclasses.asdict(config.spec())
-    return record
+    record["spec"] = config.spec()
+    return msgspec.convert(record, Config)

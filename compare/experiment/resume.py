@@ -30,7 +30,7 @@ FACTS = ("cpu", "cpus_usable", "kernel", "libc", "machine", "python", "packages"
 
 def recorded_config(directory: Path) -> RunConfig:
     """The options of the run in `directory`. Raises UserError where there is no such run."""
-    record = read_results(directory).config
+    record = msgspec.to_builtins(read_results(directory).config)
     known = {field.name for field in dataclasses.fields(RunConfig)} - {"resume", "out"}
     options = {name: value for name, value in record.items() if name in known}
     try:
@@ -70,13 +70,14 @@ def check_unchanged(results: Results, data_sha256: str) -> None:
 
     data_sha256: of the data set now.
     """
-    recorded = results.config.get("data", {}).get("sha256")
+    recorded = results.config.data.sha256
     if recorded != data_sha256:
         changed("data set (SHA-256)", recorded, data_sha256, "Name the same data with --data-dir")
     now = machine.describe()
     for fact in FACTS:
-        if (before := results.environment.get(fact)) != now[fact]:
-            changed(fact.replace("_", " "), before, now[fact], "Resume it where and with what it began")
+        before, after = getattr(results.environment, fact), getattr(now, fact)
+        if before != after:
+            changed(fact.replace("_", " "), before, after, "Resume it where and with what it began")
 
 
 def check_versions(results: Results, present: Mapping[str, Mapping[str, Any]]) -> None:

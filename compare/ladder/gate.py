@@ -16,7 +16,7 @@ from compare.ladder.config import entrant_ports
 from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan
 from compare.ladder.verdicts import summary
-from compare.records.parity import Climb
+from compare.records.parity import Climb, Gate
 from compare.variants import VARIANTS
 
 STEPS = 20
@@ -31,22 +31,20 @@ def gate(
     directory: Path,
     *,
     say: Callable[[str], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> Gate:
     """Climbs in float64 with the run's spec and first seed; logs go to `directory`/parity.
 
     The first entrant is held against each other one, and all against the oracle; a framework that is not
-    there is left out, so that the other's results stand. Returns plain values for `results.json`: `passed`,
-    `summary` (one line), `rungs` (of the failing climb, or the first), `climbs`, `left_out`, conditions.
+    there is left out, so that the other's results stand.
     """
     logs = directory / "parity"
     logs.mkdir(parents=True, exist_ok=True)
     plan = gate_plan(config, len(dataset.train_labels), say)
     ladder = Ladder([plan], dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
     found = record(plan, ladder.climb(entrant_ports(entrants)), ladder.left_out)
+    found.summary = " · ".join([found.summary, *about_arithmetic(config)])
     # results are for sharing: a log is named by its place in the run's directory
-    found = {key: without(value, f"{directory}{os.sep}") for key, value in found.items()}
-    found["summary"] = " · ".join([found["summary"], *about_arithmetic(config)])
-    return found
+    return msgspec.convert(without(msgspec.to_builtins(found), f"{directory}{os.sep}"), Gate)
 
 
 def about_arithmetic(config: RunConfig) -> list[str]:
@@ -60,21 +58,18 @@ def about_arithmetic(config: RunConfig) -> list[str]:
     return said
 
 
-def record(plan: Plan, climbs: Sequence[Climb], left_out: Mapping[str, str]) -> dict[str, Any]:
+def record(plan: Plan, climbs: Sequence[Climb], left_out: Mapping[str, str]) -> Gate:
     shown = next((climb for climb in climbs if not climb.passed), climbs[0] if climbs else None)
-    found: dict[str, Any] = msgspec.to_builtins(
-        {
-            "passed": bool(climbs) and all(climb.passed for climb in climbs),
-            "summary": summary(climbs, left_out),
-            "rungs": shown.rungs if shown else [],
-            "climbs": climbs,
-            "left_out": left_out,
-            "dtype": plan.dtype,
-            "steps": plan.steps,
-            "oracle_steps": plan.oracle_steps,
-        }
+    return Gate(
+        passed=bool(climbs) and all(climb.passed for climb in climbs),
+        summary=summary(climbs, left_out),
+        rungs=shown.rungs if shown else [],
+        climbs=list(climbs),
+        left_out=dict(left_out),
+        dtype=plan.dtype,
+        steps=plan.steps,
+        oracle_steps=plan.oracle_steps,
     )
-    return found
 
 
 def without(value: Any, text: str) -> Any:

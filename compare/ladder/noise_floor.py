@@ -22,6 +22,7 @@ from compare.ladder.climb import finite_or_none
 from compare.ladder.plan import Plan, Port
 from compare.ladder.side import Side, launch
 from compare.ladder.together import asking
+from compare.numbers import count
 from compare.processes.launcher import Worker
 from compare.records.files import write_atomically
 from compare.records.parity import NoiseFloor, SelfDivergence
@@ -54,10 +55,9 @@ def measure(plan: Plan, ports: Sequence[Port], pythons: Mapping[str, Path], dire
             there = dataclasses.replace(plan, threads=threads)
             for label, losses in train_all(there, ports[:2], pythons, weight_paths, directory).items():
                 runs.setdefault(label, []).extend(losses)
-    other = "1 thread" if other_threads == 1 else f"{other_threads} threads"
     for path in paths.values():
         path.unlink()
-    changes = [AGAIN, ULP, f"{other}, not {plan.threads}"]
+    changes = [AGAIN, ULP, f"{count(other_threads, 'thread')}, not {plan.threads}"]
     return judged(plan, runs, changes)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -20,8 +19,8 @@ from compare.ladder.side import NotOnTheLadder
 from compare.ladder.verdicts import reason_line, summary
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.records import machine
-from compare.records.files import collapse_number_lists, write_atomically
-from compare.records.parity import FILE_NAME, NoiseFloor, Parity
+from compare.records.files import write_json
+from compare.records.parity import FILE_NAME, NoiseFloor, Options, Parity
 from compare.records.run_directory import new_directory
 
 
@@ -48,7 +47,7 @@ def prove(
         raise UserError(left_out_error(ladder.left_out))
     floor = measured_floor(config, steps[0], climbers, directory) if config.noise_floor else None
     parity = Parity(
-        config=config_record(config, dataset),
+        config=options_record(config, dataset),
         environment=machine.describe(),
         versions=ladder.versions,
         climbs=climbs,
@@ -57,7 +56,7 @@ def prove(
         passed=all(climb.passed for climb in climbs) and (floor is None or floor.passed),
         summary=summary(climbs, ladder.left_out),
     )
-    write(parity, directory)
+    write_json(directory / FILE_NAME, parity)
     return parity
 
 
@@ -78,7 +77,7 @@ def measured_floor(
         raise UserError(f"--noise-floor cannot be measured: {failure}") from failure
 
 
-def config_record(config: ParityConfig, dataset: mnist.Dataset) -> dict[str, Any]:
+def options_record(config: ParityConfig, dataset: mnist.Dataset) -> Options:
     """The options as they were used, without paths of this machine."""
     record = recorded_options(config)
     for _, module in modules(config):
@@ -86,9 +85,4 @@ def config_record(config: ParityConfig, dataset: mnist.Dataset) -> dict[str, Any
             if record[option] == module and module.endswith(".py"):
                 record[option] = Path(module).name
     record["data"] = {"source": dataset.source, "sha256": dataset.sha256}
-    return record
-
-
-def write(parity: Parity, directory: Path) -> None:
-    encoded = msgspec.json.format(msgspec.json.encode(parity), indent=1)
-    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
+    return msgspec.convert(record, Options)

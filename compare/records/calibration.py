@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from compare.records.files import write_atomically
+from compare.records.environment import Environment
+from compare.records.files import write_json
 
 FILE_NAME = "calibration.json"
 LEAST_SHARE_WITHOUT_DIFFERENCE = 0.95  # of self-comparisons
@@ -31,8 +31,8 @@ class Trial(msgspec.Struct):
 
 class Calibration(msgspec.Struct):
     schema_version: int = 1
-    environment: dict[str, Any] = {}
-    versions: dict[str, Any] = {}
+    environment: Environment = msgspec.field(default_factory=Environment)
+    versions: dict[str, str | None] = {}
     trials: list[Trial] = []
 
     def self_comparisons(self) -> list[Trial]:
@@ -50,8 +50,7 @@ class Calibration(msgspec.Struct):
 
 
 def write(calibration: Calibration, directory: Path) -> None:
-    encoded = msgspec.json.format(msgspec.json.encode(calibration), indent=1)
-    write_atomically(directory / FILE_NAME, encoded + b"\n")
+    write_json(directory / FILE_NAME, calibration)
 
 
 def read(path: Path) -> Calibration:

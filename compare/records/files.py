@@ -7,7 +7,15 @@ import re
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from compare.errors import Unwritable
+
+
+def write_json(path: Path, record: msgspec.Struct | dict[str, object]) -> None:
+    """Strict JSON, atomically; a figure that is not finite becomes null. Raises Unwritable."""
+    encoded = msgspec.json.format(msgspec.json.encode(record), indent=1)
+    write_atomically(path, collapse_number_lists(encoded))
 
 
 def collapse_number_lists(encoded: bytes) -> bytes:

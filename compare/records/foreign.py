@@ -1,7 +1,6 @@
 """Reading a results.json, which may come from anyone: what it must hold before anything is made of it.
 
-Its fields are typed in compare/records/results.py; here are the rules that types do not say, and the types
-of the parts that are plain objects there.
+Its fields are typed in compare/records/results.py; here are the rules that types do not say.
 """
 
 from __future__ import annotations
@@ -11,108 +10,86 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from compare.errors import UserError
-from compare.records.parity import Climb, Rung
 from compare.records.results import FILE_NAME, SCHEMA_VERSION, Results, Run
-from lenet_spec import LeNetSpec
 
 LARGEST_BYTES = 1 << 29  # 10 seeds of all variants for 10,000 steps take a fifth of it
 LONGEST_LABEL = 200
 AGAIN = "Take the file as compare.run wrote it, or run the comparison again."
+T = TypeVar("T")
 
 
-class Data(msgspec.Struct):
-    source: str = ""
-    sha256: str = ""
-    train_images: int = 0
-    test_images: int = 0
-    doubts: list[str] = []
+class Version(msgspec.Struct):
+    """Of any version's file, the one field that all versions have."""
+
+    schema_version: int = SCHEMA_VERSION
 
 
-class Config(msgspec.Struct):
-    """Of `results.config`, what a report reads."""
-
-    device: str = ""
-    variants: str = ""
-    steps: int = 1
-    batch_size: int = 1
-    seeds: int = 1
-    first_seed: int = 0
-    dtype: str = ""
-    threads: int = 1
-    allocator: str = ""
-    tf32: bool = False
-    deterministic: bool = False
-    dropout: bool = False
-    data: Data = msgspec.field(default_factory=Data)
-    spec: LeNetSpec = msgspec.field(default_factory=LeNetSpec)
+def results_path(place: Path) -> Path:
+    """Of a run that is named by its directory or by a results file."""
+    return place / FILE_NAME if place.is_dir() else place
 
 
-class Moment(msgspec.Struct):
-    """Of the card, before or after the run."""
-
-    driver: str | None = None
-    memory_bytes: int | None = None
-    power_limit_watts: float | None = None
-    utilization_percent: float | None = None
-    other_processes: int | None = None
-    slowed_seconds: dict[str, float | None] = {}
-
-
-class Sample(msgspec.Struct):
-    slowed_by: list[str] | None = None
-
-
-class Card(msgspec.Struct):
-    absent: str = ""
-    before: Moment | None = None
-    after: Moment | None = None
-    samples: list[Sample] = []
+def read_results(place: Path) -> Results:
+    """The results in a run's directory. Raises UserError if there are none, or they are not ours."""
+    path = results_path(place)
+    content = read_content(path)
+    version = decoded(path, content, Version).schema_version
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema_version {version}; this version reads {SCHEMA_VERSION}.\n"
+            "Use the version of lenet-compare that wrote it."
+        )
+    results = decoded(path, content, Results)
+    check(results, path)
+    return results
 
 
-class Environment(msgspec.Struct):
-    """Of `results.environment`, what a report reads as more than text."""
-
-    cpus_usable: int | None = None
-    cpus_total: int | None = None
-    memory_bytes: int | None = None
-    load_average_1min: float | None = None
-    cpu_mhz: list[float | None] = []
-    card: Card | None = None
-
-
-class Parity(msgspec.Struct):
-    """Of `results.parity`, what a report reads."""
-
-    passed: bool
-    summary: str
-    rungs: list[Rung] = []
-    climbs: list[Climb] = []
-    left_out: dict[str, str] = {}
-
-
-def read_results(directory: Path) -> Results:
-    """The results in a run's directory. Raises UserError where there are none, or they are not ours."""
-    path = directory / FILE_NAME if directory.is_dir() else directory
+def decoded(path: Path, content: bytes, kind: type[T]) -> T:
+    """The content as a type. Raises UserError if it is not of that type, or no JSON."""
     try:
-        results = msgspec.json.decode(read_bytes(path), type=Results)
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UserError(f"{path} is not a results file: {error}\n{AGAIN}") from error
+
+
+def refuse_unknown_fields(place: Path, results: Results) -> None:
+    """Raises UserError if the file holds fields that `results`, read from it, would lose when written."""
+    path = results_path(place)
+    held = decoded(path, read_content(path), dict[str, Any])
+    lost = next(fields_missing(held, msgspec.to_builtins(results)), None)
+    if lost is not None:
+        raise UserError(
+            f"{path} holds the field {lost}, which this version does not know and would lose.\n"
+            "Go on with the version of lenet-compare that wrote it."
+        )
+
+
+def fields_missing(held: Any, known: Any, place: str = "") -> Iterator[str]:
+    """The path of each field in `held` that `known`, plain values too, has not."""
+    if isinstance(held, dict) and isinstance(known, dict):
+        for name, value in held.items():
+            if name not in known:
+                yield f"{place}{name}"[:200]
+            else:
+                yield from fields_missing(value, known[name], f"{place}{name}.")
+    elif isinstance(held, list) and isinstance(known, list):
+        for number, (one, other) in enumerate(zip(held, known, strict=False)):
+            yield from fields_missing(one, other, f"{place}{number}.")
+
+
+def read_content(path: Path) -> bytes:
+    """A regular file's bytes. Raises UserError if there is none, or it cannot be read."""
+    try:
+        return read_bytes(path)
     except OSError as error:
         raise UserError(
             f"{path}: {error.strerror or error}\nName a directory that compare.run wrote."
         ) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise UserError(f"{path} is not a results file: {error}\nRun the comparison again.") from error
-    if results.schema_version != SCHEMA_VERSION:
-        raise UserError(
-            f"{path} has schema_version {results.schema_version}; this version reads {SCHEMA_VERSION}.\n"
-            "Use the version of lenet-compare that wrote it."
-        )
-    check(results, path)
-    return results
 
 
 def read_bytes(path: Path) -> bytes:
@@ -134,14 +111,6 @@ def read_bytes(path: Path) -> bytes:
 
 def check(results: Results, path: Path) -> None:
     """Raises UserError, naming the file and the first rule that it breaks."""
-    for name, kind in (("config", Config), ("environment", Environment), ("parity", Parity)):
-        value: Any = getattr(results, name)
-        if value is None:
-            continue
-        try:
-            msgspec.convert(value, kind)
-        except msgspec.ValidationError as error:
-            raise UserError(f"{path}: {name}: {error}\n{AGAIN}") from error
     for number, run in enumerate(results.runs + results.thread_runs):
         if problem := next(problems(run), None):
             raise UserError(f"{path}: run {number} ({run.label[:50]!r}): {problem}.\n{AGAIN}")

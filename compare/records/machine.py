@@ -7,36 +7,35 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from compare.cgroups import cpu_quota
 from compare.cpus import allowed_cpus, usable_cpus
+from compare.records.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def describe() -> dict[str, Any]:
-    """Facts that can change a figure. No host name, no user name, no path: results are for sharing."""
-    return {
-        "cpu": cpu_name(),
-        "cpus_usable": usable_cpus(),
-        "cpus_allowed": len(allowed_cpus() or []) or None,
-        "cpu_quota": cpu_quota(),
-        "cpus_total": os.cpu_count(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "system": platform.system(),
-        "kernel": platform.release(),
-        "libc": " ".join(platform.libc_ver()).strip(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "packages": {name: installed(name) for name in ("numpy", "msgspec", "safetensors")},
-        "code_version": code_version(),
-        "load_average_1min": os.getloadavg()[0],
-        "cpu_governor": governor(),
-        "cpu_mhz": [],  # one at the start of each seed
-    }
+def describe() -> Environment:
+    """This machine now. No host name, no user name, no path: results are for sharing."""
+    return Environment(
+        cpu=cpu_name(),
+        cpus_usable=usable_cpus(),
+        cpus_allowed=len(allowed_cpus() or []) or None,
+        cpu_quota=cpu_quota(),
+        cpus_total=os.cpu_count(),
+        memory_bytes=psutil.virtual_memory().total,
+        system=platform.system(),
+        kernel=platform.release(),
+        libc=" ".join(platform.libc_ver()).strip(),
+        machine=platform.machine(),
+        python=platform.python_version(),
+        packages={name: installed(name) for name in ("numpy", "msgspec", "safetensors")},
+        code_version=code_version(),
+        load_average_1min=os.getloadavg()[0],
+        cpu_governor=governor(),
+    )
 
 
 def cpu_name() -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from compare.errors import UserError
+from compare.records.environment import Environment
 
 SCHEMA_VERSION = 1
 FILE_NAME = "parity.json"
@@ -74,6 +75,19 @@ class Climb(msgspec.Struct):
         return next((rung for rung in self.rungs if rung.verdict == "fail"), None)
 
 
+class Gate(msgspec.Struct):
+    """`results.parity`: the ladder before a run. `rungs`: those of the failing climb, or of the first."""
+
+    passed: bool
+    summary: str  # one line
+    rungs: list[Rung] = []
+    climbs: list[Climb] = []
+    left_out: dict[str, str] = {}  # by label, why it could not climb
+    dtype: str = "float64"
+    steps: int = 0
+    oracle_steps: int = 0
+
+
 class SelfDivergence(msgspec.Struct):
     """One framework against itself in float32, a single thing changed."""
 
@@ -98,11 +112,38 @@ class NoiseFloor(msgspec.Struct):
     sentence: str
 
 
-class Parity(msgspec.Struct):
+class ProvedData(msgspec.Struct):
+    source: str
+    sha256: str
+
+
+class Options(msgspec.Struct, kw_only=True):
+    """The options of `compare.parity`, without paths of the machine; a reader's module by its file's name."""
+
+    steps: int
+    dtype: str
+    device: str
+    variants: str
+    seed: int
+    batch_size: int
+    dropout: str
+    oracle_steps: int
+    noise_floor: bool = False
+    torch_module: str | None = None
+    tensorflow_module: str | None = None
+    trap: str | None = None
+    traps: bool = False
+    trap_steps: int = 0
+    threads: int
+    timeout: float = 600.0
+    data: ProvedData
+
+
+class Parity(msgspec.Struct, kw_only=True):
     schema_version: int = SCHEMA_VERSION
-    config: dict[str, Any] = {}
-    environment: dict[str, Any] = {}
-    versions: dict[str, dict[str, Any]] = {}  # by label
+    config: Options
+    environment: Environment = msgspec.field(default_factory=Environment)
+    versions: dict[str, dict[str, str | None]] = {}  # by label
     climbs: list[Climb] = []
     noise_floor: NoiseFloor | None = None
     left_out: dict[str, str] = {}  # by label, why it could not start

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from compare.records.files import collapse_number_lists, write_atomically
+from compare.records.config import Config
+from compare.records.environment import Environment
+from compare.records.files import write_json
+from compare.records.parity import Gate
 
 SCHEMA_VERSION = 1
 FILE_NAME = "results.json"
 
 Status = Literal["ok", "failed", "diverged", "unavailable"]
+Fact = bool | int | float | str | dict[str, bool | None] | None
 
 
 class Run(msgspec.Struct):
@@ -44,9 +48,9 @@ class Run(msgspec.Struct):
     cpu_seconds: list[float] = []  # one a block, of all threads
     peak_device_bytes: int | None = None
     threads: dict[str, int] = {}
-    versions: dict[str, Any] = {}
+    versions: dict[str, str | None] = {}
     device_name: str | None = None
-    runtime: dict[str, Any] = {}  # what else was read back: tf32, deterministic, flush_denormals
+    runtime: dict[str, Fact] = {}  # what else was read back: tf32, deterministic, flush_denormals
     worker_environment: dict[str, str] = {}
     phase_seconds: dict[str, list[float]] = {}  # synchronized, measured apart from `step_seconds`
     unsynchronized_step_seconds: float | None = None  # mean, one synchronization at the end
@@ -63,6 +67,12 @@ class Run(msgspec.Struct):
     def timed_seconds(self) -> list[float]:
         """`step_seconds` without the warm-up."""
         return self.step_seconds[self.warmup_steps :]
+
+    @property
+    def rounded_to_tf32(self) -> list[str]:
+        """What the worker found rounded to TF32 by computing it: products, convolutions."""
+        computed = self.runtime.get("tf32_computed")
+        return [name for name, rounded in computed.items() if rounded] if isinstance(computed, dict) else []
 
 
 def file_stem(run: Run) -> str:
@@ -95,11 +105,11 @@ class SweepPoint(msgspec.Struct):
     step_seconds: float  # median
 
 
-class Results(msgspec.Struct):
+class Results(msgspec.Struct, kw_only=True):
     schema_version: int = SCHEMA_VERSION
-    config: dict[str, Any] = {}
-    environment: dict[str, Any] = {}
-    parity: dict[str, Any] | None = None
+    config: Config
+    environment: Environment = msgspec.field(default_factory=Environment)
+    parity: Gate | None = None  # None: not climbed yet
     runs: list[Run] = []
     comparisons: list[Comparison] = []
     warnings: list[str] = []
@@ -108,5 +118,4 @@ class Results(msgspec.Struct):
 
 
 def write_results(results: Results, directory: Path) -> None:
-    encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)
-    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
+    write_json(directory / FILE_NAME, results)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from compare.errors import UserError
+from compare.records.environment import Environment
 from compare.records.parity import Rung
 
 SCHEMA_VERSION = 1
@@ -51,10 +51,18 @@ class RightRun(msgspec.Struct):
     lowest_unsuspected: float
 
 
-class Trials(msgspec.Struct):
+class Options(msgspec.Struct):
+    """What decides a trial's figures, beside its steps."""
+
+    seed: int
+    batch_size: int
+    threads: int
+
+
+class Trials(msgspec.Struct, kw_only=True):
     schema_version: int = SCHEMA_VERSION
-    config: dict[str, Any] = {}
-    environment: dict[str, Any] = {}
+    config: Options
+    environment: Environment = msgspec.field(default_factory=Environment)
     ladder_steps: int = 0
     training_steps: int = 0
     right_runs: list[RightRun] = []

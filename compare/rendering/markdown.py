@@ -14,7 +14,10 @@ CHARTS = "charts"  # the directory of the SVG files, beside report.md
 
 def report(results: Results, pictures: Sequence[Chart] = ()) -> str:
     """The whole report. `pictures` are shown from `charts/<name>.svg`, each with its message."""
-    parts = ["# LeNet on MNIST: TensorFlow and PyTorch, side by side", escape(facts.headline(results))]
+    parts = [
+        "# LeNet on MNIST: TensorFlow and PyTorch, side by side",
+        escape(facts.conditions(results.config)),
+    ]
     parts += failures(results)
     parts += said(results)
     parts.append(table(*tables.verdict_table(results)))
@@ -37,17 +40,16 @@ def said(results: Results) -> list[str]:
     """The same sentences as at the top of the page."""
     lines = [sentence for sentence, _, _ in verdicts.said(results, verdicts.headlines(results))]
     lines += verdicts.fastest(results)
-    if results.parity is not None and results.parity.get("passed"):
-        lines.append(f"Parity holds: {results.parity.get('summary')}.")
+    if results.parity is not None and results.parity.passed:
+        lines.append(f"Parity holds: {results.parity.summary}.")
     return [bullets(lines)] if lines else []
 
 
 def curves(results: Results) -> list[str]:
-    interval = results.config.get("spec", {}).get("training", {}).get("log_interval", 100)
-    header, rows = tables.curve_table(results, interval)
+    header, rows = tables.curve_table(results, results.config.spec.training.log_interval)
     if not rows:
         return []
-    return [f"## Loss and batch accuracy, seed {results.config.get('first_seed', 0)}", table(header, rows)]
+    return [f"## Loss and batch accuracy, seed {results.config.first_seed}", table(header, rows)]
 
 
 def image(chart: Chart) -> str:

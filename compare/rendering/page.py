@@ -47,13 +47,13 @@ def said(results: Results) -> dict[str, Any]:
     """What the page tells in words and tables."""
     return {
         "title": TITLE,
-        "headline": facts.headline(results),
+        "headline": facts.conditions(results.config),
         "failures": verdicts.failures(results),
         "verdicts": verdicts.said(results, verdicts.headlines(results)),
         "other_verdicts": verdicts.said(results, verdicts.others(results)),
         "fastest": verdicts.fastest(results),
         "parity": results.parity,
-        "rungs": ladder_table.rows(results.parity),
+        "rungs": ladder_table.rows(results.parity.rungs if results.parity else []),
         "rung_header": ladder_table.HEADER,
         "columns": variant_table.COLUMNS,
         "text_columns": variant_table.TEXT_COLUMNS,

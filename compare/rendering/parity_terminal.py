@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compare.numbers import count
 from compare.records.parity import Climb, Difference, NoiseFloor, Parity, Rung, severity
 
 WIDE = 100  # columns from which the absolute error and the two sides are shown too
@@ -27,12 +28,11 @@ def report(parity: Parity, width: int) -> RenderableType:
 
 def conditions(parity: Parity) -> str:
     config = parity.config
-    threads = "1 thread" if config["threads"] == 1 else f"{config['threads']} threads"
     parts = [
-        f"LeNet parity on {config['data']['source']}",
-        f"{config['device']}, {threads}",
-        f"batch {config['batch_size']}",
-        f"seed {config['seed']}",
+        f"LeNet parity on {config.data.source}",
+        f"{config.device}, {count(config.threads, 'thread')}",
+        f"batch {config.batch_size}",
+        f"seed {config.seed}",
     ]
     return " · ".join(parts)
 
@@ -78,7 +78,7 @@ def name_of(rung: Rung, climb: Climb) -> str:
     """The last rung by its number of steps."""
     if rung.number != 8:
         return rung.name
-    return "1 step" if climb.judged_steps == 1 else f"{climb.judged_steps:,} steps"
+    return count(climb.judged_steps, "step")
 
 
 def worst_of_each_kind(rung: Rung) -> list[Difference]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
-from compare.numbers import format_ratio
+from compare.numbers import count, format_ratio
 from compare.records import queries
+from compare.records.parity import Gate
 from compare.records.results import Comparison, Results, Run
 from compare.rendering import facts, tables
 from compare.statistics.intervals import unpaired_ratio_interval
@@ -31,7 +31,7 @@ MOVES_LOSSES = (
 
 def merged(results: Sequence[Results], names: Sequence[str] = NAMES) -> Results:
     """One Results with all rows; a device becomes `cpu (A)`, so that no two runs share a group."""
-    both = Results(config=merged_values([one.config for one in results], names))
+    both = Results(config=results[0].config)
     both.parity = merged_parity([one.parity for one in results], names)
     for one, name in zip(results, names, strict=True):
         both.runs += [named(run, name) for run in one.runs]
@@ -51,34 +51,15 @@ def of_run(comparison: Comparison, name: str) -> Comparison:
     return msgspec.structs.replace(comparison, device=f"{comparison.device} ({name})")
 
 
-def merged_values(configs: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
-    """A value that all share stays as it is; others become text that says whose is which."""
-    keys = dict.fromkeys(key for config in configs for key in config)
-    values = {}
-    for key in keys:
-        found = [config.get(key) for config in configs]
-        same = all(value == found[0] for value in found)
-        values[key] = found[0] if same else join(found, names)
-    if isinstance(values.get("spec"), str):  # a mapping: the first stands for both where they differ
-        values["spec"] = configs[0].get("spec")
-    if isinstance(values.get("data"), str):
-        values["data"] = {}
-    return values
-
-
-def join(found: Sequence[object], names: Sequence[str]) -> str:
-    return ", ".join(f"{value} ({name})" for value, name in zip(found, names, strict=True))
-
-
-def merged_parity(found: Sequence[dict[str, Any] | None], names: Sequence[str]) -> dict[str, Any] | None:
-    """Holds where it holds in both; None where neither checked it."""
+def merged_parity(found: Sequence[Gate | None], names: Sequence[str]) -> Gate | None:
+    """Holds if it holds in both; None if neither checked it."""
     if not any(found):
         return None
     summaries = [
-        f"{name}: {parity.get('summary') if parity else 'not checked'}"
+        f"{name}: {parity.summary if parity else 'not checked'}"
         for parity, name in zip(found, names, strict=True)
     ]
-    return {"passed": all(p is None or p.get("passed") for p in found), "summary": "; ".join(summaries)}
+    return Gate(passed=all(parity is None or parity.passed for parity in found), summary="; ".join(summaries))
 
 
 def step_rows(results: Sequence[Results]) -> list[list[str]]:
@@ -123,7 +104,7 @@ def losses_cell(first: Sequence[Run], second: Sequence[Run]) -> str:
     ]
     if not differing:
         steps = min(min(len(one), len(two)) for one, two in pairs)
-        return f"identical over {steps:,} steps, {len(pairs)} {'seed' if len(pairs) == 1 else 'seeds'}"
+        return f"identical over {steps:,} steps, {count(len(pairs), 'seed')}"
     first_step, largest = min(step for step, _ in differing), max(gap for _, gap in differing)
     return f"differ from step {first_step:,} on, by at most {largest:.1e}"
 

@@ -10,9 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from compare.config import RunConfig
-from compare.data.mnist import Dataset
-from compare.dtypes import arithmetic
+from compare.numbers import count
 from compare.records.results import Results
 from compare.rendering import tables, verdicts
 from compare.variants import FRAMEWORK_NAMES
@@ -26,51 +24,9 @@ LINE_ENDS = re.compile(
 )
 
 
-def headline(config: RunConfig, dataset: Dataset) -> str:
-    return headline_parts(
-        dataset.source,
-        seeds=config.seeds,
-        steps=config.steps,
-        batch_size=config.batch_size,
-        devices=" and ".join(config.device),
-        threads=config.thread_count,
-        arithmetic=arithmetic(config.dtype, config.tf32),
-    )
-
-
-def headline_of(results: Results) -> str:
-    """The same, from the record of a run."""
-    config = results.config
-    return headline_parts(
-        config["data"]["source"],
-        seeds=config["seeds"],
-        steps=config["steps"],
-        batch_size=config["batch_size"],
-        devices=config["device"].replace(",", " and "),
-        threads=config["threads"],
-        arithmetic=arithmetic(config["dtype"], config["tf32"]),
-    )
-
-
-def headline_parts(
-    source: str, *, seeds: int, steps: int, batch_size: int, devices: str, threads: int, arithmetic: str
-) -> str:
-    parts = [
-        f"LeNet on {source}",
-        f"{counted(seeds, 'seed')} × {steps:,} steps × batch {batch_size}",
-        f"{devices}, {counted(threads, 'thread')}",
-        arithmetic,
-    ]
-    return " · ".join(parts)
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def summary(results: Results, width: int) -> RenderableType:
     """The tables, the verdicts in sentences, and the warnings."""
-    log_interval = results.config["spec"]["training"]["log_interval"]
+    log_interval = results.config.spec.training.log_interval
     parts: list[RenderableType] = [Text()]
     header, rows = tables.curve_table(results, log_interval)
     if rows:
@@ -82,9 +38,7 @@ def summary(results: Results, width: int) -> RenderableType:
     shown = results.warnings[:MOST_WARNINGS]
     parts += [indented(f"warning: {warning}", "yellow") for warning in shown]
     if left := len(results.warnings) - len(shown):
-        parts.append(
-            indented(f"{left} more {'warning' if left == 1 else 'warnings'} in the report", "yellow")
-        )
+        parts.append(indented(f"{count(left, 'more warning')} in the report", "yellow"))
     return Group(*parts, Text())
 
 

@@ -51,8 +51,7 @@ def rows(results: Results) -> list[Row]:
         runs = [run for run in results.runs if (run.label, run.device) == (label, device)]
         title = queries.title(label) + (f", {device}" if several else "")
         comparison = tables.comparison_of(results, "step_seconds", label, device)
-        batch = results.config.get("batch_size")
-        cells = row_cells(runs, comparison, first[device] == label, batch)
+        cells = row_cells(runs, comparison, first[device] == label, results.config.batch_size)
         made.append(Row(runs[0].framework, [Cell(title, title), *cells]))
     return made
 
@@ -68,13 +67,13 @@ def changes(results: Results) -> list[tuple[str, str]]:
 
 
 def row_cells(
-    runs: Sequence[Run], comparison: Comparison | None, baseline: bool, batch: object
+    runs: Sequence[Run], comparison: Comparison | None, baseline: bool, batch_size: int
 ) -> list[Cell]:
     good = [run for run in runs if run.status == "ok"]
     seconds = [tables.median_seconds(run) for run in good if run.timed_seconds]
     step = median(seconds) if seconds else None
     accuracies = [run.test_accuracy for run in good if run.test_accuracy is not None]
-    rate = batch / step if step and isinstance(batch, int) else None
+    rate = batch_size / step if step else None
     return [
         Cell(tables.seconds_cell(good), step),
         ratio(comparison, baseline and bool(seconds)),

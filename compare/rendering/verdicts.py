@@ -14,8 +14,8 @@ from compare.rendering.groups import Group, devices, groups, pair
 def failures(results: Results) -> list[str]:
     """Failed parity first, then every kind of launch that is not ok, once, with its seeds."""
     lines = []
-    if results.parity is not None and not results.parity.get("passed"):
-        lines.append(f"Parity failed: {results.parity.get('summary')}. The times below compare unequal work.")
+    if results.parity is not None and not results.parity.passed:
+        lines.append(f"Parity failed: {results.parity.summary}. The times below compare unequal work.")
     seeds: dict[tuple[str, str, str, str], list[int]] = {}
     for run in results.runs:
         if run.status != "ok":

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from compare.numbers import format_percent, format_seconds
+from compare.numbers import count, format_percent, format_seconds
 
 FEWEST_STEPS = 50  # five in a decile; a median of 50 steps that vary by 10 % is known to 2 %
 WIDEST_WITHIN = 0.15  # interquartile range ÷ median; of a normal sample with 11 % standard deviation
@@ -89,13 +89,13 @@ def _trend(seconds: np.ndarray) -> tuple[float, float]:
     That of a median is 1.2533 σ / √n for normal noise, with σ taken as 1.4826 times the median absolute
     deviation (Rousseeuw and Croux 1993), which a few slow steps do not stretch.
     """
-    count = seconds.size // 10
-    first, last = seconds[:count], seconds[-count:]
+    tenth = seconds.size // 10
+    first, last = seconds[:tenth], seconds[-tenth:]
     squares = 0.0
     for part in (first, last):
         middle = float(np.median(part))
         sigma = 1.4826 * float(np.median(np.abs(part - middle)))
-        squares += (1.2533 * sigma / middle) ** 2 / count
+        squares += (1.2533 * sigma / middle) ** 2 / tenth
     return float(np.median(last) / np.median(first)) - 1, math.sqrt(squares)
 
 
@@ -105,7 +105,7 @@ def _few_steps(title: str, summaries: Sequence[LaunchSummary]) -> Caution | None
         return None
     return Caution(
         "few_steps",
-        f"{title}: only {fewest} timed {'step' if fewest == 1 else 'steps'} in a launch, too few for a "
+        f"{title}: only {count(fewest, 'timed step')} in a launch, too few for a "
         f"steady median. Train at least {FEWEST_STEPS} after the warm-up: raise --steps.",
     )
 
@@ -150,4 +150,4 @@ def _drifting(title: str, summaries: Sequence[LaunchSummary]) -> Caution | None:
 
 
 def _share(some: Sequence[object], launches: Sequence[object]) -> str:
-    return f"{len(some)} of {len(launches)} {'launch' if len(launches) == 1 else 'launches'}"
+    return f"{len(some)} of {count(len(launches), 'launch')}"

@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 from compare.numbers import (
+    count,
     format_difference,
     format_percent,
     format_points,
@@ -68,7 +69,7 @@ def _change(interval: Interval) -> str:
 def _size(text: str, interval: Interval, noun: str) -> str:
     if interval.estimate is None:
         return f"no {noun} of both"
-    return f"{text}, {_count(interval.launches, noun)}"
+    return f"{text}, {count(interval.launches, noun)}"
 
 
 def _left_open(interval: Interval, more: int | None, smallest: float) -> str:
@@ -87,14 +88,9 @@ def _plan(interval: Interval, more: int | None, noun: str) -> str:
     if more is None:
         return ""
     if interval.launches < MINIMUM_LAUNCHES:
-        return f"; take at least {_count(more, f'more {noun}')}"
+        return f"; take at least {count(more, f'more {noun}')}"
     return f"; {_about(more, noun)} would settle it"
 
 
 def _about(more: int, noun: str) -> str:
-    return f"{'about' if more < MOST_LAUNCHES else 'at least'} {_count(more, f'more {noun}')}"
-
-
-def _count(number: int, noun: str) -> str:
-    plural = noun + ("es" if noun.endswith("launch") else "s")
-    return f"{number:,} {noun if number == 1 else plural}"
+    return f"{'about' if more < MOST_LAUNCHES else 'at least'} {count(more, f'more {noun}')}"

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
 import safetensors.numpy
 
 from compare.data.mnist import Dataset
@@ -19,8 +18,8 @@ from compare.ladder.rungs import RUNGS, RungKind
 from compare.ladder.side import NotOnTheLadder, Side, launch
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.records import machine
-from compare.records.files import collapse_number_lists, write_atomically
-from compare.records.traps import FILE_NAME, RightRun, Trial, Trials
+from compare.records.files import write_atomically, write_json
+from compare.records.traps import FILE_NAME, Options, RightRun, Trial, Trials
 from compare.traps import training
 from compare.traps.catalogue import TRAPS, TRAPS_BY_NAME, Trap
 from compare.variants import VARIANTS_BY_NAME
@@ -76,7 +75,7 @@ def try_traps(config: ParityConfig, dataset: Dataset, directory: Path, say: Call
     except (NotOnTheLadder, WorkerRefused, WorkerFailed) as failure:
         raise UserError(f"the traps cannot be tried: {failure}") from failure
     trials = Trials(
-        config={"seed": config.seed, "batch_size": config.batch_size, "threads": config.threads},
+        config=Options(config.seed, config.batch_size, config.threads),
         environment=machine.describe(),
         ladder_steps=config.steps,
         training_steps=config.trap_steps,
@@ -85,8 +84,7 @@ def try_traps(config: ParityConfig, dataset: Dataset, directory: Path, say: Call
     )
     for path in directory.glob("*.safetensors"):
         path.unlink()
-    encoded = msgspec.json.format(msgspec.json.encode(trials), indent=1)
-    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
+    write_json(directory / FILE_NAME, trials)
     return trials
 
 

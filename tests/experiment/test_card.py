@@ -14,9 +14,12 @@ from compare.experiment import experiment
 from compare.experiment.card import CardWatch, watch
 from compare.experiment.card_cautions import card_cautions
 from compare.experiment.experiment import Experiment
+from compare.records.environment import Card
 from compare.records.foreign import read_results
-from compare.records.results import Results, Run
+from compare.records.parity import Gate
+from compare.records.results import Run
 from compare.rendering import facts
+from tests.rendering import synthetic
 
 
 class NVMLError(Exception):
@@ -72,12 +75,14 @@ class NVML:
         return function
 
 
-def cautions(record: dict[str, Any], **runtime: Any) -> list[str]:
+def cautions(record: Card, **runtime: Any) -> list[str]:
     run = Run("torch", "eager", "cuda", "float32", 0, "torch:eager", runtime=runtime)
-    return list(card_cautions(Results(environment={"card": record}, runs=[run])))
+    results = synthetic.rows(run)
+    results.environment.card = record
+    return list(card_cautions(results))
 
 
-def watched(before: NVML, during: NVML | None = None) -> dict[str, Any]:
+def watched(before: NVML, during: NVML | None = None) -> Card:
     """The record of a run: what was so before it, and what was so from its first step on."""
     card = CardWatch("0", before)
     card.nvml = during or before
@@ -89,12 +94,13 @@ def watched(before: NVML, during: NVML | None = None) -> dict[str, Any]:
 def test_a_quiet_card_is_recorded_and_not_warned_about() -> None:
     """Name, driver, limit and clocks, before and after, with their units."""
     record = watched(NVML())
-    for moment in ("before", "after"):
-        assert record[moment]["name"] == "Stand-in card"
-        assert record[moment]["driver"] == "580.65.06"
-        assert record[moment]["power_limit_watts"] == 700
-        assert record[moment]["sm_mhz"] == 1755
-    assert record["samples"][0]["celsius"] == 41
+    for moment in (record.before, record.after):
+        assert moment is not None
+        assert moment.name == "Stand-in card"
+        assert moment.driver == "580.65.06"
+        assert moment.power_limit_watts == 700
+        assert moment.sm_mhz == 1755
+    assert record.samples[0].celsius == 41
     assert cautions(record) == []
 
 
@@ -112,20 +118,21 @@ def test_a_quiet_card_is_recorded_and_not_warned_about() -> None:
 def test_what_the_card_does_not_tell_is_none(fact: str, name: str) -> None:
     """Not 0, which would be a measurement."""
     record = watched(NVML(**{fact: None}))
-    assert record["before"][name] is None
+    assert getattr(record.before, name) is None
     assert cautions(record) == []
 
 
 def test_unsupported_counters_are_none() -> None:
     """Seconds held down by power or heat are unknown then, and no caution comes of that."""
     record = watched(NVML(ViolationStatus=None))
-    assert record["before"]["slowed_seconds"] == {"power": None, "heat": None}
+    assert record.before is not None
+    assert record.before.slowed_seconds == {"power": None, "heat": None}
 
 
 def test_without_nvml_the_reason_is_recorded() -> None:
     """No driver, or no library: `absent` says which, and nothing else is claimed."""
     record = watched(NVML(init_error="NVML Shared Library Not Found"))
-    assert record == {"samples": [], "absent": "NVML says: NVML Shared Library Not Found"}
+    assert record == Card(absent="NVML says: NVML Shared Library Not Found")
     assert cautions(record) == []
 
 
@@ -133,7 +140,7 @@ def test_without_the_python_library_the_reason_is_recorded(monkeypatch: pytest.M
     """nvidia-ml-py is optional, and its absence is told with what to do."""
     monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
     card = CardWatch("0")
-    assert "pip install nvidia-ml-py" in card.record["absent"]
+    assert "pip install nvidia-ml-py" in (card.record.absent or "")
 
 
 @pytest.mark.parametrize(
@@ -202,16 +209,17 @@ def test_a_runs_results_hold_the_cards_facts(tmp_path: Path, monkeypatch: pytest
         save([])
         return []
 
-    parity = {"passed": True, "summary": "not climbed", "climbs": []}
+    parity = Gate(passed=True, summary="not climbed")
     monkeypatch.setattr(experiment, "watch", lambda *_: CardWatch("0", NVML()))
     monkeypatch.setattr(experiment, "gate", lambda *_, **__: parity)
     monkeypatch.setattr(experiment, "train_seed", saving_twice)
     monkeypatch.setattr(experiment, "render", lambda *_: None)
     Experiment.prepare(dataclasses.replace(RunConfig(), seeds=1, out=tmp_path / "run")).execute()
     results = read_results(tmp_path / "run")
-    card = results.environment["card"]
-    assert card["before"]["name"] == card["after"]["name"] == "Stand-in card"
-    assert len(card["samples"]) == 2
+    card = results.environment.card
+    assert card is not None
+    assert {moment and moment.name for moment in (card.before, card.after)} == {"Stand-in card"}
+    assert len(card.samples) == 2
     told = dict(facts.environment(results))
     assert told["NVIDIA driver"] == "580.65.06"
     assert told["power limit of the card"] == "700 W"
@@ -219,5 +227,6 @@ def test_a_runs_results_hold_the_cards_facts(tmp_path: Path, monkeypatch: pytest
 
 def test_the_report_says_why_there_are_no_facts() -> None:
     """Rather than leave the reader to guess."""
-    results = Results(environment={"card": watched(NVML(init_error="Driver Not Loaded"))})
+    results = synthetic.rows()
+    results.environment.card = watched(NVML(init_error="Driver Not Loaded"))
     assert ("facts of the card", "none: NVML says: Driver Not Loaded") in facts.environment(results)

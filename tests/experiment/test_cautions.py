@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 
 from compare.experiment.comparisons import foreign_load, throttled
+from compare.records.environment import Environment
 from compare.records.results import Results, Run
+from tests.rendering import synthetic
 
 
 def results(run: dict[str, Any], **environment: Any) -> Results:
     """One launch of four timed seconds."""
     launch = Run("tf", "eager", "cpu", "float32", 0, "tf:eager", status="ok", step_seconds=[1.0] * 4, **run)
-    return Results(runs=[launch], environment=environment)
+    found = synthetic.rows(launch)
+    found.environment = Environment(**environment)
+    return found
 
 
 @pytest.mark.parametrize(

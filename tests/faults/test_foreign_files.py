@@ -56,16 +56,22 @@ RESULTS: dict[str, tuple[Edit, str]] = {
         put("runs", 0, "warmup_steps", value=10**6),
         "after the warm-up",
     ),
-    "Results whose config is not one": (put("config", "batch_size", value=[]), "config: Expected `int`"),
+    "Results whose config is not one": (
+        put("config", "batch_size", value=[]),
+        "got `array` - at `$.config.batch_size`",
+    ),
     "Results whose spec is another network": (
         put("config", "spec", "conv1", value=7),
-        "config: Expected `object`",
+        "at `$.config.spec.conv1`",
     ),
     "Results whose environment is not one": (
         put("environment", "cpu_mhz", value="fast"),
-        "environment: Expected",
+        "at `$.environment.cpu_mhz`",
     ),
-    "Results whose parity is not one": (put("parity", value={"passed": "yes"}), "parity: Expected `bool`"),
+    "Results whose parity is not one": (
+        put("parity", value={"passed": "yes"}),
+        "Expected `bool`, got `str` - at `$.parity.passed`",
+    ),
     "Results of another version of this program": (put("schema_version", value=99), "this version reads 1"),
 }
 

@@ -70,9 +70,9 @@ def test_the_gate_climbs_with_what_is_there(tf_there: bool, tmp_path: Path) -> N
         tf_python=Path(sys.executable if tf_there else "/bin/false"),
     )
     found = gate(config, entrants(config), mnist.load(config.data_dir), tmp_path)
-    assert found["passed"] is True
-    assert [rung["verdict"] for rung in found["rungs"]] == ["pass"] * 8
-    assert found["summary"].startswith("8 of 8 rungs · float64 losses agree")
-    assert list(found["left_out"]) == ([] if tf_there else ["tf:eager"])
-    assert ("without tf:eager" in found["summary"]) is not tf_there
-    assert found["climbs"][0]["dropout"] is True
+    assert found.passed
+    assert [rung.verdict for rung in found.rungs] == ["pass"] * 8
+    assert found.summary.startswith("8 of 8 rungs · float64 losses agree")
+    assert list(found.left_out) == ([] if tf_there else ["tf:eager"])
+    assert ("without tf:eager" in found.summary) is not tf_there
+    assert found.climbs[0].dropout

@@ -1,25 +1,33 @@
 """results.json: strict, compact, whole at any moment."""
 
+import dataclasses
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compare.config import RunConfig
 from compare.errors import Unwritable, UserError
+from compare.records.config import Config
 from compare.records.files import collapse_number_lists, write_atomically
-from compare.records.foreign import read_results
+from compare.records.foreign import read_results, refuse_unknown_fields
 from compare.records.results import Results, Run, write_results
+from tests.rendering import synthetic
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def example() -> Results:
     run = Run(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
     run.losses, run.step_seconds = [2.3, 0.1 + 0.2], [0.03, 0.04]
     run.train_accuracies = [0.5, 1.0]
-    return Results(config={"steps": 2}, runs=[run])
+    return synthetic.rows(run)
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -59,6 +67,7 @@ def test_text_that_looks_like_a_list_is_left_alone(text: str, numbers: list[floa
         (b"[1, 2]", "is not a results file"),
         (b'{"runs": [{"framework": "jax"}]}', "is not a results file"),
         (b'{"schema_version": 99}', "has schema_version 99; this version reads 1"),
+        (b'{"schema_version": 99, "runs": {}}', "has schema_version 99; this version reads 1"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
@@ -89,3 +98,40 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(
         write_atomically(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_every_option_that_can_change_a_figure_is_recorded() -> None:
+    """An option added to a run and not to its record would be lost without a word."""
+    options = {field.name for field in dataclasses.fields(RunConfig)}
+    places = {"out", "resume", "data_dir", "tf_python", "torch_python"}
+    assert set(Config.__struct_fields__) == options - places | {"thread_counts", "data", "spec"}
+
+
+@pytest.mark.parametrize("name", ["run", "variants", "deterministic", "allocator_stable"])
+def test_results_of_earlier_versions_are_read_and_lose_nothing(name: str) -> None:
+    """Each field that such a file holds is known: written anew, it holds them all."""
+    path = ROOT / "docs" / "results" / f"{name}.json"
+    results = read_results(path)
+    refuse_unknown_fields(path, results)
+    assert results.config.seeds == len({run.seed for run in results.runs})
+
+
+@pytest.mark.parametrize(
+    ("edit", "place"),
+    [
+        (lambda record: record["config"].update(network="other"), "config.network"),
+        (lambda record: record["runs"][0].update(joules=3.5), "runs.0.joules"),
+        (lambda record: record.update(notes=[]), "notes"),
+    ],
+)
+def test_a_field_that_would_be_lost_is_named(
+    tmp_path: Path, edit: Callable[[dict[str, Any]], None], place: str
+) -> None:
+    """A file of a newer version can be shown; gone on with, it would lose what this version does not know."""
+    write_results(example(), tmp_path)
+    record = json.loads((tmp_path / "results.json").read_text())
+    edit(record)
+    (tmp_path / "results.json").write_text(json.dumps(record))
+    results = read_results(tmp_path)
+    with pytest.raises(UserError, match=f"holds the field {place}, which this version does not know"):
+        refuse_unknown_fields(tmp_path, results)

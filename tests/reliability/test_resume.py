@@ -15,11 +15,12 @@ import pytest
 from compare.config import Entrant, RunConfig, entrants
 from compare.errors import UserError
 from compare.experiment.resume import keep_finished, trained
-from compare.records.results import Results, Run
+from compare.records.results import Run
 from compare.records.run_directory import DirectoryLock
 from tests.faults.commands import assert_refused, interpreter, results_of
 from tests.faults.recording import Fault
 from tests.reliability.small_runs import SEEDS, Place, outcome
+from tests.rendering import synthetic
 
 FAULTS = "A run that is taken up again"
 NOTHING = "everything: nothing was started or written; exit status 2"
@@ -118,7 +119,7 @@ def test_another_environment_is_refused(
 def present(fact: str) -> str:
     from compare.records import machine
 
-    return str(machine.describe()[fact])
+    return str(getattr(machine.describe(), fact))
 
 
 def test_other_versions_are_refused(place: Place, run_directory: Path, fault: Fault) -> None:
@@ -205,8 +206,8 @@ BOTH: list[Entrant] = entrants(RunConfig())
 )
 def test_a_seed_is_kept_where_nothing_more_is_to_come(status: str, ended: bool, kept: bool) -> None:
     """A launch that diverged would again; one that was cut off before it was explained is not done."""
-    results = Results(
-        runs=[row("tf:eager", 0), row("torch:eager", 0, status, ended=ended), row("tf:eager", 1)]
+    results = synthetic.rows(
+        row("tf:eager", 0), row("torch:eager", 0, status, ended=ended), row("tf:eager", 1)
     )
     keep_finished(results, BOTH, [])
     assert len(results.runs) == (2 if kept else 0)
@@ -216,12 +217,12 @@ def test_a_seed_is_kept_where_nothing_more_is_to_come(status: str, ended: bool, 
 
 def test_rows_that_the_gate_kept_out_stay() -> None:
     """They are nobody's to train."""
-    results = Results(runs=[row("torch:eager", 0, "failed", ended=False), row("tf:eager", 0, ended=False)])
+    results = synthetic.rows(row("torch:eager", 0, "failed", ended=False), row("tf:eager", 0, ended=False))
     keep_finished(results, [BOTH[0]], [])
     assert [run.label for run in results.runs] == ["torch:eager"]
 
 
 def test_short_launches_are_kept_where_all_counts_are_there() -> None:
-    results = Results(thread_runs=[row("tf:eager", 0, threads=1), row("tf:eager", 0), row("tf:eager", 1)])
+    results = synthetic.rows(threads=[row("tf:eager", 0, threads=1), row("tf:eager", 0), row("tf:eager", 1)])
     keep_finished(results, BOTH, [1, 2])
     assert [(run.seed, run.threads["intra_op"]) for run in results.thread_runs] == [(0, 1), (0, 2)]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 import math
 import random
+from collections.abc import Sequence
 from typing import Literal
 
 from compare.records import queries
+from compare.records.config import Config, Data
+from compare.records.environment import Environment
+from compare.records.parity import Climb, Difference, Gate, Rung
 from compare.records.results import Comparison, Results, Run, SweepPoint
 from compare.statistics.intervals import Interval
 from compare.statistics.verdicts import Verdict, accuracy_verdict, ratio_verdict
@@ -37,16 +41,17 @@ def results(
     devices: tuple[str, ...] = ("cpu",),
     explained: bool = False,
 ) -> Results:
-    """A complete set; `explained` adds phases, peaks, a batch sweep and a noise floor."""
-    spec = LeNetSpec()
+    """A complete set; `explained` adds phases, peaks and a batch sweep."""
     runs = [
         run(label, device, seed, steps, explained=explained)
         for seed in range(seeds)
         for device in devices
         for label in labels
     ]
-    made = Results(config=config(spec, labels, devices, seeds, steps), environment=ENVIRONMENT, runs=runs)
-    made.parity = {"passed": True, "summary": "8 of 8 rungs · float64 losses agree to 2e-15 over 20 steps"}
+    made = Results(
+        config=config(labels, devices, seeds, steps), environment=copy.deepcopy(ENVIRONMENT), runs=runs
+    )
+    made.parity = gate(labels)
     made.comparisons = [
         comparison
         for device in devices
@@ -55,48 +60,51 @@ def results(
     ]
     if explained:
         made.batch_sweep = sweep(labels, devices)
-        made.parity |= ladder(labels, steps)
     return made
 
 
-ENVIRONMENT = {
-    "cpu": "AMD EPYC",
-    "cpus_usable": 2,
-    "cpus_total": 2,
-    "memory_bytes": 25276510208,
-    "system": "Linux",
-    "kernel": "6.1",
-    "libc": "glibc 2.36",
-    "machine": "x86_64",
-    "python": "3.11.7",
-    "packages": {"numpy": "2.4.6"},
-    "code_version": "0.1.0 (1606bcee55c6)",
-    "load_average_1min": 0.4,
-    "cpu_governor": None,
-}
+ENVIRONMENT = Environment(
+    cpu="AMD EPYC",
+    cpus_usable=2,
+    cpus_total=2,
+    memory_bytes=25276510208,
+    system="Linux",
+    kernel="6.1",
+    libc="glibc 2.36",
+    machine="x86_64",
+    python="3.11.7",
+    packages={"numpy": "2.4.6"},
+    code_version="0.1.0 (1606bcee55c6)",
+    load_average_1min=0.4,
+)
 
 
 def config(
-    spec: LeNetSpec, labels: tuple[str, ...], devices: tuple[str, ...], seeds: int, steps: int
-) -> dict[str, object]:
-    return {
-        "device": ",".join(devices),
-        "variants": ",".join(labels),
-        "steps": steps,
-        "batch_size": 128,
-        "seeds": seeds,
-        "first_seed": 0,
-        "dtype": "float32",
-        "dropout": False,
-        "preset": "standard",
-        "allocator": "stable",
-        "threads": 2,
-        "tf32": False,
-        "deterministic": False,
-        "timeout": 600.0,
-        "data": {"source": "MNIST", "sha256": "94" * 32, "train_images": 55000, "test_images": 10000},
-        "spec": dataclasses.asdict(spec),
-    }
+    labels: tuple[str, ...] = ("tf:eager", "torch:eager"),
+    devices: tuple[str, ...] = ("cpu",),
+    seeds: int = 3,
+    steps: int = 1000,
+) -> Config:
+    return Config(
+        device=",".join(devices),
+        variants=",".join(labels),
+        steps=steps,
+        batch_size=128,
+        seeds=seeds,
+        first_seed=0,
+        dtype="float32",
+        preset="standard",
+        allocator="stable",
+        threads=2,
+        thread_counts=[2],
+        data=Data(source="MNIST", sha256="94" * 32, train_images=55000, test_images=10000),
+        spec=LeNetSpec(),
+    )
+
+
+def rows(*runs: Run, threads: Sequence[Run] = ()) -> Results:
+    """Results of these launches, and short ones at other thread counts, with nothing made of them."""
+    return Results(config=config(), runs=list(runs), thread_runs=list(threads))
 
 
 def run(label: str, device: str, seed: int, steps: int, *, explained: bool = False) -> Run:
@@ -198,23 +206,30 @@ def sweep(labels: tuple[str, ...], devices: tuple[str, ...]) -> list[SweepPoint]
     ]
 
 
-def ladder(labels: tuple[str, ...], steps: int) -> dict[str, object]:
-    """The rest of what the parity ladder records: rungs, the float64 losses, the noise floor."""
+def gate(labels: tuple[str, ...]) -> Gate:
+    """What the parity ladder records of a climb that holds."""
     names = ("names and shapes", "batches", "initial weights", "activations", "loss", "gradients", "one step")
-    difference = {"left": labels[0], "right": labels[-1], "tensor": "dense1/kernel", "max_abs": 2e-16}
-    difference |= {"relative": 3e-15, "tolerance": 1e-12, "passed": True}
     rungs = [
-        {"number": number, "name": name, "verdict": "pass", "differences": [difference], "reason": None}
-        for number, name in enumerate((*names, "losses over many steps"), start=1)
+        Rung(
+            number,
+            name,
+            "pass",
+            [Difference(labels[0], labels[-1], "dense1/kernel", 2e-16, 3e-15, 1e-12, passed=True)],
+        )
+        for number, name in enumerate((*names, "N steps"), start=1)
     ]
     losses = curve(0, 20, random.Random(1))
-    both = {labels[0]: losses, labels[-1]: [loss * (1 + 2e-15) for loss in losses]}
-    climb = {"labels": [labels[0], labels[-1]], "dtype": "float64", "dropout": False, "losses": both}
-    itself = {"label": labels[0], "change": "one bit of one weight moved", "loss_differences": noise(steps)}
-    floor = {"labels": list(both), "pair_differences": noise(steps), "selves": [itself]}
-    return {"rungs": rungs, "climbs": [climb], "noise_floor": floor}
-
-
-def noise(steps: int) -> list[float]:
-    chance = random.Random(7)
-    return [1e-7 * (1 + step) ** 1.2 * math.exp(chance.gauss(0, 0.5)) for step in range(steps)]
+    both: dict[str, list[float | None]] = {labels[0]: [*losses]}
+    both[labels[-1]] = [loss * (1 + 2e-15) for loss in losses]
+    climb = Climb(
+        list(both),
+        "float64",
+        dropout=False,
+        steps=20,
+        judged_steps=20,
+        oracle_steps=3,
+        rungs=rungs,
+        losses=both,
+    )
+    summary = "8 of 8 rungs · float64 losses agree to 2e-15 over 20 steps"
+    return Gate(passed=True, summary=summary, rungs=rungs, climbs=[climb], steps=20, oracle_steps=3)

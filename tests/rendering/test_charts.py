@@ -67,8 +67,8 @@ def test_svg_files_use_plain_colours(explained: Results) -> None:
 
 
 def test_nothing_to_show_gives_no_chart() -> None:
-    assert charts(Results(), PAGE) == []
-    assert charts(Results(runs=[failed_run()]), PAGE) == []
+    assert charts(synthetic.rows(), PAGE) == []
+    assert charts(synthetic.rows(failed_run()), PAGE) == []
 
 
 def test_only_what_was_measured_is_drawn() -> None:
@@ -120,12 +120,8 @@ def test_divergence_pairs_equal_seeds() -> None:
 
 
 def test_divergence_reads_what_the_ladder_recorded(explained: Results) -> None:
-    assert list(divergence.noise_floor(explained.parity)) == [
-        "TensorFlow eager itself, one bit of one weight moved"
-    ]
     [gap] = divergence.float64_gap(explained.parity).values()
     assert 0 < max(value for value in gap if value is not None) < 1e-13
-    assert divergence.noise_floor({"passed": True}) == {}
     assert divergence.float64_gap(None) == {}
 
 

@@ -13,8 +13,9 @@ from rich.console import Console
 from compare.config import RunConfig
 from compare.errors import UserError
 from compare.experiment.experiment import Experiment
-from compare.records.results import Results, Run
+from compare.records.results import Run
 from compare.rendering.event_files import write_events
+from tests.rendering import synthetic
 
 ROOT = Path(__file__).parents[2]
 STEPS = 50
@@ -54,7 +55,7 @@ def read_back(directory: Path) -> dict[str, list[list[float]]]:
 def test_tensorboard_reads_what_the_results_hold(tmp_path: Path) -> None:
     """Every step of every curve, in float32, at its step and its training time."""
     run_ = run("torch:eager", 1)
-    write_events(Results(runs=[run_]), tmp_path)
+    write_events(synthetic.rows(run_), tmp_path)
     found = read_back(tmp_path / "tensorboard" / "torch-eager-cpu-seed1")
     curves = {"loss": run_.losses, "train_accuracy": run_.train_accuracies, "step_seconds": run_.step_seconds}
     assert set(found) == {*curves, "test_accuracy"}
@@ -72,7 +73,7 @@ def test_each_launch_has_a_directory(tmp_path: Path) -> None:
     """Frameworks, seeds and second places apart; a launch without a step has none; no host in a name."""
     runs = [run("tf:eager", 0), run("tf:eager#2", 0), run("torch:eager", 1, test_accuracy=None)]
     never_started = run("torch:eager", 2, steps=0)
-    written = write_events(Results(runs=[*runs, never_started]), tmp_path)
+    written = write_events(synthetic.rows(*runs, never_started), tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in written] == [
         f"tensorboard/{name}/events.out.tfevents.0.lenet-compare"
         for name in ("tf-eager-cpu-seed0", "tf-eager-2-cpu-seed0", "torch-eager-cpu-seed1")
@@ -82,7 +83,7 @@ def test_each_launch_has_a_directory(tmp_path: Path) -> None:
 
 def test_a_second_writing_replaces_the_first(tmp_path: Path) -> None:
     """The same bytes, one file: TensorBoard would draw two files of one launch over each other."""
-    results = Results(runs=[run("tf:eager", 0)])
+    results = synthetic.rows(run("tf:eager", 0))
     (first,) = write_events(results, tmp_path)
     content = first.read_bytes()
     (second,) = write_events(results, tmp_path)
@@ -95,8 +96,8 @@ def test_writing_imports_neither_framework(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom pathlib import Path\n"
         "from compare.rendering.event_files import check_available, write_events\n"
-        "from tests.rendering.test_event_files import run\nfrom compare.records.results import Results\n"
-        f"check_available()\nwrite_events(Results(runs=[run('tf:eager', 0)]), Path({str(tmp_path)!r}))\n"
+        "from tests.rendering.test_event_files import run\nfrom tests.rendering import synthetic\n"
+        f"check_available()\nwrite_events(synthetic.rows(run('tf:eager', 0)), Path({str(tmp_path)!r}))\n"
         "print({name.split('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'torch'})"
     )
     done = subprocess.run(

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from compare.records.parity import read as read_parity
-from compare.records.traps import RightRun, Trial, Trials
+from compare.records.traps import Options, RightRun, Trial, Trials
 from compare.records.traps import read as read_traps
 from compare.rendering import parity_terminal, trap_terminal
 from tools import parity_docs
@@ -53,7 +53,10 @@ def test_what_slipped_and_what_accuracy_misses_is_said() -> None:
         "torch", dropout=False, losses=[2.0, 1.0], test_accuracies=[0.985, 0.985], lowest_unsuspected=0.98
     )
     trials = Trials(
-        training_steps=2, right_runs=[right], trials=[trial("seen", 4, 0.5), trial("slipped", None, 0.984)]
+        config=Options(0, 128, 2),
+        training_steps=2,
+        right_runs=[right],
+        trials=[trial("seen", 4, 0.5), trial("slipped", None, 0.984)],
     )
     text = " ".join(printed(trap_terminal.report(trials, 120), 120).split())
     assert "caught 1 of 2" in text
@@ -64,5 +67,7 @@ def test_what_slipped_and_what_accuracy_misses_is_said() -> None:
 
 def test_a_single_trap_is_explained() -> None:
     """The mistake and the ladder's sentence about it."""
-    text = printed(trap_terminal.report(Trials(trials=[trial("seen", 4, 0.5)]), 80), 80)
+    text = printed(
+        trap_terminal.report(Trials(config=Options(0, 128, 2), trials=[trial("seen", 4, 0.5)]), 80), 80
+    )
     assert "why." in text

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from compare.records.results import Results
+from compare.records.parity import Difference, Gate, Rung
 from compare.rendering import ladder_table, variant_table, verdicts
 from tests.rendering import synthetic
 
 
 def test_failed_parity_comes_first_then_each_kind_of_failure_once() -> None:
     results = synthetic.results(seeds=4, steps=60)
-    results.parity = {"passed": False, "summary": "rung 7: conv1/kernel"}
+    results.parity = Gate(passed=False, summary="rung 7: conv1/kernel")
     for run in results.runs:
         if run.framework == "torch":
             run.status, run.reason = "failed", "SIGSEGV"
@@ -67,18 +67,17 @@ def test_a_long_reason_is_shortened_in_the_table() -> None:
 
 
 def test_a_rung_shows_the_difference_nearest_to_its_tolerance() -> None:
-    near = {"relative": 9e-13, "tolerance": 1e-12, "tensor": "near", "passed": True}
-    large = {"relative": 1e-9, "tolerance": 1e-2, "tensor": "large", "passed": True}
-    rung = {"number": 4, "name": "activations", "verdict": "pass", "differences": [large, near]}
-    assert ladder_table.rows({"rungs": [rung, {}]}) == [
+    near = Difference("tf:eager", "oracle", "near", 1.0, 9e-13, 1e-12, passed=True)
+    large = Difference("tf:eager", "oracle", "large", 1.0, 1e-9, 1e-2, passed=True)
+    rungs = [Rung(4, "activations", "pass", [large, near]), Rung(5, "loss", "not judged")]
+    assert ladder_table.rows(rungs) == [
         ["4 activations", "pass", "9.0e-13", "1.0e-12", "near"],
-        ["", "", "", "", ""],
+        ["5 loss", "not judged", "", "", ""],
     ]
-    assert ladder_table.rows(None) == []
 
 
 def test_empty_results_say_nothing_and_break_nothing() -> None:
-    empty = Results()
+    empty = synthetic.rows()
     assert verdicts.failures(empty) == []
     assert verdicts.headlines(empty) == []
     assert variant_table.rows(empty) == []

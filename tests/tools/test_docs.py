@@ -45,7 +45,7 @@ def test_the_readmes_run_is_the_default_run() -> None:
 
     default = RunConfig()
     for option in ("device", "variants", "steps", "batch_size", "seeds", "first_seed", "dtype", "allocator"):
-        assert results.config[option] == as_given(getattr(default, option)), option
+        assert getattr(results.config, option) == as_given(getattr(default, option)), option
 
 
 def test_the_default_run_learns_as_promised() -> None:

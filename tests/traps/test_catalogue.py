@@ -8,7 +8,7 @@ import pytest
 
 from compare.ladder.rungs import RUNGS
 from compare.processes.launcher import Worker
-from compare.records.traps import Trial, Trials
+from compare.records.traps import Options, Trial, Trials
 from compare.traps.catalogue import TRAPS, TRAPS_BY_NAME, Trap
 from compare.traps.trial import Setting, put_on_ladder
 from tests.ladder.small import worker_and_setting
@@ -121,6 +121,7 @@ def test_a_trap_that_slips_fails_the_whole() -> None:
     good = trial(declared=4, caught=4)
     slipped = trial(declared=8, caught=None)
     elsewhere = trial(declared=5, caught=6)
-    assert Trials(trials=[good]).passed
-    assert not Trials(trials=[good, slipped]).passed
-    assert not Trials(trials=[good, elsewhere]).passed
+    options = Options(seed=0, batch_size=128, threads=1)
+    assert Trials(config=options, trials=[good]).passed
+    assert not Trials(config=options, trials=[good, slipped]).passed
+    assert not Trials(config=options, trials=[good, elsewhere]).passed

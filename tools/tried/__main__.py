@@ -10,7 +10,7 @@ from pathlib import Path
 
 from compare.processes.conditions import Conditions
 from compare.records import machine
-from compare.records.files import write_atomically
+from compare.records.files import write_json
 
 LAUNCHES = 3
 OUT = machine.ROOT / "docs" / "results" / "tried.json"
@@ -31,7 +31,7 @@ def main() -> None:
                 }
             )
     record = {"environment": machine.describe(), "launches": LAUNCHES, "forms": forms}
-    write_atomically(OUT, (json.dumps(record, indent=1) + "\n").encode())
+    write_json(OUT, record)
 
 
 def measure(framework: str, seed: int, environment: dict[str, str]) -> dict[str, float]:

@@ -1,14 +1,14 @@
-"""How far the two frameworks' losses part: in the run, in float64, and beside each framework's own noise."""
+"""How far the two frameworks' losses part: in the run, and in the parity gate's float64."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
 import altair as alt
 
-from compare.records import queries
+from compare.records.parity import Gate
 from compare.records.results import Results
 from compare.rendering.charts.frame import Chart, decades, framed, slug, values
 from compare.rendering.groups import Group, devices, groups, pair, suffix
@@ -28,7 +28,7 @@ def divergence(results: Results, look: Look) -> list[Chart]:
         if any(gap):
             dtype = first[0].runs[0].dtype
             curves: Curves = {f"both frameworks, this run, {dtype}": gap}
-            curves |= float64_gap(results.parity) | noise_floor(results.parity)
+            curves |= float64_gap(results.parity)
             charts.append(chart(curves, device, suffix(results, device), look))
     return charts
 
@@ -47,31 +47,15 @@ def gap_of(one: Sequence[float | None], other: Sequence[float | None]) -> list[f
     return [0.0 if a is None or b is None else abs(a - b) for a, b in pairs]
 
 
-def noise_floor(parity: Mapping[str, Any] | None) -> Curves:
-    """Each framework against itself with one small thing changed, where the ladder measured it."""
-    recorded = (parity or {}).get("noise_floor") or {}
-    curves: Curves = {}
-    for itself in recorded.get("selves", []):
-        name = f"{queries.title(str(itself.get('label')))} itself, {itself.get('change')}"
-        curves[name] = itself.get("loss_differences") or []
-    return {name: curve for name, curve in curves.items() if any(curve)}
-
-
-def float64_gap(parity: Mapping[str, Any] | None) -> Curves:
+def float64_gap(parity: Gate | None) -> Curves:
     """The frameworks in the ladder's float64 climb without dropout: what is left without rounding's part."""
-    for climb in (parity or {}).get("climbs") or []:
-        if climb.get("dtype") == "float64" and not climb.get("dropout"):
-            sides = dict(
-                reversed([(label.partition(":")[0], losses) for label, losses in climb_losses(climb)])
-            )
+    for climb in parity.climbs if parity else ():
+        if climb.dtype == "float64" and not climb.dropout:
+            sides = {label.partition(":")[0]: losses for label, losses in reversed(climb.losses.items())}
             if {"tf", "torch"} <= set(sides):
                 gap = gap_of(sides["tf"], sides["torch"])
                 return {"both frameworks, parity gate, float64": gap} if any(gap) else {}
     return {}
-
-
-def climb_losses(climb: Mapping[str, Any]) -> list[tuple[str, list[float | None]]]:
-    return list((climb.get("losses") or {}).items())
 
 
 def chart(curves: Curves, device: str, suffix: str, look: Look) -> Chart:
@@ -83,7 +67,7 @@ def chart(curves: Curves, device: str, suffix: str, look: Look) -> Chart:
         if value  # equal losses have no place on a logarithmic axis
     ]
     legend = alt.Legend(title=None, orient="top", columns=1, symbolType="stroke", labelLimit=340)
-    colours = alt.Scale(domain=names, range=[look.muted if "itself" in name else look.ink for name in names])
+    colours = alt.Scale(domain=names, range=[look.ink] * len(names))
     dashes = alt.Scale(domain=names, range=[DASHES[i % len(DASHES)] for i in range(len(names))])
     shared = {"legend": legend if len(names) > 1 else None, "sort": names}
     line = values(points).mark_line(strokeWidth=1.7)

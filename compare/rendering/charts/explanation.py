@@ -6,15 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 
-import msgspec
-
 from compare.numbers import format_bytes, format_percent, format_seconds
 from compare.records.results import Results, Run
 from compare.rendering.charts.bars import Parts, Quantity, bars
 from compare.rendering.charts.frame import Chart, slug
 from compare.rendering.groups import Group, groups, panels, suffix
 from compare.rendering.look import Look
-from lenet_spec import LeNetSpec
 
 
 def phases(results: Results, look: Look) -> list[Chart]:
@@ -45,11 +42,11 @@ def phase_milliseconds(group: Group) -> Parts:
 
 def share_of_peak(results: Results, look: Look) -> list[Chart]:
     """Matrix-product operations a second in the median step, over the best that the same worker reached."""
-    flops = step_flops(results)
+    flops = results.config.spec.training_flops(results.config.batch_size)
 
     def of(group: Group) -> Parts:
         peaks = [run.matmul_peak_flops for run in group.runs if run.matmul_peak_flops]
-        if not peaks or not group.step_seconds or flops is None:
+        if not peaks or not group.step_seconds:
             return {}
         return {"share": flops / group.step_seconds / median(peaks)}
 
@@ -66,22 +63,12 @@ def share_of_peak(results: Results, look: Look) -> list[Chart]:
     return bars(groups(results), quantity, look)
 
 
-def step_flops(results: Results) -> int | None:
-    """From the spec in the results; None where they hold no spec that this version can read."""
-    try:
-        spec = msgspec.convert(results.config["spec"], LeNetSpec)
-        return spec.training_flops(int(results.config["batch_size"]))
-    except (KeyError, TypeError, ValueError, msgspec.ValidationError):
-        return None
-
-
 def throughput(results: Results, look: Look) -> list[Chart]:
     """Images a second where only the last of many steps waits for the device."""
-    batch = results.config.get("batch_size")
 
     def of(group: Group) -> Parts:
         seconds = medians(group, {"images": lambda run: run.unsynchronized_step_seconds})
-        return {name: batch / value for name, value in seconds.items()} if isinstance(batch, int) else {}
+        return {name: results.config.batch_size / value for name, value in seconds.items()}
 
     quantity = Quantity(
         "throughput",

@@ -38,7 +38,7 @@ def batch_sweep(results: Results, look: Look) -> list[Chart]:
     points = batch_points(results)
     costs = batch_costs(points)
     said = "A flat line is a cost that the batch does not change, a straight climb one that grows with it."
-    bound = launch_bound(points, costs, results.config.get("batch_size"))
+    bound = launch_bound(points, costs, results.config.batch_size)
     return lines(
         results,
         look,
@@ -224,12 +224,8 @@ def cost_message(points: Sequence[Point], costs: Mapping[tuple[str, str], BatchC
     )
 
 
-def launch_bound(
-    points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost], batch_size: object
-) -> str:
+def launch_bound(points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost], batch_size: int) -> str:
     """Whose step is mostly fixed cost at the run's batch size, and what it means; empty where nobody's is."""
-    if not isinstance(batch_size, int):
-        return ""
     several = len({point.device for point in points}) > 1
     names = [
         queries.title(label) + (f", {device}" if several else "")

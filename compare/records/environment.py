@@ -1,0 +1,60 @@
+"""Where a figure was measured: the machine, its system, and the card. Unknown is None, never 0."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class CardSample(msgspec.Struct):
+    """The card's clocks, heat and power at one moment. `slowed_by`: what holds its clock down, in words."""
+
+    sm_mhz: int | None = None
+    memory_mhz: int | None = None
+    celsius: int | None = None
+    power_watts: float | None = None
+    slowed_by: list[str] | None = None
+
+
+class CardMoment(CardSample):
+    """The card while no worker lives. `slowed_seconds`: by cause, since the driver was loaded."""
+
+    name: str | None = None
+    driver: str | None = None
+    memory_bytes: int | None = None
+    memory_used_bytes: int | None = None
+    other_processes: int | None = None
+    utilization_percent: int | None = None
+    power_limit_watts: float | None = None
+    max_sm_mhz: int | None = None
+    slowed_seconds: dict[str, float | None] = {}
+
+
+class Card(msgspec.Struct, omit_defaults=True):
+    """What NVML told of the card during a run; `absent` says why it told nothing."""
+
+    absent: str | None = None
+    before: CardMoment | None = None
+    after: CardMoment | None = None
+    samples: list[CardSample] = []
+
+
+class Environment(msgspec.Struct):
+    """Facts that can change a figure. No host name, no user name, no path: results are for sharing."""
+
+    cpu: str | None = None
+    cpus_usable: int | None = None
+    cpus_allowed: int | None = None  # by the scheduler's affinity
+    cpu_quota: float | None = None  # CPUs' worth of time that a container may use
+    cpus_total: int | None = None
+    memory_bytes: int | None = None
+    system: str | None = None
+    kernel: str | None = None
+    libc: str | None = None
+    machine: str | None = None
+    python: str | None = None
+    packages: dict[str, str | None] = {}
+    code_version: str | None = None
+    load_average_1min: float | None = None
+    cpu_governor: str | None = None
+    cpu_mhz: list[float | None] = []  # one at the start of each seed
+    card: Card | None = None  # of a run on CUDA
