@@ -34,7 +34,7 @@ def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | No
 
 
 def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
-    """Runs `main(argv)` and exits with its status; a user's mistake is one or two lines, not a traceback."""
+    """Run `main(argv)` and exit with its status; a user's mistake is one or two lines, not a traceback."""
     # This process's own NumPy, not the workers': OpenBLAS threads that wait spin, and beside a busy worker
     # they made the oracle twenty times slower. Before NumPy is imported, or it is not heeded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -74,7 +74,7 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
 
 
 def check_interpreter() -> None:
-    """Raises UserError where Python was told to leave docstrings out, which Altair reads when imported."""
+    """Raise UserError if Python was told to leave docstrings out, which Altair reads when imported."""
     if sys.flags.optimize > 1:
         raise UserError(
             "Python runs without docstrings, which the charts need. Unset PYTHONOPTIMIZE; drop -OO."

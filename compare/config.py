@@ -49,7 +49,7 @@ def separated_by_commas(of: Callable[[str], T], *, metavar: str) -> PrimitiveCon
 
 
 def whole_number(word: str) -> int:
-    """Raises ValueError, which the parser shows beside the option, for anything but digits."""
+    """Raise ValueError, which the parser shows beside the option, for anything but digits."""
     if not (word.isascii() and word.isdigit()):
         raise ValueError(f"{word!r} is not a whole number; give 1 or more, separated by commas")
     return int(word)
@@ -112,7 +112,7 @@ class RunConfig:
     """seconds that a worker may take for one command; three times that where it may compile first"""
 
     def spec(self) -> LeNetSpec:
-        """The network's spec with this run's batch size, steps and dropout."""
+        """Return the network's spec with this run's batch size, steps and dropout."""
         return dataclasses.replace(
             DEFAULTS,
             dropout=dataclasses.replace(DEFAULTS.dropout, active=self.dropout),
@@ -136,12 +136,12 @@ class RunConfig:
 
 
 def as_given(value: object) -> object:
-    """An option's value as the command line takes it: a tuple with commas."""
+    """Return an option's value as the command line takes it: a tuple with commas."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def recorded_options(config: Any) -> dict[str, Any]:
-    """A command's options as its results hold them: tuples with commas, no paths of this machine.
+    """Return a command's options as its results hold them: tuples with commas, no paths of this machine.
 
     config: a dataclass such as RunConfig.
     """
@@ -170,7 +170,7 @@ class Entrant:
 
 
 def entrants(config: RunConfig) -> list[Entrant]:
-    """The variants of --variants on each device of --device, in the order given."""
+    """Return the variants of --variants on each device of --device, in the order given."""
     found = []
     for device in config.device:
         seen: Counter[str] = Counter()
@@ -190,7 +190,7 @@ def chosen_variants(config: RunConfig) -> list[Variant]:
 
 
 def check(config: RunConfig) -> None:
-    """Raises UserError for the first rule that an option breaks."""
+    """Raise UserError for the first rule that an option breaks."""
     for device in config.device or ("",):
         if device not in DEVICES:
             raise UserError(f"--device: {device!r} is not a device. Use cpu, cuda, or cpu,cuda.")
@@ -214,7 +214,7 @@ def check(config: RunConfig) -> None:
 
 
 def check_bounds(flag: str, value: int, least: int, most: int) -> None:
-    """Raises UserError unless the value lies between the two, both included."""
+    """Raise UserError unless the value lies between the two, both included."""
     if value < least:
         raise UserError(f"{flag} is {value}; it must be at least {least}.")
     if value > most:
@@ -222,7 +222,7 @@ def check_bounds(flag: str, value: int, least: int, most: int) -> None:
 
 
 def check_threads(counts: tuple[int, ...]) -> None:
-    """Raises UserError for a count that no pool can have, or that this process has no CPUs for."""
+    """Raise UserError for a count that no pool can have, or that this process has no CPUs for."""
     for count in counts or (0,):
         check_bounds("--threads", count, 1, sys.maxsize)
         if count > usable_cpus():
@@ -239,7 +239,7 @@ def check_timeout(seconds: float) -> None:
 
 
 def check_paths(config: RunConfig) -> None:
-    """Raises UserError for a path that messages and results, which are UTF-8, cannot hold."""
+    """Raise UserError for a path that messages and results, which are UTF-8, cannot hold."""
     for flag, path in (("--out", config.out or Path.cwd()), ("--data-dir", config.data_dir)):
         try:
             str(path).encode()

@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def convert(config: ConvertConfig) -> Agreement:
-    """Writes TARGET and returns how well both files' models agree.
+    """Write TARGET and return how well both files' models agree.
 
     Raises UserError where a file, a tensor or a logit does not match, WorkerFailed where a framework's
     process dies or hangs; TARGET is then as it was.

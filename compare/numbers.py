@@ -52,12 +52,12 @@ def format_bytes(count: float) -> str:
 
 
 def format_percent(fraction: float, decimals: int = 1, *, signed: bool = False) -> str:
-    """A fraction in percent: `13.3 %`; `+5.0 %` where signed."""
+    """Return a fraction in percent: `13.3 %`; `+5.0 %` where signed."""
     return f"{_fixed(fraction * 100, decimals, signed=signed)} %"
 
 
 def format_points(fraction: float, decimals: int = 2) -> str:
-    """A difference of two fractions in percentage points, with its sign: `+0.02 points`."""
+    """Return a difference of two fractions in percentage points, with its sign: `+0.02 points`."""
     return f"{_fixed(fraction * 100, decimals, signed=True)} points"
 
 
@@ -74,7 +74,7 @@ def format_ratio(interval: Interval) -> str:
 
 
 def format_difference(interval: Interval) -> str:
-    """A difference of fractions in points: `+0.02 points [−0.06, +0.10]`; empty where there is nothing."""
+    """Return a difference of fractions in points: `+0.02 points [−0.06, +0.10]`; empty if there is none."""
     if interval.estimate is None:
         return ""
     text = format_points(interval.estimate)
@@ -99,7 +99,7 @@ def ratio_decimals(interval: Interval) -> int:
 
 
 def _three_digits(value: float) -> str:
-    """A positive number below 1,000 in three significant digits, whole from 100 on."""
+    """Return a positive number below 1,000 in three significant digits, whole from 100 on."""
     for decimals, limit in ((2, 10), (1, 100)):
         if round(value, decimals) < limit:
             return f"{value:.{decimals}f}"
@@ -107,7 +107,7 @@ def _three_digits(value: float) -> str:
 
 
 def _fixed(value: float, decimals: int, *, signed: bool) -> str:
-    """Fixed decimals with a true minus; what rounds to zero has no sign."""
+    """Return fixed decimals with a true minus; what rounds to zero has no sign."""
     text = f"{value:{'+' if signed else ''}.{decimals}f}"
     if float(text) == 0:
         return text.lstrip("+-")
@@ -115,7 +115,7 @@ def _fixed(value: float, decimals: int, *, signed: bool) -> str:
 
 
 def _ratio_number(value: float, decimals: int) -> str:
-    """Fixed decimals near 1; far above, three digits will do; far below, one digit rather than 0."""
+    """Return fixed decimals near 1; far above, three digits will do; far below, one digit rather than 0."""
     if math.isinf(value):
         return "∞"
     if value >= 10:

@@ -47,7 +47,7 @@ def run(config: ParityConfig) -> int:
 
 
 def draw_divergence(parity: Parity, directory: Path) -> None:
-    """Imports Altair when it is needed: that takes half a second."""
+    """Draw the chart; Altair is imported only here, which takes half a second."""
     from compare.rendering import divergence
 
     divergence.write(parity, directory)

@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def report(config: ReportConfig) -> Path:
-    """Reads, renders, and returns the page's path. Raises UserError where a directory will not do."""
+    """Read, render, and return the page's path. Raises UserError where a directory will not do."""
     from compare.records.foreign import read_results
     from compare.records.run_directory import refuse_if_locked
     from compare.rendering.report_files import directory_of, render, render_two

@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parse_config(argv: Sequence[str]) -> RunConfig:
-    """The preset's values, or those of the run to resume, with the options given in their place.
+    """Return the preset's values, or those of the run to resume, with the options given in their place.
 
     Raises UserError where an option is not what the run to resume was started with.
     """
@@ -41,7 +41,7 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
 
 
 def given(argv: Sequence[str], flag: str) -> str | None:
-    """The value of one option, which decides how the others are parsed; None if it has none."""
+    """Return the value of one option, which decides how the others are parsed; None if it has none."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(flag, nargs="?", dest="value")
     value: str | None = parser.parse_known_args(argv)[0].value
@@ -49,7 +49,7 @@ def given(argv: Sequence[str], flag: str) -> str | None:
 
 
 def run(config: RunConfig) -> Results:
-    """Checks, trains, compares, and writes everything under the run's directory; prints as it goes.
+    """Check, train, compare, and write everything under the run's directory; print on the way.
 
     Raises UserError before anything is trained where the config, the data or a device will not do.
     """

@@ -35,7 +35,7 @@ def unsupported(package: str, version: str) -> str | None:
 
 
 def untested(package: str, version: str) -> str | None:
-    """A caution, where a supported version is not the one that the tests run with."""
+    """Return a caution if a supported version is not the one that the tests run with."""
     tested = SUPPORTED[package].tested
     if numbers(version) == tested:
         return None

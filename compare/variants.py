@@ -31,7 +31,7 @@ class Variant:
         return f"{self.framework}:{self.variant}"
 
     def place(self, dtype: str) -> tuple[str, str]:
-        """The module, and the class in it, that trains in `dtype`."""
+        """Return the module, and the class in it, that trains in `dtype`."""
         if dtype == "bfloat16" and self.bfloat16 is not None:
             return f"{self.framework}_impl.mixed", self.bfloat16
         return self.module, self.trainer

@@ -42,7 +42,7 @@ def all_cpus() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `cuda` step aside, visibly, where there is no NVIDIA card."""
+    """Skip the tests marked `cuda`, visibly, if there is no NVIDIA card."""
     marked = [item for item in items if item.get_closest_marker("cuda")]
     reason = why_no_card() if marked else None
     for item in marked if reason else []:

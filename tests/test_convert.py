@@ -24,7 +24,7 @@ def logits_line(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the canonical weights; its name has a space and a letter outside ASCII."""
+    """Return a directory with the canonical weights; its name has a space and a letter outside ASCII."""
     directory = tmp_path_factory.mktemp("convert") / "mes poids é"
     directory.mkdir()
     safetensors.numpy.save_file(trained_alike(), directory / "start.safetensors")

@@ -22,7 +22,7 @@ V2 = "26 1 0:22 / /groups/unified rw - cgroup2 cgroup2 rw\n"
 
 
 def faked(root: Path, membership: str, mounts: str, files: dict[str, str]) -> Path:
-    """A root directory with these groups in it."""
+    """Return a root directory with these groups in it."""
     for name, text in {"proc/self/cgroup": membership, "proc/self/mountinfo": mounts, **files}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def test_a_system_that_does_not_tell_has_all_its_cpus(monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def limited() -> Iterator[Path]:
-    """A real group with 0.6 CPUs; skips visibly where this user may not make one."""
+    """Yield a real group with 0.6 CPUs; skips visibly where this user may not make one."""
     group = CPU_CONTROLLER / f"lenet-compare-{os.getpid()}"
     try:
         group.mkdir()
@@ -129,7 +129,7 @@ def limited() -> Iterator[Path]:
 
 
 def inside(group: Path, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """A command run in a group."""
+    """Run a command in a group."""
     return subprocess.run(
         ["sh", "-c", 'echo $$ >"$0"/cgroup.procs && exec "$@"', str(group), *command],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False, **options,

@@ -49,7 +49,7 @@ Quick = tuple[subprocess.CompletedProcess[str], Path]
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Quick:
-    """The quick preset, run once; its directory has a space and a letter outside ASCII."""
+    """Return the quick preset, run once; its directory has a space and a letter outside ASCII."""
     out = tmp_path_factory.mktemp("run") / "ein Läufchen"
     return compare_run("--preset", "quick", "--out", str(out)), out
 
@@ -156,7 +156,7 @@ def test_cuda_where_there_is_none_is_refused_at_once(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def python_without_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that has what a worker needs, but no framework."""
+    """Return an interpreter that has what a worker needs, but no framework."""
     place = tmp_path_factory.mktemp("env")
     venv.create(place, with_pip=False, symlinks=True)
     site = next((place / "lib").glob("python*/site-packages"))

@@ -41,7 +41,7 @@ class Unreadable(Exception):
 
 @contextmanager
 def opened(path: Path) -> Iterator[dict[str, Any]]:
-    """The file's weights by their names in it, not yet read. Raises Unreadable for another file.
+    """Yield the file's weights by their names in it, not yet read. Raises Unreadable for another file.
 
     The optimizer's variables and the random seeds of dropout are left out.
     """
@@ -85,7 +85,7 @@ def names(tensors: Mapping[str, Any], spec: LeNetSpec) -> dict[str, str]:
 
 
 def shape(name: str, spec: LeNetSpec) -> Shape:
-    """The shape in the file of the parameter with this canonical name: canonical layouts are Keras's."""
+    """Return the shape in the file of the parameter of this canonical name: our layouts are Keras's."""
     return spec.parameter_shapes()[name]
 
 
@@ -97,12 +97,12 @@ def described(tensor: h5py.Dataset) -> tuple[Shape, str]:
 
 
 def to_canonical(name: str, tensor: h5py.Dataset, spec: LeNetSpec) -> np.ndarray:
-    """The parameter as a NumPy array, same dtype."""
+    """Return the parameter as a NumPy array, same dtype."""
     return np.asarray(tensor[()])
 
 
 def write(path: Path, weights: Mapping[str, np.ndarray], spec: LeNetSpec) -> None:
-    """Saves a plain Keras model, or its weights, which any Sequential or functional LeNet can load."""
+    """Save a plain Keras model, or its weights, which any Sequential or functional LeNet can load."""
     model = sequential(spec, weights["conv1/kernel"].dtype.name)
     for name, array in weights.items():
         layer, _, variable = name.partition("/")
@@ -133,7 +133,7 @@ def sequential(spec: LeNetSpec, dtype: str) -> keras.Sequential:
 
 
 def model(path: Path, spec: LeNetSpec, dtype: str) -> keras.Model:
-    """The model of a .keras file; for weights alone LeNet, made the way that their names tell."""
+    """Return the model of a .keras file; for weights alone LeNet, made the way that their names tell."""
     try:
         if kind(path) == ".keras":
             return keras.models.load_model(path, compile=False, safe_mode=True)  # runs no code in it

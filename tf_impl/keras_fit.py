@@ -36,7 +36,7 @@ class CompiledLeNet(LeNet):
         return loss
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """This batch's own loss and logits: Keras itself reports the mean over the batches so far."""
+        """Return this batch's own loss and logits: Keras itself reports the mean over the batches so far."""
         super().train_step(data)
         return self.traced
 

@@ -83,7 +83,7 @@ def dense(layer: Dense, dtype: str) -> keras.layers.Dense:
 
 
 def dropout(units: tf.Tensor, mask: tf.Tensor | None, rate: float) -> tf.Tensor:
-    """Drops where the mask is 0 and scales the rest by 1 / (1 - rate); no mask, no dropout.
+    """Drop where the mask is 0 and scale the rest by 1 / (1 - rate); no mask, no dropout.
 
     Not `keras.layers.Dropout`, which draws its own masks: the two frameworks must drop the same units.
     """
@@ -91,7 +91,7 @@ def dropout(units: tf.Tensor, mask: tf.Tensor | None, rate: float) -> tf.Tensor:
 
 
 def parameters(model: LeNet) -> dict[str, tf.Variable]:
-    """The trainable variables by canonical name, in canonical order."""
+    """Return the trainable variables by canonical name, in canonical order."""
     named = {}
     for name in ("conv1", "conv2", "dense1", "dense2"):
         layer = getattr(model, name)
@@ -101,6 +101,6 @@ def parameters(model: LeNet) -> dict[str, tf.Variable]:
 
 
 def load(model: LeNet, weights: Mapping[str, np.ndarray]) -> None:
-    """Copies canonical weights in."""
+    """Copy canonical weights in."""
     for name, variable in parameters(model).items():
         variable.assign(weights[name].astype(variable.dtype.as_numpy_dtype))

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 def build() -> dict[str, Any]:
-    """What this TensorFlow was built for; nothing is started on a card."""
+    """Return what this TensorFlow was built for; nothing is started on a card."""
     info = tf.sysconfig.get_build_info()
     return {
         "framework": f"TensorFlow {tf.__version__}",
@@ -30,7 +30,7 @@ def cards() -> list[tuple[str, tuple[int, int]]]:
 
 
 def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> None:
-    """Sets what must be equal in both frameworks. Before any other use of TensorFlow.
+    """Set what must be equal in both frameworks. Before any other use of TensorFlow.
 
     Denormals need no setting: TensorFlow always flushes them to zero on the CPU.
     """
@@ -47,7 +47,7 @@ def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> 
 
 
 def describe(device: str) -> dict[str, Any]:
-    """What is in force, read back from TensorFlow; on CUDA also the first use of the card."""
+    """Return what is in force, read back from TensorFlow; on CUDA also the first use of the card."""
     return {
         "versions": {
             "tensorflow": str(tf.__version__),

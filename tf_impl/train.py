@@ -62,7 +62,7 @@ class Trainer:
     def forward(
         self, images: tf.Tensor, labels: tf.Tensor, dropout_mask: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The loss (scalar) and the logits [N, 10]."""
+        """Return the loss (scalar) and the logits [N, 10]."""
         logits = self.model(images, dropout_mask=dropout_mask)
         return self.loss(logits, labels), logits
 
@@ -101,7 +101,7 @@ class Trainer:
     def gradients(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """The loss's gradient by canonical parameter name; nothing is updated."""
+        """Return the loss's gradient by canonical parameter name; nothing is updated."""
         with tf.device(self.device):
             batch = self.to_device(images, labels, dropout_mask)
             with tf.GradientTape() as tape:
@@ -118,7 +118,7 @@ class Trainer:
         return {name: self.to_numpy(units) for name, units in found.items()}
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """Copies of the parameters by canonical name, in canonical layout."""
+        """Return copies of the parameters by canonical name, in canonical layout."""
         return {name: self.to_numpy(variable).copy() for name, variable in self.variables.items()}
 
     def devices(
@@ -148,12 +148,12 @@ class Trainer:
         return tensor.numpy()
 
     def synchronize(self) -> None:
-        """Waits until the device has done everything asked of it."""
+        """Wait until the device has done everything asked of it."""
         tf.test.experimental.sync_devices()
 
 
 def adam(spec: AdamSpec, dtype: tf.DType) -> tf.compat.v1.train.AdamOptimizer:
-    """The tutorial's optimizer: epsilon outside the bias correction, one fused kernel a variable.
+    """Return the tutorial's optimizer: epsilon outside the bias correction, one fused kernel a variable.
 
     Not `keras.optimizers.Adam`, which launches a dozen small operations for each variable. As tensors of
     the run's dtype, since Python floats are rounded to float32 inside, which a float64 run would show.

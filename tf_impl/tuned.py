@@ -45,7 +45,7 @@ class Trainer(train.Trainer):
 
 
 def image_conv(images: tf.Tensor, kernel: tf.Tensor, layer: Conv) -> tf.Tensor:
-    """A convolution of the network's input, which needs no gradient of its own."""
+    """Return a convolution of the network's input, which needs no gradient of its own."""
     strides, padding = [1, layer.stride, layer.stride, 1], layer.padding.upper()
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]

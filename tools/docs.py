@@ -78,7 +78,7 @@ def settings(plain: str, plain_name: str, other: str, other_name: str) -> str:
 
 
 def terminal_block(results: Results) -> str:
-    """What `make compare` printed for these results, without the progress bar and the table of losses."""
+    """Return what `make compare` printed for these results, without progress and the table of losses."""
     out = io.StringIO()
     console = Console(file=out, width=TERMINAL_WIDTH, highlight=False)
     console.print(facts.headline(results.config), markup=False)
@@ -92,7 +92,7 @@ def terminal_block(results: Results) -> str:
 
 
 def machine_sentence(results: Results) -> str:
-    """The processor and the versions that these figures are of."""
+    """Return the processor and the versions that these figures are of."""
     versions = {
         name: number
         for run in results.runs

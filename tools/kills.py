@@ -49,7 +49,7 @@ def kills(place: Place, directory: Path, count: int) -> list[dict[str, Any]]:
 
 
 def one(place: Place, out: Path, moment_seconds: float, expected: dict[Any, Any]) -> dict[str, Any]:
-    """What a kill left, and what was wrong with how the run ended: nothing, if all is well."""
+    """Return what a kill left, and what was wrong with how the run ended: nothing, if all is well."""
     killed = kill_at(place, out, moment_seconds)
     wrong = [f"a process lives on: {line}" for line in workers_left(place.temporary)]
     begun = (out / "results.json").exists()

@@ -49,7 +49,7 @@ def verdict_section() -> str:
 
 
 def tried_section(record: dict[str, Any]) -> str:
-    """A row for each form: its step, and its ratio to the first form of its framework, with an interval."""
+    """Return a row for each form: its step, and its ratio to its framework's first form, with an interval."""
     rows = []
     baseline: dict[str, Sequence[float]] = {}
     for form in record["forms"]:
@@ -63,7 +63,7 @@ def tried_section(record: dict[str, Any]) -> str:
 
 
 def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> str:
-    """A row for each variant: its step under two settings. Unpaired, because two runs are not interleaved."""
+    """Return a row for each variant: its step under two settings, unpaired: two runs are not interleaved."""
     rows = []
     for group in groups(plain, "cpu"):
         sides = [
@@ -77,7 +77,7 @@ def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> 
 
 
 def growth_section(results: Results) -> str:
-    """A row for each variant: fixed cost, cost per image, error of the fit, fixed share, second thread."""
+    """Return a row a variant: fixed cost, cost per image, error of the fit, fixed share, second thread."""
     batch = results.config.batch_size
     costs = batch_costs(batch_points(results))
     rows = []

@@ -26,13 +26,13 @@ CONFIGS: dict[str, type] = {
 
 
 def sections() -> dict[str, str]:
-    """The table of each command, by the name of its marker, and that of the presets."""
+    """Return the table of each command, by the name of its marker, and that of the presets."""
     tables = {f"options_{command}": option_table(config) for command, config in CONFIGS.items()}
     return tables | {"presets": preset_table()}
 
 
 def option_table(config: type) -> str:
-    """A row for each field: the option, its default, and the words that `--help` prints."""
+    """Return a row for each field: the option, its default, and the words that `--help` prints."""
     words, hints = field_docstrings(config), get_type_hints(config, include_extras=True)
     rows = [
         [option(field, hints[field.name]), default(field), words[field.name]]
@@ -56,7 +56,7 @@ def choices(hint: Any) -> str:
 
 
 def default(field: dataclasses.Field[Any]) -> str:
-    """The default as a user would type it. Empty if there is none, or if it depends on the machine."""
+    """Return the default as a user would type it. Empty if there is none, or if it depends on the machine."""
     value = as_given(field.default)
     if value is dataclasses.MISSING or value is None or value == "":
         return ""
@@ -66,7 +66,7 @@ def default(field: dataclasses.Field[Any]) -> str:
 
 
 def field_docstrings(config: type) -> dict[str, str]:
-    """The string literal below each field of a dataclass. Raises KeyError if a field has none."""
+    """Return the string literal below each field of a dataclass. Raises KeyError if a field has none."""
     body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
     found = {}
     statements = body.body if isinstance(body, ast.ClassDef) else []
@@ -79,7 +79,7 @@ def field_docstrings(config: type) -> dict[str, str]:
 
 
 def preset_table() -> str:
-    """What each preset changes."""
+    """Return what each preset changes."""
     plain = RunConfig()
     rows = []
     for name, preset in PRESETS.items():

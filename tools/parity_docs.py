@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def refreshed(page: str, found: Mapping[str, str]) -> str:
-    """The page with each marked section in its present form. Raises KeyError for a marker nobody fills."""
+    """Return the page with each marked section as it is now. Raises KeyError for a marker nobody fills."""
     return MARKED.sub(lambda match: f"{match[1]}\n{found[match[2]]}\n\n{match[3]}", page)
 
 
@@ -61,7 +61,7 @@ def all_versions(parity: Parity) -> dict[str, str]:
 
 
 def climb_section(climb: Climb) -> str:
-    """The rungs of one climb, as the terminal shows them, and how far the oracle went along."""
+    """Return the rungs of one climb, as the terminal shows them, and how far the oracle went along."""
     header = ["rung", "largest error in", "absolute", "relative", "allowed", "between"]
     rows = [
         [row[name] for name in header]
@@ -121,7 +121,7 @@ def spreads(trials: Trials) -> Sequence[str]:
 
 
 def terminal_text(parity: Parity, width: int = 80) -> str:
-    """What the command prints for this record, as a code block."""
+    """Return what the command prints for this record, as a code block."""
     console = Console(width=width, highlight=False, color_system=None)
     with console.capture() as capture:
         console.print(parity_terminal.report(parity, width))

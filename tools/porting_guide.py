@@ -19,7 +19,7 @@ To read all of it at once: `diff tf_impl/model.py torch_impl/model.py`."""
 
 
 def guide() -> str:
-    """The page as Markdown. Raises SourceMissing where a definition that it shows is gone."""
+    """Return the page as Markdown. Raises SourceMissing where a definition that it shows is gone."""
     parts = [INTRODUCTION]
     for pair in pairs():
         concept = pair.concept

@@ -38,7 +38,7 @@ class Unreadable(Exception):
 
 @contextmanager
 def opened(path: Path) -> Iterator[dict[str, Any]]:
-    """The file's tensors by their names in it. Raises Unreadable for another file; runs no code in it."""
+    """Yield the file's tensors by their names; run no code in it. Raises Unreadable for another file."""
     try:
         if path.suffix.lower() == ".safetensors":
             content = safetensors.torch.load_file(path)
@@ -59,7 +59,7 @@ def why(error: Exception) -> str:
 
 
 def state_dict(content: Any) -> dict[str, Any]:
-    """The state_dict itself, without what scripts and wrappers put around it."""
+    """Return the state_dict itself, without what scripts and wrappers put around it."""
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -80,7 +80,7 @@ def names(_: Mapping[str, Any], spec: LeNetSpec) -> dict[str, str]:
 
 
 def shape(name: str, spec: LeNetSpec) -> Shape:
-    """The shape in the file of the parameter with this canonical name."""
+    """Return the shape in the file of the parameter with this canonical name."""
     kernel = spec.parameter_shapes()[name]
     if len(kernel) == 4:
         height, width, inputs, outputs = kernel
@@ -97,12 +97,12 @@ def described(tensor: Any) -> tuple[Shape, str]:
 
 
 def to_canonical(name: str, tensor: torch.Tensor, spec: LeNetSpec) -> np.ndarray:
-    """The parameter as a NumPy array in its canonical layout, same dtype."""
+    """Return the parameter as a NumPy array in its canonical layout, same dtype."""
     return layout.to_canonical(name, tensor.detach().numpy(), spec)
 
 
 def write(path: Path, weights: Mapping[str, np.ndarray], spec: LeNetSpec) -> None:
-    """Saves a state_dict that `torch_impl.model.LeNet` and any module with its names and shapes can load."""
+    """Save a state_dict that `torch_impl.model.LeNet` and any module with its names and shapes can load."""
     model = LeNet(spec, getattr(torch, weights["conv1/kernel"].dtype.name))
     load(model, weights)
     torch.save(model.state_dict(), path)

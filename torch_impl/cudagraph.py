@@ -52,7 +52,7 @@ class Trainer(train.Trainer):
         return recording.loss.clone(), recording.logits.clone()  # the next replay overwrites them
 
     def record(self, *batch: torch.Tensor | None) -> Recording:
-        """Runs the step a few times aside, then records it; parameters are not updated meanwhile."""
+        """Run the step a few times aside, then record it; parameters are not updated meanwhile."""
         fixed = tuple(None if tensor is None else tensor.clone() for tensor in batch)
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())

@@ -16,7 +16,7 @@ from lenet_spec import LeNetSpec
 
 
 def from_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
-    """A parameter, or its gradient, from its canonical layout to torch's; contiguous, same dtype."""
+    """Return a parameter, or its gradient, from its canonical layout to torch's; contiguous, same dtype."""
     if array.ndim == 4:
         array = array.transpose(3, 2, 0, 1)  # HWIO -> OIHW
     elif name == "dense1/kernel":
@@ -30,7 +30,7 @@ def from_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
 
 
 def to_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
-    """The inverse of `from_canonical`."""
+    """Return the inverse of `from_canonical`."""
     if array.ndim == 4:
         array = array.transpose(2, 3, 1, 0)  # OIHW -> HWIO
     elif name == "dense1/kernel":
@@ -43,7 +43,7 @@ def to_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
 
 
 def activation_to_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
-    """A layer's output to its canonical layout: NCHW -> NHWC, and the flat one reordered alike."""
+    """Return a layer's output to its canonical layout: NCHW -> NHWC, and the flat one reordered alike."""
     if array.ndim == 4:
         array = array.transpose(0, 2, 3, 1)  # NCHW -> NHWC
     elif name == "flat":

@@ -77,12 +77,12 @@ def dense(layer: Dense, in_features: int, dtype: torch.dtype) -> nn.Linear:
 
 
 def activate(units: torch.Tensor, layer: Conv | Dense) -> torch.Tensor:
-    """A torch layer takes no activation: it is applied to the layer's output."""
+    """Apply the activation to a layer's output: a torch layer takes none."""
     return torch.relu(units) if layer.activation == "relu" else units
 
 
 def dropout(units: torch.Tensor, mask: torch.Tensor | None, rate: float) -> torch.Tensor:
-    """Drops where the mask is 0 and scales the rest by 1 / (1 - rate); no mask, no dropout.
+    """Drop where the mask is 0 and scale the rest by 1 / (1 - rate); no mask, no dropout.
 
     Not `nn.Dropout`, which draws its own masks: the two frameworks must drop the same units.
     """
@@ -90,7 +90,7 @@ def dropout(units: torch.Tensor, mask: torch.Tensor | None, rate: float) -> torc
 
 
 def parameters(model: LeNet) -> dict[str, nn.Parameter]:
-    """The trainable parameters by canonical name, in canonical order."""
+    """Return the trainable parameters by canonical name, in canonical order."""
     named = {}
     for name in ("conv1", "conv2", "dense1", "dense2"):
         layer = getattr(model, name)
@@ -100,7 +100,7 @@ def parameters(model: LeNet) -> dict[str, nn.Parameter]:
 
 
 def load(model: LeNet, weights: Mapping[str, np.ndarray]) -> None:
-    """Copies canonical weights in, turned to torch's layouts."""
+    """Copy canonical weights in, turned to torch's layouts."""
     with torch.no_grad():
         for name, parameter in parameters(model).items():
             parameter.copy_(torch.from_numpy(layout.from_canonical(name, weights[name], model.spec)))

@@ -21,7 +21,7 @@ from torch_impl import train
 
 
 def join(*, rank: int, world_size: int, rendezvous: str, timeout_seconds: float) -> None:
-    """Waits until every rank has joined. rendezvous: the path of a file that all ranks can write."""
+    """Wait until every rank has joined. rendezvous: the path of a file that all ranks can write."""
     distributed.init_process_group(
         "gloo",
         init_method=Path(rendezvous).as_uri(),
@@ -57,9 +57,9 @@ class Trainer(train.Trainer):
         return self.share(self.loss(logits, labels), len(labels)), logits
 
     def share(self, loss: torch.Tensor, rows: int) -> torch.Tensor:
-        """What this rank's rows add to the whole batch's loss."""
+        """Return what this rank's rows add to the whole batch's loss."""
         return loss * (rows / self.spec.training.batch_size) if self.spec.loss_reduction == "mean" else loss
 
     def barrier(self) -> None:
-        """Waits until every rank is here."""
+        """Wait until every rank is here."""
         distributed.barrier()

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 
 def build() -> dict[str, Any]:
-    """What this torch was built for; nothing is started on a card."""
+    """Return what this torch was built for; nothing is started on a card."""
     cuda = torch.version.cuda
     return {
         "framework": f"torch {torch.__version__}",
@@ -32,7 +32,7 @@ def cards() -> list[tuple[str, tuple[int, int]]]:
 
 
 def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> None:
-    """Sets what must be equal in both frameworks. Before any other use of torch."""
+    """Set what must be equal in both frameworks. Before any other use of torch."""
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(threads)
     torch.set_flush_denormal(True)  # as TensorFlow always does
@@ -45,7 +45,7 @@ def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> 
 
 
 def describe(device: str) -> dict[str, Any]:
-    """What is in force, read back from torch; on CUDA also the first use of the card."""
+    """Return what is in force, read back from torch; on CUDA also the first use of the card."""
     return {
         "versions": {
             "torch": str(torch.__version__),

@@ -62,7 +62,7 @@ class Trainer:
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The loss (scalar) and the logits [N, 10]."""
+        """Return the loss (scalar) and the logits [N, 10]."""
         logits = self.model(images, dropout_mask=dropout_mask)
         return self.loss(logits, labels), logits
 
@@ -92,7 +92,7 @@ class Trainer:
     def gradients(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """The loss's gradient by canonical parameter name; nothing is updated."""
+        """Return the loss's gradient by canonical parameter name; nothing is updated."""
         loss, _ = self.forward(*self.to_device(images, labels, dropout_mask))
         gradients = torch.autograd.grad(loss, list(self.variables.values()))
         return {
@@ -112,7 +112,7 @@ class Trainer:
         }
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """Copies of the parameters by canonical name, in canonical layout."""
+        """Return copies of the parameters by canonical name, in canonical layout."""
         return {
             name: layout.to_canonical(name, self.to_numpy(parameter), self.spec).copy()
             for name, parameter in self.variables.items()
@@ -146,7 +146,7 @@ class Trainer:
         return tensor.detach().cpu().numpy()
 
     def synchronize(self) -> None:
-        """Waits until the device has done everything asked of it."""
+        """Wait until the device has done everything asked of it."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 

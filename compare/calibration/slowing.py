@@ -13,7 +13,7 @@ class Slowed:
     share = 0.05
 
     def slowed(self, step: Callable[..., tuple[Any, Any]], batch: Sequence[Any]) -> tuple[Any, Any]:
-        """The step's loss and logits, (1 + share) times as late."""
+        """Return the step's loss and logits, (1 + share) times as late."""
         start = time.perf_counter()
         loss, logits = step(*batch)
         float(loss)  # the whole step, as the worker's clock counts it

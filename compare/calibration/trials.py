@@ -35,7 +35,7 @@ class Silent:
 
 
 def calibrate(config: CalibrationConfig, console: Console | None = None) -> Calibration:
-    """Raises UserError where an option or the directory will not do; a failed launch is one too."""
+    """Raise UserError if an option or the directory will not do; a failed launch is one too."""
     console = console or Console(highlight=False)
     for name in config.variants:
         if name not in VARIANTS_BY_NAME or VARIANTS_BY_NAME[name].variant != "eager":
@@ -57,7 +57,7 @@ def calibrate(config: CalibrationConfig, console: Console | None = None) -> Cali
 
 
 def plan(config: CalibrationConfig) -> list[tuple[Variant, float]]:
-    """The trials in order, the variants taking turns."""
+    """Return the trials in order, the variants taking turns."""
     variants = [VARIANTS_BY_NAME[name] for name in config.variants]
     trials = [(variant, 0.0) for _ in range(config.trials) for variant in variants]
     return trials + [(variant, Slowed.share) for _ in range(config.slowed_trials) for variant in variants]
@@ -78,7 +78,7 @@ def trial_config(config: CalibrationConfig, launches: int, first_seed: int) -> R
 def train(
     config: RunConfig, variant: Variant, slowdown: float, dataset: mnist.Dataset, directory: Path
 ) -> list[Run]:
-    """The launches of both sides, interleaved as in any run."""
+    """Return the launches of both sides, interleaved as in any run."""
     second = variant
     if slowdown:
         module = f"compare.calibration.slowed_{variant.framework}"

@@ -42,7 +42,7 @@ class Agreement:
 
 
 def check_agreement(source: Side, written: Side, config: ConvertConfig) -> Agreement:
-    """Raises UserError where a value changed on the way, or the two models give other logits."""
+    """Raise UserError if a value changed on the way, or the two models give other logits."""
     for name, array in source.weights.items():
         if array.dtype != written.weights[name].dtype or array.tobytes() != written.weights[name].tobytes():
             raise UserError(

@@ -12,8 +12,9 @@ import tyro
 
 @dataclass(frozen=True)
 class ConvertConfig:
-    """Convert LeNet's weights between PyTorch (.pt, .pth), Keras (.keras, .weights.h5) and this project's
-    .safetensors, and check the logits of all 10,000 test images before anything is kept.
+    """Convert LeNet's weights between PyTorch (.pt, .pth), Keras (.keras, .weights.h5) and .safetensors.
+
+    The logits of all 10,000 test images are checked before anything is kept.
     """
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]

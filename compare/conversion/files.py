@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def check_paths(config: ConvertConfig) -> None:
-    """Raises UserError where SOURCE is no file to read, or an option breaks its rule."""
+    """Raise UserError if SOURCE is no file to read, or an option breaks its rule."""
     try:
         with config.source.open("rb"):
             regular = config.source.is_file()
@@ -34,7 +34,7 @@ def check_paths(config: ConvertConfig) -> None:
 
 @contextmanager
 def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A path to write to, moved to `target` where the block ends well, and removed where it does not.
+    """Yield a path to write to, moved to `target` if the block ends well, and removed if it does not.
 
     Raises UserError where `target` is there and may not be replaced, or its directory cannot be written.
     """

@@ -19,7 +19,7 @@ FORMATS: dict[str, Format] = {
 
 
 def format_of_target(path: Path) -> Format:
-    """Raises UserError for a suffix that stands for no format."""
+    """Raise UserError for a suffix that stands for no format."""
     name = path.name.lower()
     for suffix, kind in FORMATS.items():
         if name.endswith(suffix) and name != suffix:
@@ -42,7 +42,7 @@ def format_of_source(path: Path) -> Format:
 
 
 def stored_names(path: Path) -> list[str]:
-    """The names in a safetensors file; no tensor is read. Raises UserError for another file."""
+    """Return the names in a safetensors file; no tensor is read. Raises UserError for another file."""
     import safetensors
 
     try:

@@ -55,7 +55,7 @@ def read(config: ConvertConfig, kind: Format) -> Side:
 
 
 def write(config: ConvertConfig, kind: Format, path: Path, weights: Mapping[str, np.ndarray]) -> Side:
-    """Writes the weights to `path` and reads them back. Raises as `read`."""
+    """Write the weights to `path` and read them back. Raises as `read`."""
     content = safetensors.numpy.save({name: np.ascontiguousarray(weights[name]) for name in weights})
     if kind == "canonical":
         write_atomically(path, content)
@@ -106,7 +106,7 @@ def canonical_side(path: Path) -> Side:
 
 
 def read_canonical(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of one of our files, in the spec's order. Raises UserError for what does not match."""
+    """Return the arrays of one of our files, in the spec's order. Raises UserError for another file."""
     with safetensors.safe_open(path, "numpy") as file:
         found = {}
         for name in file.keys():  # noqa: SIM118  (not a dict)

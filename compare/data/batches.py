@@ -49,7 +49,7 @@ def batches(
 
 
 def epoch_crossing(count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Indices [size] of each batch: a fresh permutation of `count` each epoch, joined end to end.
+    """Yield the indices [size] of each batch: a fresh permutation of `count` each epoch, end to end.
 
     The semantics of the tutorial's `next_batch`: a batch that reaches the end of an epoch takes what is
     left and goes on into the next permutation, so none is short and no image is skipped.
@@ -63,7 +63,7 @@ def epoch_crossing(count: int, size: int, rng: np.random.Generator) -> Iterator[
 
 
 def update_digest(digest: Any, batch: Batch) -> None:
-    """Feeds a batch, its dtypes and its shapes to a hashlib object."""
+    """Feed a batch, its dtypes and its shapes to a hashlib object."""
     for array in batch:
         if array is not None:
             digest.update(f"{array.dtype.str}{array.shape}".encode())

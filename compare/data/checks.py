@@ -27,7 +27,7 @@ class Pair:
 
 
 def check_set(train: Pair, test: Pair, spec: LeNetSpec) -> None:
-    """Raises UserError for the first rule that the two files' pairs break."""
+    """Raise UserError for the first rule that the two files' pairs break."""
     for pair in (train, test):
         check_image_size(pair, spec)
         check_counts(pair)

@@ -29,7 +29,7 @@ class Content(Protocol):
     limit: str  # the same in words
 
     def read(self, size_bytes: int) -> bytes:
-        """The next `size_bytes` bytes; fewer only at the end. Raises OSError, EOFError or zlib.error."""
+        """Read the next `size_bytes` bytes; fewer only at the end. Raises OSError, EOFError or zlib.error."""
 
     def follows(self) -> bool:
         """Whether the file goes on after the end of this content."""
@@ -78,7 +78,7 @@ class GzipMember:
 
 @contextmanager
 def open_content(path: Path) -> Iterator[Content]:
-    """The content of a regular file; gzip is told by its first two bytes, not by its name.
+    """Yield the content of a regular file; gzip is told by its first two bytes, not by its name.
 
     Raises UserError for what cannot be opened or read, is not a regular file, or is broken gzip,
     also where the body of the `with` comes upon it.
@@ -112,7 +112,7 @@ def content_of(path: Path, file: BinaryIO) -> Content:
 
 
 def open_without_waiting(path: str, flags: int) -> int:
-    """A plain open of a FIFO waits, for ever, until somebody writes to it. Regular files do not care."""
+    """Open a file without waiting, as a plain open of a FIFO does until somebody writes to it."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -135,11 +135,11 @@ def unreadable(path: Path, error: OSError | ValueError) -> UserError:
 
 
 def bad_file(path: Path, problem: str, action: str) -> UserError:
-    """The error for a file or directory: what is wrong with it, and on a second line what to do."""
+    """Return the error for a file or directory: what is wrong with it, and on a second line what to do."""
     return UserError(f"{shown(path)}: {problem}.\n{action}")
 
 
 def shown(path: Path) -> str:
-    """The path as it is, or quoted and escaped where a line break or the like would garble the message."""
+    """Return the path as it is, or quoted and escaped if a line break or the like is in it."""
     text = str(path)
     return text if text.isprintable() else repr(text)

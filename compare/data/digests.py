@@ -31,7 +31,7 @@ def array_digest(array: np.ndarray) -> str:
 
 
 def describe(batch: Batch) -> dict[str, str]:
-    """What each array of a batch looks like, in words: shape, range, mean."""
+    """Return what each array of a batch looks like, in words: shape, range, mean."""
     return {
         name: "none"
         if array is None

@@ -17,7 +17,7 @@ BY_HAND = "Check network and disk and try again, or put the four files there you
 
 
 def download(name: str, data_dir: Path, python: Path, *, timeout_seconds: float = 600.0) -> Path:
-    """Downloads torchvision's set `name` into `data_dir`, with the interpreter `python`.
+    """Download torchvision's set `name` into `data_dir`, with the interpreter `python`.
 
     What is there already and intact is kept. Returns the directory that then holds the set,
     `data_dir/<name>`, for `mnist.load`. Raises UserError with torchvision's last word where it fails.
@@ -52,7 +52,7 @@ def download(name: str, data_dir: Path, python: Path, *, timeout_seconds: float 
 
 
 def reason_of(status: int, stderr: bytes) -> str:
-    """The child's last line; where it wrote none, how it ended."""
+    """Return the child's last line, or how it ended if it wrote none."""
     lines = [line.strip() for line in stderr.decode(errors="replace").splitlines()]
     last = next((line for line in reversed(lines) if line), "")
     if last:

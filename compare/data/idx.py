@@ -1,5 +1,7 @@
-"""IDX, the format of the MNIST files: 00 00, a type code, the number of dimensions, each size as a big-endian
-32-bit number, then the values. http://yann.lecun.com/exdb/mnist/ described it.
+"""IDX, the format of the MNIST files.
+
+00 00, a type code, the number of dimensions, each size as a big-endian 32-bit number, then the values.
+http://yann.lecun.com/exdb/mnist/ described it.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ OTHER_FORMATS = {
 
 
 def read_idx(path: Path, *, ndim: int) -> np.ndarray:
-    """The array in an IDX file of unsigned bytes: uint8, with `ndim` dimensions, C-contiguous.
+    """Return the array in an IDX file of unsigned bytes: uint8, with `ndim` dimensions, C-contiguous.
 
     The file may be plain or one gzip member, under any name. No more of it is read than its header
     declares, plus one byte, and nothing is allocated for a size that the file cannot hold.
@@ -53,7 +55,7 @@ def read_idx(path: Path, *, ndim: int) -> np.ndarray:
 
 
 def read_shape(path: Path, content: Content, ndim: int) -> tuple[int, ...]:
-    """The sizes in the header, each at least 1."""
+    """Return the sizes in the header, each at least 1."""
     magic = content.read(4)
     if not magic:
         raise bad_file(path, "is empty", BROKEN)

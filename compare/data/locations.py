@@ -31,7 +31,7 @@ GET_THEM = "Put the files there, or let torchvision get a set: --download Fashio
 
 
 def find_files(data_dir: Path) -> Files:
-    """The files of the set in `data_dir`; whether their content is right is not looked at.
+    """Return the files of the set in `data_dir`; whether their content is right is not looked at.
 
     Directories, the first that holds any of the names: `data_dir`; `data_dir/raw`; the one
     `data_dir/<name>/raw` (torchvision's layout). Names: `train-images-idx3-ubyte` as published, or
@@ -96,7 +96,7 @@ def choose_file(directory: Path, role: str) -> Path:
 
 
 def present(directory: Path, role: str) -> list[Path]:
-    """The names that exist, broken links among them: reading one then says so."""
+    """Return the names that exist, broken links among them: reading one then says so."""
     names = [separator.join(STEMS[role]) + ending for separator in "-." for ending in ("", ".gz")]
     return [directory / name for name in names if exists(directory / name)]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The fraction of rows of logits [N, 10] whose largest entry is at the label [N]."""
+    """Return the fraction of rows of logits [N, 10] whose largest entry is at the label [N]."""
     return float(np.mean(logits.argmax(axis=1) == labels))
 
 

@@ -33,7 +33,7 @@ class Dataset:
 
 
 def load(data_dir: Path | None = None, spec: LeNetSpec = TUTORIAL) -> Dataset:
-    """The set in `data_dir`, in any layout that `find_files` knows; None: the embedded MNIST.
+    """Return the set in `data_dir`, in any layout that `find_files` knows; None: the embedded MNIST.
 
     The first `spec.data.validation_size` training images are set aside. Raises UserError for whatever is
     not a set that the spec's network can train on.

@@ -18,7 +18,7 @@ LEAST_DEVIATIONS = 6.0  # above chance, in standard deviations of chance
 
 
 def doubts(dataset: Dataset) -> list[str]:
-    """A sentence for each pair of files whose labels fit their images no better than chance."""
+    """Return a sentence for each pair of files whose labels fit their images no better than chance."""
     half = min(len(dataset.train_labels) // 2, MOST_IMAGES)
     means, classes = class_means(dataset.train_images[:half], dataset.train_labels[:half])
     pairs = {

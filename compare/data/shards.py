@@ -6,12 +6,12 @@ from compare.data.batches import Batch
 
 
 def rows_of(rank: int, world_size: int, count: int) -> slice:
-    """The rows of `rank` among `count`: in order, together all of them, at most one row apart in number."""
+    """Return the rows of `rank` of `count`: in order, all of them together, at most one apart in number."""
     return slice(rank * count // world_size, (rank + 1) * count // world_size)
 
 
 def shard(batch: Batch, rank: int, world_size: int) -> Batch:
-    """A rank's rows of every array of the batch; views, which are contiguous."""
+    """Return a rank's rows of every array of the batch; views, which are contiguous."""
     rows = rows_of(rank, world_size, len(batch.labels))
     mask = None if batch.dropout_mask is None else batch.dropout_mask[rows]
     return Batch(batch.images[rows], batch.labels[rows], mask)

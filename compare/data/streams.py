@@ -11,6 +11,6 @@ STREAMS: dict[Stream, int] = {"weights": 0, "order": 1, "dropout": 2}
 
 
 def generator(seed: int, stream: Stream) -> np.random.Generator:
-    """An independent PCG64 generator for one seed and one purpose."""
+    """Return an independent PCG64 generator for one seed and one purpose."""
     sequence = np.random.SeedSequence(entropy=seed, spawn_key=(STREAMS[stream],))
     return np.random.Generator(np.random.PCG64(sequence))

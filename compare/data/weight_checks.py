@@ -17,7 +17,7 @@ SHOWN_NAMES = 12
 def check_tensors(
     found: Mapping[str, tuple[Shape, str]], expected: Mapping[str, Shape], names: Mapping[str, str]
 ) -> None:
-    """Holds names, shapes and dtypes against `expected`, before any value is read.
+    """Hold names, shapes and dtypes against `expected`, before any value is read.
 
     found, expected: by the name in the file. names: canonical name to the name in the file. Raises UserError,
     naming the first tensor that is missing, or not LeNet's, or has another shape or dtype.
@@ -42,7 +42,7 @@ def check_tensors(
 
 
 def both(name: str, canonical: str) -> str:
-    """A tensor by its name in the file, and by ours where that is another."""
+    """Return a tensor by its name in the file, and by ours where that is another."""
     return name if name == canonical else f"{name} ({canonical})"
 
 
@@ -67,7 +67,7 @@ def check_one_dtype(dtypes: Mapping[str, str]) -> None:
 
 
 def check_finite(weights: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
-    """Raises UserError for the first of the canonical arrays that holds NaN or infinity.
+    """Raise UserError for the first of the canonical arrays that holds NaN or infinity.
 
     names: canonical name to the name in the file. The position is that in the canonical layout.
     """

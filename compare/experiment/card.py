@@ -49,7 +49,7 @@ class CardWatch:
             self.record.samples.append(CardSample(**self.clocks()))
 
     def finish(self) -> None:
-        """The same facts as before the run, once no worker lives."""
+        """Record the same facts as before the run, once no worker lives."""
         if self.handle is not None:
             self.record.after = self.snapshot()
 
@@ -75,7 +75,7 @@ class CardWatch:
         )
 
     def clocks(self) -> dict[str, Any]:
-        """The fields of CardSample."""
+        """Return the fields of CardSample."""
         nvml, handle = self.nvml, self.handle
         bits = self.asked(lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
         power = self.asked(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
@@ -88,7 +88,7 @@ class CardWatch:
         }
 
     def slowed_seconds(self, policy: int) -> float | None:
-        """Counted by the driver since it was loaded; NVML gives nanoseconds."""
+        """Return what the driver has counted since it was loaded; NVML gives nanoseconds."""
         nanoseconds = self.asked(
             lambda: self.nvml.nvmlDeviceGetViolationStatus(self.handle, policy).violationTime
         )

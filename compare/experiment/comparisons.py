@@ -71,7 +71,7 @@ def pairs(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
 
 
 def first_labels(present: Sequence[str]) -> list[str]:
-    """The first label of each framework, in order."""
+    """Return the first label of each framework, in order."""
     first: dict[str, str] = {}
     for label in present:
         first.setdefault(label.partition(":")[0], label)
@@ -96,7 +96,7 @@ def comparison(metric: str, device: str, baseline: str, other: str, verdict: Ver
 
 
 def batch_sweep(runs: Sequence[Run]) -> list[SweepPoint]:
-    """The median over launches of each launch's median, at each batch size that was swept."""
+    """Return the median over launches of each launch's median, at each batch size that was swept."""
     found = []
     for label, device in labels(runs):
         good = [run.batch_size_seconds for run in runs_of(runs, label, device)]
@@ -148,7 +148,7 @@ def throttled(results: Results) -> Iterable[str]:
 
 
 def clock_change(results: Results) -> Iterable[str]:
-    """The processor's frequency, where the system tells it, at the start of each seed."""
+    """Yield the processor's frequency, where the system tells it, at the start of each seed."""
     seen = [value for value in results.environment.cpu_mhz if value]
     if seen and min(seen) < (1 - MOST_CLOCK_CHANGE) * max(seen):
         yield (
@@ -158,7 +158,7 @@ def clock_change(results: Results) -> Iterable[str]:
 
 
 def launch_bound_unknown(results: Results) -> Iterable[str]:
-    """A network this small may keep a card waiting, which only a sweep of batch sizes shows."""
+    """Warn that a network this small may keep a card waiting, which only a sweep of batch sizes shows."""
     if any(run.device == "cuda" and run.status == "ok" for run in results.runs) and not any(
         run.batch_size_seconds for run in results.runs if run.device == "cuda"
     ):

@@ -15,7 +15,7 @@ from compare.variants import FRAMEWORK_NAMES
 
 
 def check_devices(config: RunConfig, directory: Path) -> None:
-    """Raises UserError, a line per framework, where one cannot use the card that it is asked to."""
+    """Raise UserError, a line per framework, if one cannot use the card that it is asked to."""
     frameworks = dict.fromkeys(e.framework for e in entrants(config) if e.device == "cuda")
     reasons = {framework: probe(config, framework, "cuda", directory) for framework in frameworks}
     if not any(reasons.values()):
@@ -47,7 +47,7 @@ def probe(config: RunConfig, framework: str, device: str, directory: Path) -> st
 
 
 def present_versions(config: RunConfig, directory: Path) -> dict[str, dict[str, Any]]:
-    """The versions of each framework's packages, by framework; none where it cannot be imported."""
+    """Return the versions of each framework's packages, by framework; none where it cannot be imported."""
     found: dict[str, dict[str, Any]] = {}
     for framework in dict.fromkeys(entrant.framework for entrant in entrants(config)):
         try:
@@ -59,7 +59,7 @@ def present_versions(config: RunConfig, directory: Path) -> dict[str, dict[str, 
 
 
 def ask(config: RunConfig, framework: str, device: str, directory: Path) -> messages.Probed:
-    """What a worker that does nothing else says of a framework and a device."""
+    """Return what a worker that does nothing else says of a framework and a device."""
     log_path = directory / f"probe-{framework}-{device}.log"
     with config.conditions(device).launch(framework, log_path, python=config.python(framework)) as worker:
         return worker.request(messages.Probe(framework, device), messages.Probed, config.timeout)

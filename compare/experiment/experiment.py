@@ -51,7 +51,7 @@ class Experiment:
 
     @classmethod
     def prepare(cls, config: RunConfig, console: Console | None = None) -> Experiment:
-        """Raises UserError where the options, the data, the devices or the directory will not do."""
+        """Raise UserError if the options, the data, the devices or the directory will not do."""
         check(config)
         if config.tensorboard:
             check_available()
@@ -73,7 +73,7 @@ class Experiment:
     def taken_up(
         cls, config: RunConfig, dataset: mnist.Dataset, directory: Path, console: Console
     ) -> Experiment:
-        """A run that was cut off. Raises UserError where anything is not as it was when it began."""
+        """Return a run that was cut off. Raises UserError where anything is not as it was when it began."""
         lock = DirectoryLock(directory)
         results = read_results(directory)
         refuse_unknown_fields(directory, results)
@@ -127,7 +127,7 @@ class Experiment:
                         self.train_other_thread_counts(group, seed, results, progress)
 
     def climb(self, results: Results) -> Gate:
-        """The parity gate: what does not compute the same function is not trained, and keeps its rows."""
+        """Climb the ladder: what does not compute the same function is not trained, and keeps its rows."""
         with self.console.status("climbing the parity ladder") as status:
             parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
         results.parity = parity
@@ -230,7 +230,7 @@ def resumed_words(results: Results) -> str:
 
 
 def without_proof(results: Results) -> None:
-    """What trained but could not climb, as where the system killed it on the ladder, does not count."""
+    """Discount what trained but could not climb, as when the system killed it on the ladder."""
     left_out = results.parity.left_out if results.parity else {}
     for run in results.runs:
         reason = left_out.get(str(Label(run.framework, run.variant).on(run.device)))
@@ -239,12 +239,12 @@ def without_proof(results: Results) -> None:
 
 
 def thread_steps(config: RunConfig) -> int:
-    """Steps of a launch that only shows how the step scales with threads."""
+    """Return the steps of a launch that only shows how the step scales with threads."""
     return min(config.steps, 120)
 
 
 def recorded(config: RunConfig, dataset: mnist.Dataset) -> Config:
-    """The options as they were used, without paths of this machine, and what they stand for."""
+    """Return the options as they were used, without paths of this machine, and what they stand for."""
     record = recorded_options(config)
     record["threads"], record["thread_counts"] = config.thread_count, list(config.threads)
     record["data"] = {

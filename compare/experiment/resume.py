@@ -29,7 +29,7 @@ FACTS = ("cpu", "cpus_usable", "kernel", "libc", "machine", "python", "packages"
 
 
 def recorded_config(directory: Path) -> RunConfig:
-    """The options of the run in `directory`. Raises UserError where there is no such run."""
+    """Return the options of the run in `directory`. Raises UserError where there is no such run."""
     record = msgspec.to_builtins(read_results(directory).config)
     known = {field.name for field in dataclasses.fields(RunConfig)} - {"resume", "out"}
     options = {name: value for name, value in record.items() if name in known}
@@ -48,7 +48,7 @@ def recorded_config(directory: Path) -> RunConfig:
 
 
 def check_options(config: RunConfig, directory: Path) -> None:
-    """Raises UserError for the first option that differs from the one that the run was started with."""
+    """Raise UserError for the first option that differs from the one that the run was started with."""
     recorded = recorded_config(directory)
     for field in dataclasses.fields(RunConfig):
         given, before = getattr(config, field.name), getattr(recorded, field.name)
@@ -66,7 +66,7 @@ def check_options(config: RunConfig, directory: Path) -> None:
 
 
 def check_unchanged(results: Results, data_sha256: str) -> None:
-    """Raises UserError for the first thing that is not as it was when the run began: data, machine, code.
+    """Raise UserError for the first thing that is not as it was when the run began: data, machine, code.
 
     data_sha256: of the data set now.
     """
@@ -81,7 +81,7 @@ def check_unchanged(results: Results, data_sha256: str) -> None:
 
 
 def check_versions(results: Results, present: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises UserError for the first package of another version. present: those of each framework now."""
+    """Raise UserError for the first package of another version. present: those of each framework now."""
     for run in results.runs:
         for package, before in run.versions.items():
             now = present.get(run.framework, {}).get(package)
@@ -102,7 +102,7 @@ def settled(run: Run) -> bool:
 
 
 def keep_finished(results: Results, entrants: Sequence[Entrant], other_counts: Sequence[int]) -> None:
-    """Drops the rows of every seed and device of which a launch is not settled.
+    """Drop the rows of every seed and device of which a launch is not settled.
 
     entrants: those that train, so without any that the parity gate kept out; their rows stay.
     other_counts: the thread counts that short launches run with besides.

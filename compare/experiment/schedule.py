@@ -14,7 +14,7 @@ class Round:
 
 
 def rounds(launches: int, steps: int, *, warmup_steps: int, block_steps: int, seed: int) -> list[Round]:
-    """A warm-up round, then rounds of `block_steps` and a last one of what is left.
+    """Return a warm-up round, then rounds of `block_steps` and a last one of what is left.
 
     The order turns round each time (A B, B A, A B, ...: A B B A), so that a drift of the machine that is even
     over two rounds falls on all alike; odd seeds start the other way round.

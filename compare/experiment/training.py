@@ -127,7 +127,7 @@ def train_seed(
 
 
 def act_or_end(launch: Launch, act: Callable[[], None]) -> None:
-    """Does the next thing for a launch; a failure ends it, with the reason in its row.
+    """Do the next thing for a launch; a failure ends it, with the reason in its row.
 
     Results are for sharing: a log is named there by its place in the run's directory.
     """
@@ -183,7 +183,7 @@ def warmup_steps(config: RunConfig) -> int:
 def start(
     launch: Launch, config: RunConfig, expected: Expected, weights_path: Path, stack: ExitStack
 ) -> None:
-    """Starts the worker, sets it up and notes what it reads back."""
+    """Start the worker, set it up and note what it reads back."""
     entrant, run = launch.entrant, launch.run
     conditions = config.conditions(entrant.device)
     launch.worker = stack.enter_context(
@@ -263,7 +263,7 @@ def note_interference(run: Run, beside: Interference, own_seconds: float) -> Non
 
 
 def finish(launch: Launch, expected: Expected, dataset: Dataset, config: RunConfig, directory: Path) -> None:
-    """Evaluates on every test image, keeps the final weights, and holds the digests against the parent's."""
+    """Evaluate on every test image, keep the final weights, and hold the digests against the parent's."""
     run = launch.run
     assert launch.worker is not None
     reply = launch.worker.request(messages.Evaluate(EVALUATION_BATCH_SIZE), messages.Arrays, config.timeout)

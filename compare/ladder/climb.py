@@ -48,7 +48,7 @@ def climb(
 
 
 def evidence_of(side: Side, kind: RungKind) -> Evidence | Missing:
-    """What the side answers; a worker that refuses or dies has failed the rung it was asked about."""
+    """Return what the side answers; a worker that refuses or dies has failed the rung it was asked about."""
     try:
         evidence: Evidence | Missing = getattr(side, kind.evidence)
     except (NotOnTheLadder, WorkerRefused, WorkerFailed) as failure:

@@ -68,7 +68,7 @@ class ParityConfig:
     """seconds that a worker may take for one command"""
 
     def run_config(self) -> RunConfig:
-        """The options that `compare.run` has too, for its checks and its list of entrants."""
+        """Return the options that `compare.run` has too, for its checks and its list of entrants."""
         return RunConfig(
             device=self.device,
             variants=self.variants,
@@ -88,7 +88,7 @@ class ParityConfig:
 
 
 def checked(config: ParityConfig) -> ParityConfig:
-    """Raises UserError for the first rule that an option breaks."""
+    """Raise UserError for the first rule that an option breaks."""
     for option in ("seed", "oracle_steps", "trap_steps"):
         value = getattr(config, option)
         if value < 0:
@@ -103,7 +103,7 @@ def checked(config: ParityConfig) -> ParityConfig:
 
 
 def modules(config: ParityConfig) -> list[tuple[str, str]]:
-    """The options that name a reader's own port, where given."""
+    """Return the options that name a reader's own port, where given."""
     named = (("--tensorflow-module", config.tensorflow_module), ("--torch-module", config.torch_module))
     return [(flag, module) for flag, module in named if module is not None]
 

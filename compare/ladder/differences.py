@@ -14,7 +14,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def compare_arrays(left: str, lefts: Arrays, right: str, rights: Arrays, tolerance: float) -> Difference:
-    """The tensor with the largest relative error, and the first in `rights`' order that fails the tolerance.
+    """Return the tensor with the largest relative error, and the first in `rights`' order that fails.
 
     Relative to the tensor's own largest magnitude on either side: an element near zero is judged by the
     scale that its tensor works at. A missing tensor, another shape and a NaN fail at any tolerance.

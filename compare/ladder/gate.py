@@ -48,7 +48,7 @@ def gate(
 
 
 def about_arithmetic(config: RunConfig) -> list[str]:
-    """What a climb in float64 does not show of a run in bfloat16, and which variants have no such form."""
+    """Return what a climb in float64 leaves open of a run in bfloat16, and the variants without bfloat16."""
     if config.dtype != "bfloat16":
         return []
     said = ["of the same network; bfloat16 itself is not judged"]

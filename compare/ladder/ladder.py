@@ -36,7 +36,7 @@ class Ladder:
         self.versions: dict[str, dict[str, Any]] = {}  # by label
 
     def climb(self, ports: Sequence[Port]) -> list[Climb]:
-        """The baseline, the first port that can be set up, against each other one; alone if there is none.
+        """Climb with the baseline, the first port that can be set up, against each other one, or alone.
 
         The first two start and work side by side; the baseline's answers then serve for all the others.
         """
@@ -69,7 +69,7 @@ class Ladder:
         return [sides for sides, yes in zip(teams, there, strict=True) if yes]
 
     def is_there(self, sides: Sequence[Side]) -> bool:
-        """Sets the first side up; where that cannot be, notes why."""
+        """Set the first side up; note why if that cannot be."""
         try:
             _ = sides[0].first_parameters
         except NotOnTheLadder as failure:

@@ -77,13 +77,13 @@ class Oracle:
     def gradients(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """The loss's gradient by canonical parameter name; nothing is updated."""
+        """Return the loss's gradient by canonical parameter name; nothing is updated."""
         images, scale = self.checked_images(images), self.dropout_scale(dropout_mask, len(images))
         labels = self.checked_labels(labels, len(images))
         return self.backward(images, labels, scale, self.forward(images, scale))
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """Copies by canonical name, in canonical layouts."""
+        """Return copies by canonical name, in canonical layouts."""
         return {name: weight.copy() for name, weight in self.weights.items()}
 
     def forward(self, images: np.ndarray, scale: np.ndarray | float) -> dict[str, np.ndarray]:
@@ -115,7 +115,7 @@ class Oracle:
         scale: np.ndarray | float,
         layers: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
-        """The chain rule from the loss down, by canonical parameter name.
+        """Return the chain rule from the loss down, by canonical parameter name.
 
         `d` is always the loss's gradient by the thing named in the comment beside it; a layer's sum is its
         output before the activation function.
@@ -177,7 +177,7 @@ class Oracle:
             self.weights[name] -= rate * m / (np.sqrt(v) + adam.epsilon_hat)
 
     def dropout_scale(self, dropout_mask: np.ndarray | None, count: int) -> np.ndarray | float:
-        """What dense1 is multiplied by: mask / (1 - rate) where dropout is active, else 1."""
+        """Return what dense1 is multiplied by: mask / (1 - rate) where dropout is active, else 1."""
         if not self.spec.dropout.active:
             if dropout_mask is not None:
                 raise ValueError("a dropout mask is given, but spec.dropout.active is False: give None")

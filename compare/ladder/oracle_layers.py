@@ -17,7 +17,7 @@ def activate(sums: np.ndarray, activation: Activation) -> np.ndarray:
 
 
 def slope(outputs: np.ndarray, activation: Activation) -> np.ndarray | float:
-    """The activation's derivative, from its output. ReLU's at exactly 0 is 0, as in both frameworks."""
+    """Return the activation's derivative, from its output. ReLU's at 0 is 0, as in both frameworks."""
     return outputs > 0 if activation == "relu" else 1.0
 
 
@@ -32,14 +32,14 @@ def conv(inputs: np.ndarray, kernel: np.ndarray, bias: np.ndarray, layer: Conv) 
 
 
 def conv_kernel_gradient(d: np.ndarray, inputs: np.ndarray, layer: Conv) -> np.ndarray:
-    """The kernel's gradient [K, K, I, O] from d [N, H', W', O], by the sums before the activation."""
+    """Return the kernel's gradient [K, K, I, O] from d [N, H', W', O], by the sums before the activation."""
     rows = patches(inputs, layer)  # [N, H', W', K*K*I]
     gradient: np.ndarray = rows.reshape(-1, rows.shape[-1]).T @ d.reshape(-1, layer.filters)  # [K*K*I, O]
     return gradient.reshape(layer.kernel_size, layer.kernel_size, inputs.shape[-1], layer.filters)
 
 
 def conv_input_gradient(d: np.ndarray, kernel: np.ndarray, inputs: np.ndarray, layer: Conv) -> np.ndarray:
-    """The inputs' gradient [N, H, W, I] from d [N, H', W', O], by the sums before the activation."""
+    """Return the inputs' gradient [N, H, W, I] from d [N, H', W', O], by the sums before the activation."""
     by_patch = d.reshape(-1, layer.filters) @ kernel.reshape(-1, layer.filters).T  # [N*H'*W', K*K*I]
     by_patch = by_patch.reshape(*d.shape[:3], *kernel.shape[:3])  # [N, H', W', K, K, I]
     (top, bottom), (left, right) = margins(inputs.shape, layer)
@@ -49,7 +49,7 @@ def conv_input_gradient(d: np.ndarray, kernel: np.ndarray, inputs: np.ndarray, l
 
 
 def patches(inputs: np.ndarray, layer: Conv) -> np.ndarray:
-    """What each output of a convolution sees, as rows [N, H', W', K*K*I] in a kernel's own order."""
+    """Return what each output of a convolution sees, as rows [N, H', W', K*K*I] in a kernel's own order."""
     padded = np.pad(inputs, ((0, 0), *margins(inputs.shape, layer), (0, 0)))
     views = windows(padded, layer.kernel_size, layer.stride)  # [N, H', W', K, K, I]
     return views.reshape(*views.shape[:3], -1)
@@ -69,13 +69,13 @@ def margins(shape: Shape, layer: Conv) -> tuple[tuple[int, int], tuple[int, int]
 
 
 def max_pool(inputs: np.ndarray, layer: MaxPool) -> np.ndarray:
-    """The largest value of each window and channel: [N, H', W', C] of inputs [N, H, W, C]."""
+    """Return the largest value of each window and channel: [N, H', W', C] of inputs [N, H, W, C]."""
     largest: np.ndarray = windows(inputs, layer.size, layer.stride).max(axis=(3, 4))
     return largest
 
 
 def max_pool_gradient(d: np.ndarray, inputs: np.ndarray, layer: MaxPool) -> np.ndarray:
-    """The inputs' gradient [N, H, W, C] from d [N, H', W', C]: all of it to each window's largest value.
+    """Return the inputs' gradient [N, H, W, C] from d [N, H', W', C]: all to each window's largest value.
 
     Among equal values the first in row-major order gets it. So do TensorFlow 2.21 and PyTorch 2.14 on CPU,
     in float32 and float64, for windows apart and overlapping (measured). Ties of positive values are common
@@ -92,13 +92,13 @@ def max_pool_gradient(d: np.ndarray, inputs: np.ndarray, layer: MaxPool) -> np.n
 
 
 def windows(inputs: np.ndarray, size: int, stride: int) -> np.ndarray:
-    """A view of every whole window: [N, H', W', S, S, C] of inputs [N, H, W, C]."""
+    """Return a view of every whole window: [N, H', W', S, S, C] of inputs [N, H, W, C]."""
     every = np.lib.stride_tricks.sliding_window_view(inputs, (size, size), axis=(1, 2))
     return every[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
 
 
 def add_windows(values: np.ndarray, shape: Shape, stride: int) -> np.ndarray:
-    """The reverse of `windows`: adds values [N, H', W', S, S, C] back where they came from, into shape."""
+    """Undo `windows`: add values [N, H', W', S, S, C] back where they came from, into shape."""
     total = np.zeros(shape)
     _, rows, columns, size, _, _ = values.shape
     for i, j in np.ndindex(size, size):
@@ -116,7 +116,7 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, reduction: Literal["me
 def cross_entropy_gradient(
     logits: np.ndarray, labels: np.ndarray, reduction: Literal["mean", "sum"]
 ) -> np.ndarray:
-    """The logits' gradient [N, 10]: softmax(logits) - one_hot(labels), divided by N under "mean"."""
+    """Return the logits' gradient [N, 10]: softmax(logits) - one_hot(labels), divided by N under "mean"."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))  # [N, 10]
     gradient: np.ndarray = powers / powers.sum(axis=1, keepdims=True)  # softmax
     gradient[np.arange(len(labels)), labels] -= 1

@@ -25,7 +25,7 @@ from compare.records.run_directory import new_directory
 
 
 def prepare(config: ParityConfig) -> tuple[mnist.Dataset, Path]:
-    """The data and the directory. Raises UserError where these, or the options, will not do."""
+    """Return the data and the directory. Raises UserError where these, or the options, will not do."""
     checked(config)
     dataset = mnist.load(config.data_dir, config.run_config().spec())
     out = config.out or Path("runs") / time.strftime("parity-%Y-%m-%dT%H-%M-%S")
@@ -78,7 +78,7 @@ def measured_floor(
 
 
 def options_record(config: ParityConfig, dataset: mnist.Dataset) -> Options:
-    """The options as they were used, without paths of this machine."""
+    """Return the options as they were used, without paths of this machine."""
     record = recorded_options(config)
     for _, module in modules(config):
         for option in ("torch_module", "tensorflow_module"):

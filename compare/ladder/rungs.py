@@ -59,7 +59,7 @@ class Missing:
 
 
 def judge(kind: RungKind, sides: Mapping[str, Evidence | Missing], reference: Evidence, dtype: str) -> Rung:
-    """The rung's verdict. sides: evidence by label, in order; reference: the spec's or the oracle's."""
+    """Judge the rung. sides: evidence by label, in order; reference: the spec's or the oracle's."""
     given = {label: evidence for label, evidence in sides.items() if not isinstance(evidence, Missing)}
     differences = [
         Difference(label, "spec", "", None, None, 0.0, passed=False, detail=evidence.reason)
@@ -101,7 +101,7 @@ def compare_all(
 def compare_groups(
     left: str, lefts: Groups, right: str, rights: Groups, *, left_own: Tolerances, right_own: Tolerances
 ) -> list[Difference]:
-    """A difference for each group that both have; the oracle trains fewer steps than the frameworks."""
+    """Return a difference for each group that both have: the oracle trains fewer steps than others."""
     differences = []
     for group in lefts:
         if group in rights:
@@ -124,7 +124,7 @@ def in_common(lefts: Arrays, rights: Arrays) -> tuple[Arrays, Arrays]:
 
 
 def verdict(kind: RungKind, differences: Sequence[Difference]) -> Rung:
-    """The rung's row: failed when any difference is, with who is wrong and a sentence that says so."""
+    """Return the rung's row: failed when any difference is, with who is wrong and a sentence that says so."""
     failing = [difference for difference in differences if not difference.passed]
     if not failing:
         return Rung(kind.number, kind.name, "pass", list(differences))
@@ -144,7 +144,7 @@ def verdict(kind: RungKind, differences: Sequence[Difference]) -> Rung:
 
 
 def sentence(kind: RungKind, blamed: Difference, wrong: list[str], right: list[str]) -> str:
-    """What failed, by how much, and which side the oracle, or the spec, holds to be wrong."""
+    """Return what failed, by how much, and which side the oracle, or the spec, holds to be wrong."""
     if blamed.first_failing is None or kind.number <= 2:
         return f"{blamed.left}: {blamed.detail}"
     other = f"the {blamed.right}" if blamed.right in (ORACLE, "spec") else blamed.right
@@ -168,7 +168,7 @@ def not_judged(kind: RungKind) -> Rung:
 
 
 def losses_array(losses: Sequence[float], steps: int) -> np.ndarray:
-    """[steps]; steps that a diverged run never reached are NaN, which fails any tolerance."""
+    """Return [steps]; those that a diverged run never reached are NaN, which fails any tolerance."""
     padded = np.full(steps, np.nan)
     padded[: len(losses)] = losses[:steps]
     return padded

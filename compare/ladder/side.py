@@ -26,7 +26,7 @@ class NotOnTheLadder(Exception):
 
 
 def launch(port: Port, plan: Plan, python: Path, directory: Path, *, name: str | None = None) -> Worker:
-    """A worker for one port, or for several of one framework in turn."""
+    """Return a worker for one port, or for several of one framework in turn."""
     name = name or port.label
     log_path = directory / f"ladder-{''.join(c if c.isalnum() else '-' for c in name)}.log"
     return plan.conditions(port.device).launch(port.framework, log_path, name=name, python=python)
@@ -51,7 +51,7 @@ class Side:
         return self.port.label
 
     def set_up(self) -> Missing | None:
-        """Builds the model in the worker. What a wrong port's model says is evidence: rung 1 fails with it.
+        """Build the model in the worker. What a wrong port's model says is evidence: rung 1 fails with it.
 
         Raises NotOnTheLadder where the fault is not the model's.
         """

@@ -11,7 +11,7 @@ from compare.processes.launcher import Worker
 
 @contextmanager
 def asking(workers: Sequence[Worker]) -> Iterator[ThreadPoolExecutor]:
-    """A pool with a thread for each worker. Ctrl-C kills them: the threads would wait out their answers."""
+    """Yield a pool with a thread for each worker. Ctrl-C kills the workers: threads would wait for them."""
     with ThreadPoolExecutor(len(workers)) as pool:
         try:
             yield pool

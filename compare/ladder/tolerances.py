@@ -88,7 +88,7 @@ def has_own_tolerances(variant: str, dtype: str) -> bool:
 
 
 def name_of(climber: str) -> str:
-    """The variant of a label; a trap climbs under its own name, which is none."""
+    """Return the variant of a label; a trap climbs under its own name, which is none."""
     try:
         return Label.read(climber).name
     except ValueError:

@@ -22,7 +22,7 @@ def summary(climbs: Sequence[Climb], left_out: Mapping[str, str]) -> str:
 
 
 def failure(rung: Rung) -> str:
-    """`fails at rung 4 of 8, activations · first in flat · torch:eager is wrong`"""
+    """Return `fails at rung 4 of 8, activations · first in flat · torch:eager is wrong`."""
     parts = [f"fails at rung {rung.number} of {len(RUNGS)}, {rung.name}"]
     if rung.first_failing is None:
         return " · ".join([*parts, rung.reason or ""])

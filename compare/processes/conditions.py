@@ -34,7 +34,7 @@ class Conditions:
     share_cpus: bool = False
 
     def environment(self) -> dict[str, str]:
-        """The variables that a worker starts with."""
+        """Return the variables that a worker starts with."""
         found = worker_environment(
             os.environ, device=self.device, threads=self.threads, allocator=self.allocator
         )
@@ -43,7 +43,7 @@ class Conditions:
     def launch(
         self, framework: str, log_path: Path, *, name: str | None = None, python: Path | None = None
     ) -> Worker:
-        """Starts a worker, by this interpreter unless another is named. Raises WorkerFailed if it cannot."""
+        """Start a worker, by this interpreter unless another is named. Raises WorkerFailed if it cannot."""
         return Worker(
             worker_command(str(python or sys.executable), framework),
             environment=self.environment(),
@@ -62,7 +62,7 @@ class Conditions:
         seed: int = 0,
         data_dir: Path | None = None,
     ) -> messages.SetUp:
-        """The first request to a worker. place: a module, by name or path, and the class in it."""
+        """Return the first request to a worker. place: a module, by name or path, and the class in it."""
         module, trainer = place
         return messages.SetUp(
             framework=framework,

@@ -34,7 +34,7 @@ STABLE_ALLOCATOR = {
 def worker_environment(
     inherited: Mapping[str, str], *, device: str, threads: int, allocator: Allocator
 ) -> dict[str, str]:
-    """The environment to start any worker with, the same for both frameworks."""
+    """Return the environment to start any worker with, the same for both frameworks."""
     environment = {name: value for name, value in inherited.items() if not name.startswith(REMOVED_PREFIXES)}
     count = str(threads)
     environment |= {
@@ -58,7 +58,7 @@ def worker_environment(
 
 
 def one_card(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The first card that the user leaves visible, numbered as nvidia-smi does.
+    """Return the first card that the user leaves visible, numbered as nvidia-smi does.
 
     The step uses one. TensorFlow would take a context on every other, and CUDA's own numbering, the fastest
     first, is neither nvidia-smi's nor NVML's.

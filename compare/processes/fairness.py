@@ -19,7 +19,7 @@ def unfair(
     niceness: int,
     threads: int,
 ) -> str | None:
-    """The first thing in which a worker's conditions are not those that it was given, or None.
+    """Return the first thing in which a worker's conditions are not those that it was given, or None.
 
     environment, cpu_affinity, niceness: as the parent gave them to it. threads: what both were asked for.
     """

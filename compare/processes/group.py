@@ -45,7 +45,7 @@ class Group:
         return any(worker.closed for worker in self.workers)
 
     def request(self, message: Any, expected: type[R], timeout_seconds: float) -> R:
-        """Sends one request to every rank, and returns their replies as one.
+        """Send one request to every rank, and return their replies as one.
 
         Evaluation asks rank 0 alone: parameters are equal on all. Raises as `Worker.request`, naming the rank
         that is the cause; after WorkerFailed every process of the group is gone.
@@ -84,7 +84,7 @@ class Group:
         return message
 
     def _cause(self, asked: Sequence[Future[Any]]) -> Exception:
-        """The failure that the others follow from: a process that ended, or is stopped, before a complaint.
+        """Return the failure that the others follow from: one that ended, or is stopped, before a complaint.
 
         A refusal that all ranks share, such as a missing framework, stays one.
         """
@@ -96,7 +96,7 @@ class Group:
         return WorkerFailed(str(cause))
 
     def failed(self, what: str) -> WorkerFailed:
-        """Ends the group and builds the error that says why."""
+        """End the group and build the error that says why."""
         self.close(grace_seconds=0)
         return WorkerFailed(f"{what}; log: {self.log_path}")
 
@@ -105,7 +105,7 @@ class Group:
             worker.kill()
 
     def close(self, grace_seconds: float = 5) -> None:
-        """Ends every rank and all that it started. Safe to call twice."""
+        """End every rank and all that it started. Safe to call twice."""
         if grace_seconds == 0:
             self.kill()  # at once: one that waits for another would be waited for
         for worker in self.workers:
@@ -123,7 +123,7 @@ class Group:
         return [one.stop - one.start for one in slices]
 
     def equal(self, what: str, values: Sequence[Any]) -> Any:
-        """The value that every rank has. Raises WorkerFailed, naming the first rank that has another."""
+        """Return the value that every rank has. Raises WorkerFailed, naming a rank that has another."""
         for rank, value in enumerate(values):
             if value != values[0]:
                 raise self.failed(f"{self.name}: rank {rank} has other {what} than rank 0")

@@ -96,7 +96,7 @@ class Worker:
             undo.pop_all()
 
     def request(self, message: Any, expected: type[R], timeout_seconds: float) -> R:
-        """Sends one request and returns its reply.
+        """Send one request and return its reply.
 
         timeout_seconds: to send it, and again for the reply; more the first time that it may compile
         (`deadlines`). Raises WorkerRefused when the worker says no, WorkerFailed when it is dead, silent or
@@ -122,14 +122,14 @@ class Worker:
         return reply
 
     def failed(self, what: str, *, gone: bool = False) -> WorkerFailed:
-        """Ends the process and builds the error that says why, with the log's last line."""
+        """End the process and build the error that says why, with the log's last line."""
         self.close(grace_seconds=0)
         last = last_line(self.log_path)
         line = f"{what}{f'; last line: {last}' if last else ''}; log: {self.log_path}"
         return WorkerFailed(line, gone=gone)
 
     def kill(self) -> None:
-        """Ends the process at once; a thread that waits for its answer is told. `close` cleans up."""
+        """End the process at once; a thread that waits for its answer is told. `close` cleans up."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
@@ -143,7 +143,7 @@ class Worker:
         return in_words(code)
 
     def close(self, grace_seconds: float = 5) -> None:
-        """Ends the process and all that it started. Safe to call twice."""
+        """End the process and all that it started. Safe to call twice."""
         if self.closed:
             return
         self.closed = True
@@ -157,7 +157,7 @@ class Worker:
         self.scratch.cleanup()
 
     def _await_exit(self, grace_seconds: float) -> int | None:
-        """The exit status, negative for a signal, or None if the process outlives the grace.
+        """Return the exit status, negative for a signal, or None if the process outlives the grace.
 
         On Linux it is not reaped yet: the zombie keeps the group's number from being given to another group
         before this one is killed.
@@ -182,7 +182,7 @@ class Worker:
 
 
 def if_stopped(pid: int) -> str:
-    """A process that something stopped is silent like one that hangs, and another remedy helps."""
+    """Say if something stopped the process: it is silent like one that hangs, and needs another remedy."""
     with contextlib.suppress(psutil.Error):
         if psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
             return ": it is stopped (SIGSTOP, or a debugger)"
@@ -210,7 +210,7 @@ def kill_by_environment(name: str, value: str) -> None:
 
 
 def tail(path: Path, size_bytes: int = 65536) -> str:
-    """The end of a log; a flood is not read whole."""
+    """Return the end of a log; a flood is not read whole."""
     try:
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - size_bytes))
@@ -220,7 +220,7 @@ def tail(path: Path, size_bytes: int = 65536) -> str:
 
 
 def last_line(path: Path) -> str:
-    """The last line of a log that is not blank, at most 300 characters, all of them printable."""
+    """Return the last line of a log that is not blank, at most 300 characters, all of them printable."""
     lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
     printable = "".join(c if c.isprintable() else " " for c in lines[-1]) if lines else ""
     return printable[:300]

@@ -23,7 +23,7 @@ def arrays_of(worker: Worker, content: bytes) -> dict[str, np.ndarray]:
 
 
 def arrays_shaped(worker: Worker, content: bytes, shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
-    """The arrays of these names and shapes, of real numbers. Raises WorkerFailed where one is another."""
+    """Return the arrays of these names and shapes, of real numbers. Raises WorkerFailed if one is another."""
     found = arrays_of(worker, content)
     for name, shape in shapes.items():
         if name not in found:
@@ -41,7 +41,7 @@ def arrays_shaped(worker: Worker, content: bytes, shapes: Mapping[str, Shape]) -
 
 
 def check_block(worker: Worker, block: messages.Trained, steps: int) -> None:
-    """Raises WorkerFailed unless the block has an entry for every step, each a number that can be."""
+    """Raise WorkerFailed unless the block has an entry for every step, each a number that can be."""
     done = len(block.losses)
     if len(block.accuracies) != done or len(block.step_seconds) != done:
         counts = f"{done} losses, {len(block.accuracies)} accuracies, {len(block.step_seconds)} times"

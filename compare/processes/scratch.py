@@ -27,7 +27,7 @@ class Scratch:
 
 
 def remove_abandoned() -> None:
-    """The directories whose owner is gone: SIGKILL leaves nobody to remove them."""
+    """Remove the directories whose owner is gone: SIGKILL leaves nobody to do it."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), (path / OWNER_NAME).open("r") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -40,7 +40,7 @@ class Channel:
         self.encoder = msgspec.msgpack.Encoder()
 
     def send(self, message: msgspec.Struct, timeout_seconds: float | None = None) -> None:
-        """Raises ChannelClosed when nobody reads any more, ChannelTimeout when nobody reads in time."""
+        """Raise ChannelClosed when nobody reads any more, ChannelTimeout when nobody reads in time."""
         body = self.encoder.encode(message)
         pending = memoryview(HEADER.pack(len(body)) + body)
         deadline = deadline_after(timeout_seconds)
@@ -55,7 +55,7 @@ class Channel:
                 raise ChannelClosed(str(error)) from error
 
     def receive(self, timeout_seconds: float | None = None) -> Any:
-        """The next message. Raises ChannelClosed, ChannelTimeout or MalformedMessage."""
+        """Return the next message. Raises ChannelClosed, ChannelTimeout or MalformedMessage."""
         deadline = deadline_after(timeout_seconds)
         (size,) = HEADER.unpack(self._read(HEADER.size, deadline))
         if size > LARGEST_FRAME_BYTES:

@@ -19,7 +19,7 @@ def write_json(path: Path, record: msgspec.Struct | dict[str, object]) -> None:
 
 
 def collapse_number_lists(encoded: bytes) -> bytes:
-    """Puts each list of plain numbers on one line: a thousand losses are not a thousand lines."""
+    """Put each list of plain numbers on one line: a thousand losses are not a thousand lines."""
 
     def joined(match: re.Match[bytes]) -> bytes:
         return b"[" + b", ".join(part.strip() for part in match.group(1).split(b",")) + b"]"
@@ -28,7 +28,7 @@ def collapse_number_lists(encoded: bytes) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """A crash at any moment leaves the old file or the new one, never half.
+    """Write a file so that a crash at any moment leaves the old one or the new one, never half.
 
     Raises Unwritable where the disk is full, or the directory is gone.
     """

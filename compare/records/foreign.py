@@ -35,7 +35,7 @@ def results_path(place: Path) -> Path:
 
 
 def read_results(place: Path) -> Results:
-    """The results in a run's directory. Raises UserError if there are none, or they are not ours."""
+    """Return the results in a run's directory. Raises UserError if there are none, or they are not ours."""
     path = results_path(place)
     content = read_content(path)
     version = decoded(path, content, Version).schema_version
@@ -50,7 +50,7 @@ def read_results(place: Path) -> Results:
 
 
 def decoded(path: Path, content: bytes, kind: type[T]) -> T:
-    """The content as a type. Raises UserError if it is not of that type, or no JSON."""
+    """Return the content as a type. Raises UserError if it is not of that type, or no JSON."""
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -58,7 +58,7 @@ def decoded(path: Path, content: bytes, kind: type[T]) -> T:
 
 
 def refuse_unknown_fields(place: Path, results: Results) -> None:
-    """Raises UserError if the file holds fields that `results`, read from it, would lose when written."""
+    """Raise UserError if the file holds fields that `results`, read from it, would lose when written."""
     path = results_path(place)
     held = decoded(path, read_content(path), dict[str, Any])
     lost = next(fields_missing(held, msgspec.to_builtins(results)), None)
@@ -70,7 +70,7 @@ def refuse_unknown_fields(place: Path, results: Results) -> None:
 
 
 def fields_missing(held: Any, known: Any, place: str = "") -> Iterator[str]:
-    """The path of each field in `held` that `known`, plain values too, has not."""
+    """Yield the path of each field in `held` that `known`, plain values too, has not."""
     if isinstance(held, dict) and isinstance(known, dict):
         for name, value in held.items():
             if name not in known:
@@ -83,7 +83,7 @@ def fields_missing(held: Any, known: Any, place: str = "") -> Iterator[str]:
 
 
 def read_content(path: Path) -> bytes:
-    """A regular file's bytes. Raises UserError if there is none, or it cannot be read."""
+    """Return a regular file's bytes. Raises UserError if there is none, or it cannot be read."""
     try:
         return read_bytes(path)
     except OSError as error:
@@ -93,7 +93,7 @@ def read_content(path: Path) -> bytes:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A regular file of at most LARGEST_BYTES. Raises UserError for another, OSError where it cannot be read.
+    """Read a regular file of at most LARGEST_BYTES. Raises UserError for another, OSError if unreadable.
 
     A pipe is not waited for, nor a device read without end.
     """
@@ -110,7 +110,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def check(results: Results, path: Path) -> None:
-    """Raises UserError, naming the file and the first rule that it breaks."""
+    """Raise UserError, naming the file and the first rule that it breaks."""
     for number, run in enumerate(results.runs + results.thread_runs):
         if problem := next(problems(run), None):
             raise UserError(f"{path}: run {number} ({run.label[:50]!r}): {problem}.\n{AGAIN}")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def describe() -> Environment:
-    """This machine now. No host name, no user name, no path: results are for sharing."""
+    """Describe this machine now. No host name, no user name, no path: results are for sharing."""
     return Environment(
         cpu=cpu_name(),
         cpus_usable=usable_cpus(),
@@ -57,7 +57,7 @@ def governor() -> str | None:
 
 
 def cpu_mhz() -> float | None:
-    """The processor's present frequency; None where the system does not tell."""
+    """Return the processor's present frequency; None where the system does not tell."""
     try:
         frequency = psutil.cpu_freq()
     except OSError:
@@ -73,7 +73,7 @@ def installed(package: str) -> str | None:
 
 
 def code_version() -> str:
-    """This package's version, and in a git checkout its commit, with `+` where files differ from it."""
+    """Return this package's version, and in a git checkout its commit, with `+` if files differ from it."""
     number = installed("lenet-compare") or "not installed"
     if not (ROOT / ".git").exists():
         return number

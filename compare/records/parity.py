@@ -152,7 +152,7 @@ class Parity(msgspec.Struct, kw_only=True):
 
 
 def read(path: Path) -> Parity:
-    """A parity.json. Raises UserError where it is not one, or of another schema version."""
+    """Return a parity.json. Raises UserError where it is not one, or of another schema version."""
     try:
         parity = msgspec.json.decode(path.read_bytes(), type=Parity)
     except OSError as error:

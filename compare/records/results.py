@@ -76,7 +76,7 @@ class Run(msgspec.Struct):
 
 
 def file_stem(run: Run) -> str:
-    """What the names of a launch's own files begin with."""
+    """Return what the names of a launch's own files begin with."""
     return f"{run.label.replace(':', '-').replace('#', '-')}-{run.device}-seed{run.seed}"
 
 

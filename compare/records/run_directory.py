@@ -21,7 +21,7 @@ class DirectoryLock:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Raises UserError where another process holds it, or none may."""
+        """Raise UserError if another process holds it, or none may."""
         self.path = directory / LOCK_NAME
         try:
             self.file = opened_and_locked(self.path)
@@ -53,7 +53,7 @@ class DirectoryLock:
 
 
 def opened_and_locked(path: Path) -> IO[str]:
-    """Raises BlockingIOError where another process holds it."""
+    """Raise BlockingIOError if another process holds it."""
     while True:
         file = path.open("a+")
         try:
@@ -69,7 +69,7 @@ def opened_and_locked(path: Path) -> IO[str]:
 
 
 def new_directory(out: Path | None) -> Path:
-    """Creates the run's directory; refuses one that already holds files."""
+    """Create the run's directory; refuse one that already holds files."""
     if out is None:
         out = Path("runs") / time.strftime("%Y-%m-%dT%H-%M-%S")
     try:
@@ -90,20 +90,20 @@ def new_directory(out: Path | None) -> Path:
 
 
 def refuse_if_locked(directory: Path) -> None:
-    """Raises UserError where a run is writing into `directory`; leaves nothing there where none ever did."""
+    """Raise UserError if a run is writing into `directory`; leave nothing there if none ever did."""
     if (directory / LOCK_NAME).exists():
         DirectoryLock(directory).release()
 
 
 def remove_if_empty(directory: Path) -> None:
-    """Takes back a directory in which a run was refused before it wrote anything."""
+    """Take back a directory in which a run was refused before it wrote anything."""
     if {path.name for path in directory.iterdir()} <= {LOCK_NAME}:
         (directory / LOCK_NAME).unlink(missing_ok=True)
         directory.rmdir()
 
 
 def remove_half_written(directory: Path) -> None:
-    """What a killed run left of files that it was writing, beside the whole ones (`write_atomically`)."""
+    """Remove what a killed run left of files that it was writing with `write_atomically`."""
     for path in directory.rglob(".*"):
         if path.is_file() and path.name != LOCK_NAME:
             path.unlink(missing_ok=True)

@@ -81,7 +81,7 @@ class Trials(msgspec.Struct, kw_only=True):
 
 
 def read(path: Path) -> Trials:
-    """A traps.json. Raises UserError where it is not one, or of another schema version."""
+    """Return a traps.json. Raises UserError where it is not one, or of another schema version."""
     try:
         trials = msgspec.json.decode(path.read_bytes(), type=Trials)
     except OSError as error:

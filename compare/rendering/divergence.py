@@ -142,7 +142,7 @@ def styled(layers: alt.LayerChart, description: str) -> alt.LayerChart:
 
 
 def message(series: Sequence[Series]) -> str:
-    """What the picture shows, in words."""
+    """Return what the picture shows, in words."""
     ends = [
         f"{one.name}: {largest:.0e}" if (largest := (one.largest or [None])[-1]) else f"{one.name}: none"
         for one in series

@@ -23,7 +23,7 @@ FILE_NAME = "events.out.tfevents.0.lenet-compare"  # TensorBoard looks for "tfev
 
 
 def check_available() -> None:
-    """Raises UserError where the tensorboard package is missing: before anything is trained."""
+    """Raise UserError if the tensorboard package is missing: before anything is trained."""
     try:
         import tensorboard.summary.writer.record_writer  # noqa: F401
     except ImportError as error:
@@ -34,7 +34,7 @@ def check_available() -> None:
 
 
 def write_events(results: Results, directory: Path) -> list[Path]:
-    """Writes `directory`/tensorboard/<label>-<device>-seed<n>/ for every run that took a step.
+    """Write `directory`/tensorboard/<label>-<device>-seed<n>/ for every run that took a step.
 
     Scalars, which the format keeps as float32: loss, train_accuracy and step_seconds by step, counted from
     0, and test_accuracy after the last. An event's time is the run's own training clock, the sum of its step
@@ -52,7 +52,7 @@ def write_events(results: Results, directory: Path) -> list[Path]:
 
 
 def event_file(run: Run) -> bytes:
-    """The events of one launch as length-prefixed, checksummed records."""
+    """Return the events of one launch as length-prefixed, checksummed records."""
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     content = io.BytesIO()

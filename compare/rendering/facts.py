@@ -26,12 +26,12 @@ def conditions(config: Config) -> str:
 
 
 def headline(config: Config) -> str:
-    """What was trained on what, and how: the terminal's first line."""
+    """Return what was trained on what, and how: the terminal's first line."""
     return f"LeNet on {config.data.source} · {conditions(config)}"
 
 
 def method(results: Results) -> Facts:
-    """The options that decide what the figures mean."""
+    """Return the options that decide what the figures mean."""
     config = results.config
     warmup = sorted({run.warmup_steps for run in results.runs if run.step_seconds})
     rows: list[tuple[str, Any]] = [
@@ -51,7 +51,7 @@ def method(results: Results) -> Facts:
 
 
 def environment(results: Results) -> Facts:
-    """The machine, the system and every version that the workers reported."""
+    """Return the machine, the system and every version that the workers reported."""
     found = results.environment
     rows: list[tuple[str, Any]] = [
         ("processor", found.cpu),
@@ -74,7 +74,7 @@ def cpus(found: Environment) -> str | None:
 
 
 def card_rows(card: Card) -> list[tuple[str, Any]]:
-    """What NVML told of the card before the run; why there is nothing, if it told nothing."""
+    """Return what NVML told of the card before the run; why there is nothing, if it told nothing."""
     before = card.before or CardMoment()
     watts, memory = before.power_limit_watts, before.memory_bytes
     return [

@@ -31,7 +31,7 @@ def devices(results: Results) -> list[str]:
 
 
 def panels(results: Results) -> list[tuple[str, list[Group]]]:
-    """The groups by the chart that they share: a device, in a report of two runs that of both."""
+    """Return the groups by the chart that they share: a device, in a report of two runs that of both."""
     shared: dict[str, list[Group]] = {}
     for device in devices(results):
         shared.setdefault(panel(device), []).extend(groups(results, device))
@@ -59,7 +59,7 @@ def groups(results: Results, device: str | None = None) -> list[Group]:
 
 
 def pair(found: Sequence[Group]) -> list[Group]:
-    """The first of each framework."""
+    """Return the first of each framework."""
     firsts: dict[str, Group] = {}
     for group in found:
         firsts.setdefault(group.framework, group)
@@ -67,6 +67,6 @@ def pair(found: Sequence[Group]) -> list[Group]:
 
 
 def suffix(results: Results, device: str) -> str:
-    """What a chart's title adds to name its device or panel: nothing where there is only one."""
+    """Return what a chart's title adds to name its device or panel: nothing where there is only one."""
     names = {panel(name) for name in devices(results)} if panel(device) == device else set(devices(results))
     return f", {device}" if len(names) > 1 else ""

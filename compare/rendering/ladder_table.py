@@ -8,7 +8,7 @@ HEADER = ("rung", "verdict", "largest relative error", "tolerance", "tensor")
 
 
 def rows(rungs: list[Rung]) -> list[list[str]]:
-    """A row a rung: its name, its verdict, and of its differences the one nearest to its tolerance."""
+    """Return a row a rung: its name, its verdict, and of its differences the one nearest to its tolerance."""
     made = []
     for rung in rungs:
         worst = rung.largest

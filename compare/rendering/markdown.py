@@ -13,7 +13,7 @@ CHARTS = "charts"  # the directory of the SVG files, beside report.md
 
 
 def report(results: Results, pictures: Sequence[Chart] = ()) -> str:
-    """The whole report. `pictures` are shown from `charts/<name>.svg`, each with its message."""
+    """Return the whole report. `pictures` are shown from `charts/<name>.svg`, each with its message."""
     parts = [
         "# LeNet on MNIST: TensorFlow and PyTorch, side by side",
         escape(facts.conditions(results.config)),
@@ -37,7 +37,7 @@ def failures(results: Results) -> list[str]:
 
 
 def said(results: Results) -> list[str]:
-    """The same sentences as at the top of the page."""
+    """Return the same sentences as at the top of the page."""
     lines = [sentence for sentence, _, _ in verdicts.said(results, verdicts.headlines(results))]
     lines += verdicts.fastest(results)
     if results.parity is not None and results.parity.passed:

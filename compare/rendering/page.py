@@ -37,14 +37,14 @@ def page(
     extra: dict[str, Any] | None = None,
     template: str = "report.html.jinja",
 ) -> str:
-    """The report as HTML. `extra` holds what another template shows besides."""
+    """Return the report as HTML. `extra` holds what another template shows besides."""
     values = said(results) | assets(charts(results, PAGE)) | {"files": files} | (extra or {})
     rendered: str = environment().get_template(template).render(values)
     return rendered
 
 
 def said(results: Results) -> dict[str, Any]:
-    """What the page tells in words and tables."""
+    """Return what the page tells in words and tables."""
     return {
         "title": TITLE,
         "headline": facts.conditions(results.config),
@@ -67,7 +67,7 @@ def said(results: Results) -> dict[str, Any]:
 
 
 def assets(pictures: Sequence[Chart]) -> dict[str, Any]:
-    """The charts with what draws them: the library only where there is something to draw."""
+    """Return the charts with what draws them: the library only where there is something to draw."""
     script = (ASSETS / "report.js").read_text(encoding="utf-8")
     library = vega_library() if pictures else ""
     return {
@@ -126,7 +126,7 @@ def content_policy(scripts: Sequence[str]) -> str:
 
 
 def svg(chart: Chart) -> str:
-    """A chart drawn with the print look, as an SVG file's text."""
+    """Return a chart drawn with the print look, as an SVG file's text."""
     import altair as alt
     import vl_convert
 
@@ -136,7 +136,7 @@ def svg(chart: Chart) -> str:
 
 
 def links(directory: Path, start: str = "") -> list[Link]:
-    """The files of a run that a reader may want, the results first; `start` leads from the page to them."""
+    """Return the files of a run for a reader, the results first; `start` leads from the page to them."""
     wanted = [
         path.name
         for pattern in ("results.json", "curves.csv", "report.md", "*.safetensors", "*.log")

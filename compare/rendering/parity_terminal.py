@@ -14,7 +14,7 @@ STYLES = {"pass": "green", "fail": "bold red", "not judged": "dim"}
 
 
 def report(parity: Parity, width: int) -> RenderableType:
-    """A table a climb, the noise floor, and the verdict in one line."""
+    """Return a table a climb, the noise floor, and the verdict in one line."""
     parts: list[RenderableType] = [Text(conditions(parity))]
     for climb in parity.climbs:
         parts += [Text(), Text(heading(climb), style="bold"), climb_table(climb, width)]
@@ -43,7 +43,7 @@ def heading(climb: Climb) -> str:
 
 
 def climb_table(climb: Climb, width: int) -> Table:
-    """A row a rung, two for the last one: its losses and its parameters."""
+    """Return a row a rung, two for the last one: its losses and its parameters."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     wide = width >= WIDE
     names = ["rung", "largest error in", *(["absolute"] if wide else []), "relative", "allowed"]
@@ -75,14 +75,14 @@ def rung_rows(rung: Rung, climb: Climb) -> list[dict[str, str]]:
 
 
 def name_of(rung: Rung, climb: Climb) -> str:
-    """The last rung by its number of steps."""
+    """Return the last rung by its number of steps."""
     if rung.number != 8:
         return rung.name
     return count(climb.judged_steps, "step")
 
 
 def worst_of_each_kind(rung: Rung) -> list[Difference]:
-    """The worst difference; on the last rung, of the losses and of the parameters."""
+    """Return the worst difference; on the last rung, of the losses and of the parameters."""
     kinds: dict[bool, list[Difference]] = {}
     for difference in rung.differences:
         kinds.setdefault(rung.number == 8 and difference.tensor == "losses", []).append(difference)
@@ -111,7 +111,7 @@ def number(value: float | None) -> str:
 
 
 def floor_lines(floor: NoiseFloor) -> list[RenderableType]:
-    """The float32 losses at a few steps: the pair, then each framework from itself."""
+    """Return the float32 losses at a few steps: the pair, then each framework from itself."""
     header, rows = floor_rows(floor)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for place, name in enumerate(header):
@@ -128,7 +128,7 @@ def floor_lines(floor: NoiseFloor) -> list[RenderableType]:
 
 
 def floor_rows(floor: NoiseFloor) -> tuple[list[str], list[list[str]]]:
-    """The largest loss difference by a few steps: the pair, then each change of each framework."""
+    """Return the largest loss difference by a few steps: the pair, then each change of each framework."""
     steps = len(floor.pair_differences)
     shown = sorted({step for step in (1, 10, 100, 1000) if step <= steps} | {steps})
     header = ["largest loss difference by step", *(f"{step:,}" for step in shown)]

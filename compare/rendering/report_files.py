@@ -16,7 +16,7 @@ from compare.rendering.page import Link, links, svg
 
 
 def render(results: Results, directory: Path, *, files_from: Path | None = None) -> None:
-    """Writes report.html, report.md and charts/*.svg into `directory`, with links to the files of the run."""
+    """Write report.html, report.md and charts/*.svg into `directory`, with links to the files of the run."""
     pictures = write_charts(results, directory)
     write(directory / "report.md", markdown.report(results, pictures))
     write(directory / "report.html", page.page(results, run_files(files_from or directory, directory)))
@@ -46,7 +46,7 @@ def directory_of(run: Path) -> Path:
 
 
 def run_names(runs: Sequence[Path]) -> list[str]:
-    """What tells each run from the other: as many last parts of its path as that takes."""
+    """Return what tells each run from the other: as many last parts of its path as that takes."""
     paths = [path.resolve() for path in runs]
     paths = [path.parent if path.name == FILE_NAME and path.is_file() else path for path in paths]
     longest = max(len(path.parts) for path in paths)

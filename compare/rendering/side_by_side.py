@@ -52,7 +52,7 @@ def of_run(comparison: Comparison, name: str) -> Comparison:
 
 
 def merged_parity(found: Sequence[Gate | None], names: Sequence[str]) -> Gate | None:
-    """Holds if it holds in both; None if neither checked it."""
+    """Merge the verdicts on parity: it holds if it holds in both; None if neither checked it."""
     if not any(found):
         return None
     summaries = [
@@ -110,7 +110,7 @@ def losses_cell(first: Sequence[Run], second: Sequence[Run]) -> str:
 
 
 def why_losses_differ(rows: Sequence[Sequence[str]], found: Sequence[tuple[str, list[str], bool]]) -> str:
-    """A sentence on what can have moved the losses; empty where none moved."""
+    """Return a sentence on what can have moved the losses; empty where none moved."""
     if not any(row[-1].startswith("differ ") for row in rows):
         return ""
     differing = [name for name, _, differs in found if differs and name in MOVES_LOSSES]

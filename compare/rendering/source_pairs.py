@@ -35,7 +35,7 @@ class Pair:
 
 
 def pairs() -> list[Pair]:
-    """Raises SourceMissing where a concept names what is gone."""
+    """Raise SourceMissing if a concept names what is gone."""
     return [Pair(concept, excerpt(concept.tensorflow), excerpt(concept.pytorch)) for concept in CONCEPTS]
 
 
@@ -51,7 +51,7 @@ def excerpt(addresses: Sequence[str]) -> Excerpt:
 
 
 def definition(file: str, name: str) -> str:
-    """The lines of a function, class or assignment by its qualified name, without their indentation."""
+    """Return the lines of a function, class or assignment by its qualified name, without indentation."""
     lines, named = parsed(file)
     if name not in named:
         raise SourceMissing(
@@ -63,7 +63,7 @@ def definition(file: str, name: str) -> str:
 
 @cache
 def parsed(file: str) -> tuple[list[str], dict[str, tuple[int, int]]]:
-    """A file's lines, and the first and last line of each definition by qualified name."""
+    """Return a file's lines, and the first and last line of each definition by qualified name."""
     text = (ROOT / file).read_text(encoding="utf-8")
     return text.splitlines(), dict(definitions(ast.parse(text).body))
 

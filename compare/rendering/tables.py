@@ -74,7 +74,7 @@ def accuracy_cell(runs: Sequence[Run]) -> str:
 
 
 def typical_seconds(runs: Sequence[Run]) -> float | None:
-    """The median over launches of each launch's median step."""
+    """Return the median over launches of each launch's median step."""
     values = [median_seconds(run) for run in runs if run.timed_seconds]
     return median(values) if values else None
 
@@ -92,7 +92,7 @@ def comparison_of(results: Results, metric: str, other: str, device: str) -> Com
 
 
 def verdict_table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """A row per variant and device: accuracy, step time, ratio to the first, what is wrong if anything."""
+    """Return a row per variant and device: accuracy, step time, ratio to the first, and what is wrong."""
     header = ["", "test accuracy", "step time", "÷ first", "verdict"]
     rows = []
     several = len({run.device for run in results.runs}) > 1

@@ -25,7 +25,7 @@ LINE_ENDS = re.compile(
 
 
 def summary(results: Results, width: int) -> RenderableType:
-    """The tables, the verdicts in sentences, and the warnings."""
+    """Return the tables, the verdicts in sentences, and the warnings."""
     log_interval = results.config.spec.training.log_interval
     parts: list[RenderableType] = [Text()]
     header, rows = tables.curve_table(results, log_interval)

@@ -11,7 +11,7 @@ CURVE_POINTS = 200
 
 
 def running_median(values: Sequence[float], window: int) -> list[float]:
-    """The median of the `window` values around each; towards the ends, of as many on both sides as there are.
+    """Return the median of the `window` values around each; towards the ends, of as many on both sides.
 
     So the first and the last value stand for themselves: a window that reached inwards only would bend the
     curve's start to where it goes next.
@@ -38,21 +38,21 @@ def evenly(count: int, points: int = CURVE_POINTS) -> list[int]:
 
 
 def significant(value: float, digits: int = 5) -> float:
-    """Rounded to so many significant digits: what a chart can show, in a third of the bytes."""
+    """Round to so many significant digits: what a chart can show, in a third of the bytes."""
     if value == 0 or not math.isfinite(value):
         return value
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float]:
-    """The 5th, 25th, 50th, 75th and 95th percentile and the maximum, by name."""
+    """Return the 5th, 25th, 50th, 75th and 95th percentile and the maximum, by name."""
     low, first, middle, third, high = np.percentile(np.asarray(values, np.float64), [5, 25, 50, 75, 95])
     named = {"low": low, "q1": first, "median": middle, "q3": third, "high": high, "max": max(values)}
     return {name: significant(float(value)) for name, value in named.items()}
 
 
 def median_over(curves: Sequence[Sequence[float]]) -> list[float]:
-    """The median at each step over curves that may differ in length: a step counts those that reach it."""
+    """Return the median at each step of curves that may differ in length: of those that reach it."""
     length = max((len(curve) for curve in curves), default=0)
     if length == 0:
         return []

@@ -14,7 +14,7 @@ GAP_STEPS = (10, 300)
 
 
 def report(trials: Trials, width: int) -> RenderableType:
-    """A row a trap; of a single trap also what the ladder says about it."""
+    """Return a row a trap; of a single trap also what the ladder says about it."""
     lines: list[RenderableType] = [Text(), trap_rows(trials, wide=width >= WIDE), Text()]
     if len(trials.trials) == 1:
         trial = trials.trials[0]
@@ -39,6 +39,6 @@ def trap_rows(trials: Trials, *, wide: bool) -> Table:
 
 
 def caught_cell(trial: Trial, *, wide: bool) -> str:
-    """The rung, and where it is not the declared one, that one too."""
+    """Return the rung, and the declared one if it is another."""
     caught = trap_table.rung_name(trial.caught_rung) if wide else str(trial.caught_rung or "none")
     return caught if trial.caught else f"{caught}, not {trial.declared_rung}"

@@ -57,7 +57,7 @@ def rows(results: Results) -> list[Row]:
 
 
 def changes(results: Results) -> list[tuple[str, str]]:
-    """What each of our own variants in the table changes: title and words, in the table's order."""
+    """Return what each of our own variants in the table changes: title and words, in the table's order."""
     labels = dict.fromkeys(run.label for run in results.runs)
     return [
         (queries.title(label), VARIANTS_BY_NAME[label].changes)
@@ -93,7 +93,7 @@ def ratio(comparison: Comparison | None, baseline: bool) -> Cell:
 
 
 def verdict(runs: Sequence[Run], comparison: Comparison | None, baseline: bool) -> Cell:
-    """What was found, or why nothing was."""
+    """Return what was found, or why nothing was."""
     bad = [run for run in runs if run.status != "ok"]
     if len(bad) == len(runs):
         return Cell(bad[0].status, bad[0].status, shortened(bad[0].reason))
@@ -103,7 +103,7 @@ def verdict(runs: Sequence[Run], comparison: Comparison | None, baseline: bool) 
 
 
 def shortened(reason: str | None, length: int = 90) -> str:
-    """The start of a reason, which the page's first lines give in full."""
+    """Return the start of a reason, which the page's first lines give in full."""
     text = " ".join((reason or "").split())
     return text if len(text) <= length else text[: length - 1] + "…"
 

@@ -47,7 +47,7 @@ def headlines(results: Results) -> list[Comparison]:
 
 
 def others(results: Results) -> list[Comparison]:
-    """The comparisons that are no headline."""
+    """Return the comparisons that are no headline."""
     chosen = headlines(results)
     return [comparison for comparison in results.comparisons if comparison not in chosen]
 
@@ -57,14 +57,14 @@ def framework(label: str) -> str:
 
 
 def number(comparison: Comparison) -> tuple[str, str]:
-    """The estimate, and what comes with it, unit and interval; either may be empty."""
+    """Return the estimate, and what comes with it, unit and interval; either may be empty."""
     form = format_ratio if comparison.metric == "step_seconds" else format_difference
     estimate, _, rest = form(tables.interval(comparison)).partition(" ")
     return estimate, rest
 
 
 def sentence(comparison: Comparison, several_devices: bool) -> str:
-    """The comparison's sentence, with its device where there are several."""
+    """Return the comparison's sentence, with its device where there are several."""
     return f"{comparison.device}: {comparison.sentence}" if several_devices else comparison.sentence
 
 

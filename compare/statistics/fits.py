@@ -30,7 +30,7 @@ class BatchCost:
 
 
 def batch_cost(batch_sizes: Sequence[int], seconds: Sequence[float]) -> BatchCost | None:
-    """The fit with the least sum of squared relative errors, neither cost below zero. Both [sizes].
+    """Return the fit with the least sum of squared relative errors, neither cost below zero. Both [sizes].
 
     Relative, since a millisecond means much at a batch of 1 and little at 512. None with fewer than three
     sizes. Raises ValueError for lengths that differ or a time that is not above zero.

@@ -107,12 +107,12 @@ def unpaired_difference_interval(
 
 
 def common_seeds(first: Mapping[int, float], second: Mapping[int, float]) -> list[int]:
-    """The seeds that both sides have, in order: those that can be paired."""
+    """Return the seeds that both sides have, in order: those that can be paired."""
     return sorted(first.keys() & second.keys())
 
 
 def t_quantile(probability: float, degrees_of_freedom: float) -> float:
-    """The value that Student's t stays under with `probability`."""
+    """Return the value that Student's t stays under with `probability`."""
     from scipy.special import stdtrit  # slow to import: not before the first interval
 
     return float(stdtrit(degrees_of_freedom, probability))

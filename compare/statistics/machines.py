@@ -56,7 +56,7 @@ class Machines:
 def over_machines(
     sides: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, confidence: float = CONFIDENCE
 ) -> Machines:
-    """The ratio numerator ÷ denominator on each machine and over all of them.
+    """Return the ratio numerator ÷ denominator on each machine and over all of them.
 
     sides: by machine, the numerators and denominators of its launches [launches], paired by position, such as
     median step seconds by seed. Raises ValueError as `ratio_interval`, and for a machine without a launch.
@@ -88,7 +88,7 @@ def _between(machines: Collection[Interval], pooled: Interval) -> float:
 
 
 def _pooled_spread(machines: Collection[Interval]) -> float | None:
-    """Standard deviation of log-ratios of launches on one machine, over all machines that have two."""
+    """Return the standard deviation of log-ratios of launches within a machine, over those that have two."""
     squares, freedom = 0.0, 0.0
     for one in machines:
         if one.standard_error is not None and one.degrees_of_freedom:

@@ -16,7 +16,7 @@ MOST_LAUNCHES = 1000
 
 
 def launches_needed(interval: Interval, half_width: float, *, confidence: float | None = None) -> int | None:
-    """Launches beyond those taken until the interval's half-width is at most `half_width`.
+    """Return how many launches more bring the interval's half-width to at most `half_width`.
 
     `half_width` stands on the interval's own scale: in logs for a ratio, so log1p(0.02) for 2 %.
     `confidence` is the interval's where not given. None where fewer than two launches leave the spread

@@ -67,14 +67,14 @@ def summarize_launch(step_seconds: Sequence[float]) -> LaunchSummary:
 
 
 def spread_between(medians: Sequence[float]) -> float | None:
-    """Standard deviation of log medians [launches], nearly a fraction; None under 2 launches."""
+    """Return the standard deviation of log medians [launches], nearly a fraction; None under 2 launches."""
     if len(medians) < 2:
         return None
     return float(np.std(np.log(medians), ddof=1))
 
 
 def warnings_for(title: str, launches: Sequence[Sequence[float]]) -> list[Caution]:
-    """What is wrong with the launches of one variant on one device; `title` names it in the sentences.
+    """Return what is wrong with the launches of one variant on one device; `title` names it in the sentences.
 
     `launches`: [launches][steps] seconds, without the warm-up; launches without a step are passed over.
     """

@@ -54,7 +54,7 @@ class Verdict:
 def ratio_verdict(
     interval: Interval, *, other: str, baseline: str, smallest: float = SMALLEST_DIFFERENCE
 ) -> Verdict:
-    """What the ratio of step times, other ÷ baseline, says; both names are for the sentence."""
+    """Return what the ratio of step times, other ÷ baseline, says; both names are for the sentence."""
     kind = ratio_kind(interval, smallest)
     more = _more_for_ratio(interval, kind, smallest)
     words = wording.ratio_words(kind, interval)
@@ -65,7 +65,7 @@ def ratio_verdict(
 def accuracy_verdict(
     interval: Interval, *, other: str, baseline: str, margin: float = ACCURACY_MARGIN
 ) -> Verdict:
-    """What the difference of test accuracies (fractions), other - baseline, says, over seeds."""
+    """Return what the difference of test accuracies (fractions), other - baseline, says, over seeds."""
     kind = accuracy_kind(interval, margin)
     more = _more_for_accuracy(interval, kind, margin)
     words = wording.accuracy_words(kind, interval, margin)
@@ -74,7 +74,7 @@ def accuracy_verdict(
 
 
 def ratio_kind(interval: Interval, smallest: float = SMALLEST_DIFFERENCE) -> Kind:
-    """The table at the top of this file."""
+    """Return the kind, by the table at the top of this file."""
     if interval.estimate is None or interval.launches < MINIMUM_LAUNCHES:
         return "not_enough"
     distance, half_width = interval.log_distance, interval.log_half_width

@@ -73,7 +73,7 @@ def _size(text: str, interval: Interval, noun: str) -> str:
 
 
 def _left_open(interval: Interval, more: int | None, smallest: float) -> str:
-    """What "no difference" leaves open: one too small to matter, one up to the far end, or none."""
+    """Return what "no difference" leaves open: one too small to matter, one up to the far end, or none."""
     reach = interval.log_distance + interval.log_half_width
     matters = f"{smallest * 100:g} %"
     if reach > math.log1p(smallest):
@@ -84,7 +84,7 @@ def _left_open(interval: Interval, more: int | None, smallest: float) -> str:
 
 
 def _plan(interval: Interval, more: int | None, noun: str) -> str:
-    """What to do about "not enough". Below the minimum nobody can say how many will settle it."""
+    """Return what to do about "not enough". Below the minimum nobody can say how many will settle it."""
     if more is None:
         return ""
     if interval.launches < MINIMUM_LAUNCHES:

@@ -144,6 +144,6 @@ TRAPS_BY_NAME: dict[str, Trap] = {trap.name: trap for trap in TRAPS}
 
 
 def check_trap(name: str) -> None:
-    """Raises UserError for a name that is no trap's."""
+    """Raise UserError for a name that is no trap's."""
     if name not in TRAPS_BY_NAME:
         raise UserError(f"--trap: {name!r} is not a trap. Use one of: {', '.join(TRAPS_BY_NAME)}.")

@@ -54,7 +54,7 @@ class TorchDefaultBiases(Trainer):
 
 
 def without(spec: LeNetSpec, weights: Mapping[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
-    """The weights, but those of one kind as torch draws them, seeded."""
+    """Return the weights, but those of one kind as torch draws them, seeded."""
     torch.manual_seed(0)
     drawn = parameters(LeNet(spec, torch.float32))
     return {

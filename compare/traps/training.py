@@ -44,7 +44,7 @@ def train(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Data
 
 
 def train_right(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Dataset) -> RightRun:
-    """The right implementation on the plan's seed and the ones after it."""
+    """Return the right implementation on the plan's seed and the ones after it."""
     runs = [
         train(port, dataclasses.replace(plan, seed=plan.seed + more), worker, directory, dataset)
         for more in range(SEEDS)
@@ -60,5 +60,5 @@ def train_right(port: Port, plan: Plan, worker: Worker, directory: Path, dataset
 
 
 def lowest_unsuspected(accuracies: Sequence[float]) -> float:
-    """The accuracy that nobody would wonder about: mean minus two standard deviations over seeds."""
+    """Return the accuracy that nobody would wonder about: mean minus two standard deviations over seeds."""
     return fmean(accuracies) - 2 * stdev(accuracies)

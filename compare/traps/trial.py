@@ -50,7 +50,7 @@ class Setting:
         )
 
     def reference(self, dropout: bool) -> Reference:
-        """The oracle climbs once for each state of dropout, and is asked again for every trap."""
+        """Return the oracle's climb, made once for each state of dropout and asked again for every trap."""
         if dropout not in self.references:
             plan = self.plan("float64", self.config.steps, dropout)
             self.references[dropout] = Reference(plan, self.dataset)
@@ -130,7 +130,7 @@ def right_run(framework: str, dropout: bool, worker: Worker, setting: Setting) -
 
 
 def put_on_ladder(trap: Trap, worker: Worker, setting: Setting, kinds: Sequence[RungKind] = RUNGS) -> Trial:
-    """The trap against the oracle alone: what it is right or wrong by."""
+    """Return the trap against the oracle alone: what it is right or wrong by."""
     reference = setting.reference(trap.dropout)
     weights_path = setting.directory / "ladder-initial-weights.safetensors"
     if not weights_path.exists():

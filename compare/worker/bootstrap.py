@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def expose(name: str) -> None:
-    """Imports the top-level package or module `name` from ROOT."""
+    """Import the top-level package or module `name` from ROOT."""
     package = ROOT / name
     is_package = package.is_dir()
     spec = importlib.util.spec_from_file_location(

@@ -23,7 +23,7 @@ BATCH_IMAGES = 1000
 
 
 def checkpoint(request: messages.ReadCheckpoint | messages.WriteCheckpoint) -> messages.Checkpoint:
-    """Does what is asked, then says what the file holds and what its model makes of the test images.
+    """Do what is asked, then say what the file holds and what its model makes of the test images.
 
     Raises RefusedRequest where the file does not match.
     """
@@ -80,6 +80,6 @@ def test_logits(module: ModuleType, path: Path, dtype: str) -> np.ndarray:
 
 
 def unreadable(error: Exception, module: ModuleType) -> UserError:
-    """The whole traceback goes to the log, one line to the user."""
+    """Write the whole traceback to the log, and return one line for the user."""
     traceback.print_exc()
     return UserError(f"{' '.join(str(error).split())[:400]}.\n{module.HOW_TO_SAVE}")

@@ -21,7 +21,7 @@ class Driver:
 
 
 def read(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
-    """Starts the driver, which makes no context and takes no memory on a card."""
+    """Start the driver, which makes no context and takes no memory on a card."""
     try:
         library = load(LIBRARY)
     except OSError:
@@ -34,6 +34,6 @@ def read(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
 
 
 def number(function: Any) -> int | None:
-    """The int that a function of the driver writes where it is told to; None where it fails."""
+    """Return the int that a function of the driver writes where it is told to; None where it fails."""
     value = ctypes.c_int()
     return value.value if function(ctypes.byref(value)) == 0 else None

@@ -61,7 +61,7 @@ def unsynchronized_step_seconds(session: Session, steps: int) -> float:
 
 
 def time_batch_size(session: Session, request: messages.TimeBatchSize) -> messages.Timed:
-    """Synchronized step times at another batch size, after a warm-up at that size."""
+    """Return synchronized step times at another batch size, after a warm-up at that size."""
     training = dataclasses.replace(session.spec.training, batch_size=request.batch_size)
     spec = dataclasses.replace(session.spec, training=training)
     stream = batches(session.dataset, spec, seed=session.request.seed, dtype=session.host_dtype)

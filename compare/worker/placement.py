@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def misplaced(devices: Mapping[str, str], wanted: str) -> str | None:
-    """The first tensor that lies elsewhere than on `wanted`, "cpu" or "cuda", in words; None if none does."""
+    """Return the first tensor that lies elsewhere than on `wanted`, "cpu" or "cuda", in words, or None."""
     for name, device in devices.items():
         if device != wanted:
             return (

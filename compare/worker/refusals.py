@@ -40,7 +40,7 @@ Card = tuple[str, tuple[int, int]]  # its name and compute capability
 def why_not(
     build: Build, driver: Driver, cards: Callable[[], Sequence[Card]], environ: Mapping[str, str]
 ) -> str | None:
-    """The first reason, from the framework down to the card, or None.
+    """Return the first reason, from the framework down to the card, or None.
 
     cards: those that the framework sees; asked for only where the driver works, since asking loads libraries.
     """

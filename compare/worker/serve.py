@@ -92,7 +92,7 @@ def answer(request: messages.Request, session: Session | None) -> messages.Reply
 
 
 def crashed(error: Exception) -> messages.Refused:
-    """The whole traceback goes to the log, its last line to the parent."""
+    """Write the whole traceback to the log, and return its last line for the parent."""
     traceback.print_exc()
     if known := from_error(str(error)) or host_memory.from_error(error):
         return messages.Refused(*known)
@@ -101,7 +101,7 @@ def crashed(error: Exception) -> messages.Refused:
 
 
 def probe(request: messages.Probe) -> messages.Probed:
-    """Uses the device, as configured for a run: what the frameworks promise of a card is not always so."""
+    """Use the device, as configured for a run: what the frameworks promise of a card is not always so."""
     runtime = import_runtime(request.framework)
     try:
         require_device(runtime, request.device)

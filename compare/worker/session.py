@@ -48,7 +48,7 @@ FRAMEWORK_PACKAGES = {"tf": "tensorflow", "torch": "torch"}
 
 
 def import_runtime(framework: str) -> ModuleType:
-    """The framework's settings module. Raises RefusedRequest where the framework cannot be imported."""
+    """Return the framework's settings module. Raises RefusedRequest if the framework cannot be imported."""
     package = FRAMEWORK_PACKAGES[framework]
     if importlib.util.find_spec(package) is None:
         raise RefusedRequest(
@@ -75,7 +75,7 @@ def installed_version(package: str) -> str | None:
 
 
 def require_supported(package: str, version: str | None) -> None:
-    """Raises RefusedRequest for a version that this code does not run on."""
+    """Raise RefusedRequest for a version that this code does not run on."""
     if version is not None and (reason := unsupported(package, version)):
         raise RefusedRequest("import", f"{reason}, for {sys.executable}")
 
@@ -87,7 +87,7 @@ def as_import_error(error: Exception) -> ImportError:
 
 
 def require_device(runtime: Any, device: str) -> None:
-    """Raises RefusedRequest, with what to do about it, where the framework cannot use the device."""
+    """Raise RefusedRequest, with what to do about it, if the framework cannot use the device."""
     if device == "cpu":
         return
     build = refusals.Build(**runtime.build())
@@ -96,7 +96,7 @@ def require_device(runtime: Any, device: str) -> None:
 
 
 def import_module(name: str) -> ModuleType:
-    """A module by dotted name, or by the path of its file (a reader's own port)."""
+    """Return a module by dotted name, or by the path of its file (a reader's own port)."""
     if not name.endswith(".py"):
         return importlib.import_module(name)
     spec = importlib.util.spec_from_file_location(Path(name).stem, name)
@@ -132,7 +132,7 @@ configured: dict[str, Any] = {}  # a framework takes its process-wide settings o
 
 
 def configure_once(runtime: ModuleType, request: messages.SetUp) -> None:
-    """Raises RefusedRequest where a second set-up in one process asks for other settings than the first."""
+    """Raise RefusedRequest if a second set-up in one process asks for other settings than the first."""
     wanted = {name: getattr(request, name) for name in ("device", "threads", "tf32", "deterministic")}
     if not configured:
         runtime.configure(**wanted)
@@ -196,7 +196,7 @@ class Session:
         self.steps_done = 0
 
     def build_trainer(self, weights: NotedWeights) -> Any:
-        """Raises RefusedRequest, naming the parameter asked for last, where the model cannot be built."""
+        """Raise RefusedRequest, naming the parameter asked for last, if the model cannot be built."""
         build = getattr(self.module, self.request.trainer)
         try:
             return build(self.spec, weights, device=self.request.device, dtype=self.request.dtype)
@@ -215,7 +215,7 @@ class Session:
         return {name: self.trainer.device_of(variable) for name, variable in self.trainer.variables.items()}
 
     def require_placement(self, devices: dict[str, str]) -> None:
-        """Raises RefusedRequest, naming the tensor, where one does not lie on the run's device."""
+        """Raise RefusedRequest, naming the tensor, if one does not lie on the run's device."""
         if reason := misplaced(devices, self.request.device):
             raise RefusedRequest("device", reason)
 
@@ -224,7 +224,7 @@ class Session:
         return host_dtype(self.request.dtype)
 
     def stream(self) -> Iterator[Batch]:
-        """The shared batches, or the trainer's or module's own: a port may have its own input pipeline."""
+        """Return the shared batches, or the trainer's or module's own: a port may have its own pipeline."""
         own = getattr(self.module, "batches", batches)
         make = getattr(getattr(self.module, self.request.trainer), "batches", own)
         return iter(make(self.dataset, self.spec, seed=self.request.seed, dtype=self.host_dtype))

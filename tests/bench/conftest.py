@@ -38,7 +38,7 @@ Start = Callable[..., Stepper]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts workers; skips, saying why, where the framework or the device is missing."""
+    """Start workers; skip, saying why, if the framework or the device is missing."""
     workers: list[Worker] = []
 
     def start(framework: str, device: str, batch_size: int, **target: str) -> Stepper:

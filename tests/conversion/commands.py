@@ -16,7 +16,7 @@ NOT_NEEDED = "/bin/false"  # an interpreter that has no framework: a process sta
 
 
 def trained_alike() -> dict[str, np.ndarray]:
-    """Initial weights with biases that are not zero, so that a lost or swapped bias shows."""
+    """Return initial weights with biases that are not zero, so that a lost or swapped bias shows."""
     rng = np.random.default_rng(0)
     return {
         name: array if name.endswith("kernel") else rng.normal(0, 0.05, array.shape).astype(np.float32)
@@ -36,7 +36,7 @@ def convert(source: Path, target: Path, *options: str) -> subprocess.CompletedPr
 
 
 def child(module: str, *arguments: object) -> str:
-    """Standard output of a test's own child, in the environment of a worker."""
+    """Return the standard output of a test's own child, in the environment of a worker."""
     environment = Conditions(threads=2).environment()
     command = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

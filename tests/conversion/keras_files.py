@@ -21,7 +21,7 @@ SPEC = LeNetSpec()
 
 
 def users_model(weights: dict[str, np.ndarray], activation: str = "relu") -> keras.Model:
-    """A functional model with layer names of the user's own, dropout, and an optimizer that has stepped."""
+    """Return a functional model with other layer names, dropout, and an optimizer that has stepped."""
     images = units = keras.Input((28, 28, 1))
     for layer in (
         layers.Conv2D(32, 5, activation=activation, name="first"),
@@ -59,7 +59,7 @@ def put(name: str, array: np.ndarray) -> Callable[[h5py.File], None]:
 
 
 def external(file: h5py.File) -> None:
-    """The bias of the last layer read from another file on the disk."""
+    """Replace the bias of the last layer by one that lies in another file on the disk."""
     del file["layers/dense_1/vars/1"]
     file.create_dataset("layers/dense_1/vars/1", (10,), "f4", external=[("/etc/passwd", 0, 40)])
 

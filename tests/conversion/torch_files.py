@@ -23,7 +23,7 @@ class Hostile:
 
 
 def contents(model: LeNet) -> dict[str, object]:
-    """What to save, by case. `good` first."""
+    """Return what to save, by case. `good` first."""
     state = model.state_dict()
     with_nan = {name: tensor.clone() for name, tensor in state.items()}
     with_nan["conv2.weight"][7, 3, 1, 2] = float("nan")

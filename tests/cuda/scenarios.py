@@ -20,7 +20,7 @@ TENSORFLOW = {"cuda": "12.5.1", "capabilities": "sm_60 sm_70 sm_80 compute_90", 
 
 
 def interpreter(place: Path, **changes: Any) -> Path:
-    """A virtual environment in `place`: a driver, a torch and a TensorFlow that work, but for the changes.
+    """Make an environment in `place`: a driver, a torch and a TensorFlow that work, but for the changes.
 
     driver: fields of DRIVER, or None for no driver at all; torch, tensorflow: fields of theirs.
     """

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The Makefile with every environment made."""
+    """Return the Makefile with every environment made."""
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     for environment in (".venv", ".venv-tf", ".venv-torch"):

@@ -74,7 +74,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Card:
 
 
 def session_on(card: Card) -> Any:
-    """A session without a framework: the card stands in for its trainer."""
+    """Return a session without a framework: the card stands in for its trainer."""
     found = Session.__new__(Session)
     found.trainer = card
     found.stream = lambda: repeat(BATCH)  # type: ignore[method-assign]

@@ -124,7 +124,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def full_card() -> Iterator[None]:
-    """A process that leaves 700 MiB of the card."""
+    """Yield a process that leaves 700 MiB of the card."""
     hog = subprocess.Popen(
         [PYTHONS["torch"], "-c", HOG], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

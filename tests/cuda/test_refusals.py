@@ -26,7 +26,7 @@ FULL_ERROR = "CUDA out of memory. Tried to allocate 20.00 MiB."
 
 
 def refused(directory: Path, **changes: Any) -> str:
-    """What a run on CUDA says, under an interpreter with these changes to what works."""
+    """Return what a run on CUDA says, under an interpreter with these changes to what works."""
     python = interpreter(directory / "environment", **changes)
     out = directory / "run"
     out.mkdir()

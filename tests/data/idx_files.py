@@ -18,7 +18,7 @@ SPEC = dataclasses.replace(LeNetSpec(), data=Data(validation_size=VALIDATION_SIZ
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
-    """A uint8 array as an IDX file."""
+    """Return a uint8 array as an IDX file."""
     header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.tobytes()
 
@@ -38,7 +38,7 @@ def small_set() -> dict[str, np.ndarray]:
 
 
 def write_set(directory: Path, arrays: dict[str, np.ndarray] | None = None) -> Path:
-    """The files of a set in `directory`, which is made."""
+    """Return the files of a set in `directory`, which is made."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, array in (arrays or small_set()).items():
         (directory / name).write_bytes(idx_bytes(array))
@@ -46,7 +46,7 @@ def write_set(directory: Path, arrays: dict[str, np.ndarray] | None = None) -> P
 
 
 def assert_tells(raised: pytest.ExceptionInfo[UserError], *parts: str) -> None:
-    """The message has one or two lines, ends as a sentence, and holds every part."""
+    """Check that the message has one or two lines, ends as a sentence, and holds every part."""
     message = str(raised.value)
     assert 1 <= len(message.splitlines()) <= 2, message
     assert message.endswith("."), message

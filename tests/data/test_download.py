@@ -20,7 +20,7 @@ needs_torchvision = pytest.mark.skipif(find_spec("torchvision") is None, reason=
 
 
 def interpreter(directory: Path, script: str) -> Path:
-    """A program in Python's place that runs `script` in a shell."""
+    """Return a program in Python's place that runs `script` in a shell."""
     path = directory / "python"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)

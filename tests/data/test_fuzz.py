@@ -39,7 +39,7 @@ def flip_bit(fraction: float, bit: int) -> Mutation:
 
 
 def replace_range(fraction: float, length: int, new: bytes) -> Mutation:
-    """Truncation, deletion, insertion and overwriting, by what is taken and what is put."""
+    """Return a truncation, deletion, insertion or overwriting, by what is taken and what is put."""
 
     def mutate(data: bytes) -> bytes:
         start = at(data, fraction)
@@ -71,7 +71,7 @@ CHANGES = st.lists(MUTATIONS, max_size=3)
 
 @st.composite
 def files(draw: st.DrawFn, array: np.ndarray) -> bytes:
-    """The array's IDX file, changed: plain, changed and then packed, or packed and then changed."""
+    """Return the array's IDX file, changed: plain, changed and then packed, or packed and then changed."""
     data = idx_bytes(array)
     packing = draw(st.sampled_from(["plain", "inside gzip", "gzip"]))
     if packing == "gzip":
@@ -82,7 +82,7 @@ def files(draw: st.DrawFn, array: np.ndarray) -> bytes:
 
 
 def variants(array: np.ndarray) -> list[np.ndarray]:
-    """The array as it is, and as other sound files could hold it: fewer, more, other sizes, other values."""
+    """Return the array, and what other sound files could hold: fewer, more, other sizes, other values."""
     fewer = [array[:count] for count in (0, 1, VALIDATION_SIZE, VALIDATION_SIZE + 1, len(array) - 1)]
     values = [array // 32, array + np.uint8(6), np.zeros_like(array)]
     shapes = [array[:, :27], array.reshape(-1, 14, 56)] if array.ndim == 3 else []
@@ -90,7 +90,7 @@ def variants(array: np.ndarray) -> list[np.ndarray]:
 
 
 def whole_content(data: bytes) -> bytes | None:
-    """The file unpacked; None where it is not one intact gzip member and nothing else."""
+    """Return the file unpacked; None where it is not one intact gzip member and nothing else."""
     if data[:2] != b"\x1f\x8b":
         return data
     decompressor = zlib.decompressobj(wbits=31)
@@ -102,7 +102,7 @@ def whole_content(data: bytes) -> bytes | None:
 
 
 def expected(data: bytes, ndim: int) -> np.ndarray | None:
-    """What the file holds by the letter of the format; None where it breaks it."""
+    """Return what the file holds by the letter of the format; None where it breaks it."""
     content = whole_content(data)
     if content is None or content[:4] != bytes([0, 0, 8, ndim]) or len(content) < 4 * (1 + ndim):
         return None

@@ -39,7 +39,7 @@ def flipped(data: bytes, position: int) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _no_hang() -> Iterator[None]:
-    """A read that waits for ever fails instead."""
+    """Fail a read that would wait for ever."""
 
     def fail(*_: object) -> None:
         raise AssertionError("the read hangs")

@@ -83,7 +83,7 @@ def cautions(record: Card, **runtime: Any) -> list[str]:
 
 
 def watched(before: NVML, during: NVML | None = None) -> Card:
-    """The record of a run: what was so before it, and what was so from its first step on."""
+    """Return the record of a run: what was so before it, and what was so from its first step on."""
     card = CardWatch("0", before)
     card.nvml = during or before
     card.sample()

@@ -24,7 +24,7 @@ SMALL = ("--seeds", "1", "--steps", "30", "--batch-size", "2")
 
 
 def small_data(directory: Path) -> Path:
-    """A sound set, small enough to be read in no time."""
+    """Return a sound set, small enough to be read in no time."""
     arrays = {
         "train-images-idx3-ubyte": pixels(TRAINING_IMAGES, 28, 28, seed=1),
         "train-labels-idx1-ubyte": (np.arange(TRAINING_IMAGES) % 10).astype(np.uint8),
@@ -37,7 +37,7 @@ def small_data(directory: Path) -> Path:
 def interpreter(
     path: Path, plans: Mapping[str, Mapping[str, str]] | None = None, *, before: str = ""
 ) -> Path:
-    """A program in an interpreter's place: `stand_in.py` with these plans, after the shell lines `before`."""
+    """Write a program in an interpreter's place: `stand_in.py` with these plans, after lines `before`."""
     plan_path = path.with_suffix(".json")
     plan_path.write_text(json.dumps(plans or {}))
     stand_in = shlex.join([sys.executable, "-E", "-P", str(STAND_IN), str(plan_path)])

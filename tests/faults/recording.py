@@ -73,7 +73,7 @@ class Recorded:
         return "\n".join([f"## {self.titles[module]}", "", proof, "", *table])
 
     def differences(self, module: str, page: str) -> Iterator[str]:
-        """A line for each way in which the page says another thing than the module's tests saw."""
+        """Yield a line for each way in which the page says another thing than the module's tests saw."""
         section = sections(page).get(module, "")
         rows = self.rows.get(module, [])
         for row in rows:
@@ -99,7 +99,7 @@ class Fault(Protocol):
 
 @pytest.fixture(scope="module")
 def section(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The module that proves a section; the page is held against its rows after its last test."""
+    """Yield the module that proves a section; the page is held against its rows after its last test."""
     recorded = request.config.stash[KEY]
     module = Path(request.node.path).relative_to(ROOT).as_posix()
     recorded.titles[module] = request.module.FAULTS
@@ -135,7 +135,7 @@ def shown(seen: str, temporary: Path) -> str:
 
 
 def sections(page: str) -> dict[str, str]:
-    """The page's sections by the test module that proves them."""
+    """Return the page's sections by the test module that proves them."""
     found = {}
     for part in page.split("\n## ")[1:]:
         module = re.search(r"\]\(\.\./(\S+)\)", part)

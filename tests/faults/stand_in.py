@@ -139,7 +139,7 @@ def raising(*_: object) -> Never:
 
 
 def changed(reply: Any, what: str) -> Any:
-    """The reply, wrong in one way."""
+    """Return the reply, wrong in one way."""
     if what == "other-message":
         return messages.Probed(None, {})
     if what == "too-few-losses":

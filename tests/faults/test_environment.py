@@ -53,7 +53,7 @@ class Lied:
 
 
 def clone(directory: Path) -> Path:
-    """The files that a run needs, somewhere else."""
+    """Return the files that a run needs, somewhere else."""
     for name in ("compare", "tf_impl", "torch_impl"):
         shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "lenet_spec.py", directory)
@@ -61,7 +61,7 @@ def clone(directory: Path) -> Path:
 
 
 def shadows(directory: Path) -> Path:
-    """Packages that stand in for the real ones, and a sitecustomize that says who ran it."""
+    """Write packages that stand in for the real ones, and a sitecustomize that says who ran it."""
     for name in ("tensorflow", "torch", "keras"):
         (directory / name).mkdir(parents=True)
         (directory / name / "__init__.py").write_text("raise RuntimeError('a shadow was imported')\n")
@@ -212,7 +212,7 @@ def test_an_interpreter_that_favours_a_side_is_found_out(tmp_path: Path, fault: 
 
 
 def fake_framework(directory: Path, name: str, version: str, source: str = "") -> Path:
-    """A package with metadata, as pip leaves them."""
+    """Return a package with metadata, as pip leaves them."""
     (directory / name).mkdir(parents=True)
     (directory / name / "__init__.py").write_text(source or f"__version__ = {version!r}\n")
     info = directory / f"{name}-{version}.dist-info"
@@ -222,7 +222,7 @@ def fake_framework(directory: Path, name: str, version: str, source: str = "") -
 
 
 def with_packages(path: Path, packages: Path, before: str = "") -> Path:
-    """An interpreter that finds these packages first, whatever its options."""
+    """Return an interpreter that finds these packages first, whatever its options."""
     start = (
         "import runpy, sys; "
         f"sys.path.insert(0, {str(packages)!r}); "

@@ -33,7 +33,7 @@ Edit = Callable[[dict[str, Any]], Any]
 
 
 def put(*keys: Any, value: Any) -> Edit:
-    """Sets one value deep in results.json."""
+    """Set one value deep in results.json."""
 
     def edit(results: dict[str, Any]) -> None:
         place: Any = results
@@ -146,7 +146,7 @@ def test_the_report_command_says_it(tmp_path: Path) -> None:
 
 
 def raw(header: object, size: int | None = None) -> bytes:
-    """A safetensors file of a header and no data; `size` is what it declares the header to have."""
+    """Return a safetensors file of a header and no data; `size` is what it declares the header to have."""
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text) if size is None else size) + text
 

@@ -131,7 +131,7 @@ class Ended:
     results: dict[str, Any]
 
     def line(self, label: str) -> str:
-        """What the command printed when the launch ended."""
+        """Return what the command printed when the launch ended."""
         lines = self.done.stdout.splitlines()
         return next((line for line in lines if line.startswith(f"{label} seed 0:")), "")
 

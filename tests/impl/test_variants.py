@@ -70,7 +70,7 @@ Compute = Callable[[str], Computed]
 
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> Compute:
-    """A variant's results by its name, worked out once."""
+    """Return a variant's results by its name, worked out once."""
     done: dict[str, Computed] = {}
 
     def by_name(name: str) -> Computed:

@@ -78,7 +78,7 @@ def test_the_model_as_it_stands_climbs_to_the_top(ladder: tuple[Worker, Setting]
 
 
 def put_on_ladder(name: str, model: str, worker: Worker, setting: Setting, *, dropout: bool) -> Rung | None:
-    """The failing rung of a port whose model is `model`."""
+    """Return the failing rung of a port whose model is `model`."""
     directory = setting.directory
     (directory / f"{name}_model.py").write_text(model)
     port_path = directory / f"{name}.py"

@@ -9,7 +9,7 @@ from compare.records.parity import Climb, Difference, Rung
 
 
 def climb(largest: dict[tuple[str, str], float]) -> Climb:
-    """A climb that passed, whose last rung compared these sides' losses."""
+    """Return a climb that passed, whose last rung compared these sides' losses."""
     losses = [
         Difference(left, right, "losses", error, error, 1.0, passed=True)
         for (left, right), error in largest.items()

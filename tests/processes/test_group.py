@@ -94,7 +94,7 @@ def test_what_every_rank_refuses_is_a_refusal(start: Start) -> None:
 
 
 def combined(start: Start, message: msgspec.Struct, *replies: Reply) -> Reply:
-    """What a group makes of these replies to a message."""
+    """Return what a group makes of these replies to a message."""
     group = start(*["good"] * len(replies))
     group.batch_size = 8
     for worker, reply in zip(group.workers, replies, strict=True):

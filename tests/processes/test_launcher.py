@@ -22,7 +22,7 @@ Start = Callable[[str], Worker]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a fake worker in a mode; checks at the end that its whole group is gone."""
+    """Start a fake worker in a mode; check at the end that its whole group is gone."""
     started: list[Worker] = []
 
     def start(mode: str) -> Worker:

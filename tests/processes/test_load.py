@@ -18,7 +18,7 @@ intr 1 2 3
 
 @pytest.fixture
 def stat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A /proc/stat of two CPUs, 0 and 3, of which this process may use the second."""
+    """Return a /proc/stat of two CPUs, 0 and 3, of which this process may use the second."""
     path = tmp_path / "stat"
     path.write_text(LINES.format(100, 200))
     monkeypatch.setattr(load, "STAT", path)

@@ -16,7 +16,7 @@ from compare.protocol.channel import Channel, ChannelClosed, ChannelTimeout, Mal
 
 @pytest.fixture
 def pair() -> Iterator[tuple[Channel, Channel]]:
-    """A parent's and a worker's end."""
+    """Yield a parent's and a worker's end."""
     down_read, down_write = os.pipe()
     up_read, up_write = os.pipe()
     ends = Channel(up_read, down_write, messages.Reply), Channel(down_read, up_write, messages.Request)

@@ -39,7 +39,7 @@ class Place:
         return cls(None, Path(sys.executable), temporary, batch_size=128)
 
     def where(self) -> list[str]:
-        """The options that no record holds."""
+        """Return the options that no record holds."""
         pythons = ["--tf-python", str(self.python), "--torch-python", str(self.python)]
         return [*pythons, *(["--data-dir", str(self.data)] if self.data else [])]
 
@@ -72,7 +72,7 @@ Outcome = dict[tuple[str, int], Any]
 
 
 def outcome(directory: Path) -> Outcome:
-    """What a run found that must not depend on how often it was cut off."""
+    """Return what a run found that must not depend on how often it was cut off."""
     return {
         (run["label"], run["seed"]): (
             run["status"],
@@ -86,7 +86,7 @@ def outcome(directory: Path) -> Outcome:
 
 
 def kill_at(place: Place, out: Path, moment_seconds: float) -> bool:
-    """Starts a run and kills its parent process after so long; whether it was still at work."""
+    """Start a run and kill its parent process after so long; return whether it was still at work."""
     process = place.start(out)
     try:
         process.wait(moment_seconds)
@@ -104,7 +104,7 @@ def moments(count: int, longest_seconds: float, seed: int) -> list[float]:
 
 
 def workers_left(directory: Path, patience_seconds: float = 5) -> list[str]:
-    """Processes that still work for a run whose parent is gone; the kernel ends them within moments."""
+    """Return processes that still work for a run whose parent is gone; the kernel ends them in moments."""
     end = time.monotonic() + patience_seconds
     while (left := processes_of(directory)) and time.monotonic() < end:
         time.sleep(0.05)

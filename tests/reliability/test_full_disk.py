@@ -45,7 +45,7 @@ def test_files_may_not_grow_past_a_limit(place: Place, tmp_path: Path, fault: Fa
 
 @contextlib.contextmanager
 def small_disk(directory: Path, size_mib: int) -> Iterator[Path]:
-    """A file system of its own, in memory; skips visibly where this user may not mount one."""
+    """Yield a file system of its own, in memory; skips visibly where this user may not mount one."""
     directory.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(directory)],

@@ -41,7 +41,7 @@ def finished(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run_directory(finished: Path, tmp_path: Path) -> Path:
-    """A copy of the finished run, for a test to change."""
+    """Return a copy of the finished run, for a test to change."""
     return Path(shutil.copytree(finished, tmp_path / "run"))
 
 

@@ -18,7 +18,7 @@ SWITCHES = ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"
 
 @contextmanager
 def started() -> Iterator[Any]:
-    """A Selenium driver that logs the console and every request. BROWSER and DRIVER must be there."""
+    """Yield a Selenium driver that logs the console and every request. BROWSER and DRIVER must be there."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -34,7 +34,7 @@ def started() -> Iterator[Any]:
 
 
 def opened(browser: Any, address: str, *, width: int = 1440, scheme: str = "light") -> None:
-    """Opens a page and waits until its charts are drawn."""
+    """Open a page and wait until its charts are drawn."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}

@@ -41,7 +41,7 @@ def results(
     devices: tuple[str, ...] = ("cpu",),
     explained: bool = False,
 ) -> Results:
-    """A complete set; `explained` adds phases, peaks and a batch sweep."""
+    """Return a complete set; `explained` adds phases, peaks and a batch sweep."""
     runs = [
         run(label, device, seed, steps, explained=explained)
         for seed in range(seeds)
@@ -140,7 +140,7 @@ def run(label: str, device: str, seed: int, steps: int, *, explained: bool = Fal
 
 
 def slowness(chance: random.Random) -> float:
-    """A step's time over the fastest: skewed, and one in a hundred twice as long."""
+    """Return a step's time over the fastest: skewed, and one in a hundred twice as long."""
     return 1 + abs(chance.gauss(0, 0.08)) + (chance.random() < 0.01)
 
 
@@ -154,7 +154,7 @@ def explain(made: Run, seconds: float) -> None:
 
 
 def curve(seed: int, steps: int, chance: random.Random) -> list[float]:
-    """What a loss does: 2.3 at the start, noise about 0.03 at the end; seeds matter, variants hardly."""
+    """Return a loss as it falls: from 2.3 to noise about 0.03; seeds matter, variants hardly."""
     common = random.Random(seed)
     losses = []
     for step in range(steps):
@@ -207,7 +207,7 @@ def sweep(labels: tuple[str, ...], devices: tuple[str, ...]) -> list[SweepPoint]
 
 
 def gate(labels: tuple[str, ...]) -> Gate:
-    """What the parity ladder records of a climb that holds."""
+    """Return what the parity ladder records of a climb that holds."""
     names = ("names and shapes", "batches", "initial weights", "activations", "loss", "gradients", "one step")
     rungs = [
         Rung(

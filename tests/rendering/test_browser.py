@@ -26,7 +26,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A report with every kind of chart, on disk."""
+    """Return a report with every kind of chart, on disk."""
     results = synthetic.results(
         ("tf:eager", "tf:graph", "torch:eager", "torch:tuned"),
         seeds=2,
@@ -137,7 +137,7 @@ return Object.fromEntries(names.split(" ").map(value));
 
 
 def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two #rrggbb or #rgb colours."""
+    """Return the contrast ratio of two #rrggbb or #rgb colours."""
     lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

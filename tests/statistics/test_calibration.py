@@ -107,7 +107,7 @@ def test_pairing_takes_the_session_out() -> None:
 
 
 def accuracies(truth: float, seeds: int) -> list[Pair]:
-    """Counts out of 10,000 images: seeds differ by 0.08 points, and the two of a seed by 0.08 each."""
+    """Return counts out of 10,000 images: seeds differ by 0.08 points, and the two of a seed by 0.08 each."""
     rng = np.random.default_rng(1)
     common = 0.99 + rng.normal(0, 0.0008, (EXPERIMENTS, seeds))
     sides = (common + shift + rng.normal(0, 0.0008, common.shape) for shift in (truth, 0.0))

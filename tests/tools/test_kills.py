@@ -21,7 +21,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 @pytest.fixture(scope="module")
 def unbroken(place: Place, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
-    """The whole run's outcome and how long it took."""
+    """Return the whole run's outcome and how long it took."""
     out = tmp_path_factory.mktemp("unbroken") / "run"
     start = time.monotonic()
     done = place.run(out)

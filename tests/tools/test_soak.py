@@ -16,7 +16,7 @@ BLOCK = 10
 def launch(
     label: str, *, seconds: tuple[float, float] = (0.02, 0.02), megabytes: tuple[int, int] = (800, 800)
 ) -> Run:
-    """A launch whose step and memory go evenly from one figure to another."""
+    """Return a launch whose step and memory go evenly from one figure to another."""
     made = synthetic.run(label, "cpu", 0, STEPS)
     (start, end), (least, most) = seconds, megabytes
     blocks = STEPS // BLOCK

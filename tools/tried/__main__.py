@@ -45,7 +45,7 @@ def measure(framework: str, seed: int, environment: dict[str, str]) -> dict[str,
 
 
 def descriptions(framework: str) -> dict[str, str]:
-    """The forms' names and words, read without importing the framework."""
+    """Return the forms' names and words, read without importing the framework."""
     source = Path(__file__).with_name(f"{framework}_forms.py").read_text()
     return {
         ast.literal_eval(node.args[0]): ast.literal_eval(node.args[1])

@@ -74,7 +74,7 @@ def pair_max(units: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def unpair(upstream: tf.Tensor, first_wins: tf.Tensor) -> tf.Tensor:
-    """The gradient of `pair_max`: upstream's where a unit won, 0 where it lost."""
+    """Return the gradient of `pair_max`: upstream's where a unit won, 0 where it lost."""
     upstream = tf.reshape(upstream, first_wins.shape)
     first = tf.where(first_wins, upstream, tf.zeros_like(upstream))
     return tf.stack([first, upstream - first], axis=1)

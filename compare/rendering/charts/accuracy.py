@@ -58,7 +58,7 @@ def test_accuracy(results: Results, look: Look) -> list[Chart]:
 
 
 def accuracy_domain(accuracies: Sequence[float]) -> list[float]:
-    """A little wider than the values, and never so narrow that one image in ten thousand looks like much."""
+    """Return a range wider than the values, never so narrow that one image of ten thousand looks large."""
     low, high = min(accuracies), max(accuracies)
     room = max(0.0005, (high - low) * 0.08)
     return [max(0.0, low - room), min(1.0, high + room)]
@@ -68,7 +68,7 @@ Rows = list[dict[str, Any]]
 
 
 def accuracy_rows(tested: Sequence[Group]) -> tuple[Rows, Rows, Rows]:
-    """A dot for each seed, a tick for each mean, a label for each group."""
+    """Return a dot for each seed, a tick for each mean, a label for each group."""
     seeds, means, labels = [], [], []
     for number, group in enumerate(tested):
         place = {"y": number * ROW + 28, "framework": group.framework}

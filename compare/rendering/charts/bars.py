@@ -106,7 +106,7 @@ def spelled(parts: Parts, text: Callable[[float], str]) -> str:
 def bar_rows(
     shown: Sequence[tuple[Group, Parts]], text: Callable[[float], str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """A mark for each part, a label for each group."""
+    """Return a mark for each part, a label for each group."""
     rows, labels = [], []
     for number, (group, parts) in enumerate(shown):
         end = 0.0

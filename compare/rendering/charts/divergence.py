@@ -20,7 +20,7 @@ Curves = dict[str, Sequence[float | None]]
 
 
 def divergence(results: Results, look: Look) -> list[Chart]:
-    """The largest loss difference up to each step, logarithmic; one chart a device."""
+    """Draw the largest loss difference up to each step, logarithmic; one chart a device."""
     charts = []
     for device in devices(results):
         first = pair(groups(results, device))
@@ -34,7 +34,7 @@ def divergence(results: Results, look: Look) -> list[Chart]:
 
 
 def loss_gap(one: Group, other: Group) -> list[float]:
-    """The absolute difference of the losses at each step, the median over the seeds that both have."""
+    """Return the absolute difference of the losses at each step, the median over the seeds that both have."""
     others = {run.seed: run.losses for run in other.runs}
     return median_over(
         [gap_of(run.losses, others[run.seed]) for run in one.runs if others.get(run.seed) and run.losses]
@@ -48,7 +48,7 @@ def gap_of(one: Sequence[float | None], other: Sequence[float | None]) -> list[f
 
 
 def float64_gap(parity: Gate | None) -> Curves:
-    """The frameworks in the ladder's float64 climb without dropout: what is left without rounding's part."""
+    """Return the curves of the ladder's float64 climb without dropout: what is left without rounding."""
     for climb in parity.climbs if parity else ():
         if climb.dtype == "float64" and not climb.dropout:
             sides = {label.partition(":")[0]: losses for label, losses in reversed(climb.losses.items())}
@@ -87,7 +87,7 @@ def chart(curves: Curves, device: str, suffix: str, look: Look) -> Chart:
 
 
 def largest_so_far(curve: Sequence[float | None]) -> list[float]:
-    """The largest difference up to each step: what parts does not come together again for good."""
+    """Return the largest difference up to each step: what parts does not come together again for good."""
     return list(accumulate((value or 0.0 for value in curve), max))
 
 

@@ -122,6 +122,6 @@ def mebibytes(value: float) -> str:
 
 
 def medians(group: Group, fields: dict[str, Callable[[Run], float | None]]) -> Parts:
-    """The median over launches of each field that any launch has."""
+    """Return the median over launches of each field that any launch has."""
     found = {name: [v for run in group.runs if (v := of(run)) is not None] for name, of in fields.items()}
     return {name: median(numbers) for name, numbers in found.items() if numbers}

@@ -34,7 +34,7 @@ class Chart:
 
 
 def framed(layers: Sequence[alt.Chart], look: Look, height: int) -> alt.LayerChart:
-    """The layers in the common theme: thin grid, no frame, text in the page's ink."""
+    """Return the layers in the common theme: thin grid, no frame, text in the page's ink."""
     quiet = {"labelColor": look.muted, "titleColor": look.muted, "titleFontWeight": "normal"}
     return (
         alt.layer(*layers)
@@ -59,7 +59,7 @@ def framed(layers: Sequence[alt.Chart], look: Look, height: int) -> alt.LayerCha
 
 
 def y_pixels(height: int) -> alt.Y:
-    """A vertical place counted in pixels from the top."""
+    """Return a vertical place counted in pixels from the top."""
     return alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[height, 0], nice=False, zero=False))
 
 
@@ -111,7 +111,7 @@ def framework_colour(look: Look) -> alt.Color:
 
 
 def styles(labels: Sequence[tuple[str, str]]) -> tuple[list[list[int]], list[str]]:
-    """A dash and a shape for each (title, framework): by its place among its framework's."""
+    """Return a dash and a shape for each (title, framework): by its place among its framework's."""
     seen: dict[str, int] = {}
     dashes, shapes = [], []
     for _, framework in labels:

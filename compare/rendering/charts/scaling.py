@@ -68,7 +68,7 @@ def batch_points(results: Results) -> list[Point]:
 
 
 def thread_points(results: Results) -> list[Point]:
-    """The run's own thread count, and those of its short launches at others."""
+    """Return the run's own thread count, and those of its short launches at others."""
     if not results.thread_runs:
         return []
     found: dict[tuple[str, str, int], list[float]] = {}
@@ -199,7 +199,7 @@ def line_message(points: Sequence[Point], what: str) -> str:
 
 
 def batch_costs(points: Sequence[Point]) -> dict[tuple[str, str], BatchCost]:
-    """The fit of each label on each device that has enough sizes for one."""
+    """Return the fit of each label on each device that has enough sizes for one."""
     found = {}
     for key in dict.fromkeys((point.label, point.device) for point in points):
         own = [point for point in points if (point.label, point.device) == key and point.seconds > 0]
@@ -210,7 +210,7 @@ def batch_costs(points: Sequence[Point]) -> dict[tuple[str, str], BatchCost]:
 
 
 def cost_message(points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost]) -> str:
-    """The fixed costs and the costs per image, in a sentence; empty without a fit."""
+    """Return the fixed costs and the costs per image, in a sentence; empty without a fit."""
     fixed, per_image = {}, {}
     for name, point in named(points):
         if cost := costs.get((point.label, point.device)):

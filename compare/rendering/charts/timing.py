@@ -81,7 +81,7 @@ TIPS = {"median": "median, ms", "q1": "lower quartile", "q3": "upper quartile", 
 
 
 def launch_rows(timed: list[Group]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
-    """A mark for each launch (milliseconds), a label for each group, and the height of them all in pixels."""
+    """Return a mark for each launch (milliseconds), a label for each group, and their height in pixels."""
     launches: list[dict[str, Any]] = []
     labels: list[dict[str, Any]] = []
     y = LABEL_HEIGHT // 2
@@ -117,7 +117,7 @@ def step_time_numbers(group: Group) -> str:
 
 
 def ratios(results: Results, look: Look) -> list[Chart]:
-    """A chart for each baseline: every step-time comparison with it that has an interval."""
+    """Draw a chart for each baseline: every step-time comparison with it that has an interval."""
     shown: dict[str, list[Comparison]] = {}
     for comparison in results.comparisons:
         if comparison.metric == "step_seconds" and has_interval(comparison):

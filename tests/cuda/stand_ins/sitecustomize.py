@@ -10,7 +10,7 @@ real_load = ctypes.CDLL
 
 
 def written(value):
-    """A driver function that writes `value` where its argument points."""
+    """Return a driver function that writes `value` where its argument points."""
 
     def function(reference) -> int:
         reference._obj.value = value
