@@ -50,7 +50,7 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
         status = error.status
     except MemoryError:
         print(
-            "error: this machine's memory does not suffice. Close other programs, or ask for less.",
+            "error: this machine has not enough free memory. Close other programs, or ask for less work.",
             file=sys.stderr,
         )
         status = FAILED
@@ -65,8 +65,8 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
         sys.stdout = None
         if error.errno != errno.EPIPE:
             print(
-                f"error: the output cannot be written: {error.strerror}. Send it elsewhere, or make room; "
-                "a run that was under way goes on with --resume.",
+                f"error: the output cannot be written: {error.strerror}. Send it elsewhere, or free "
+                "some space. --resume continues a run that was interrupted.",
                 file=sys.stderr,
             )
         status = FAILED
@@ -77,7 +77,7 @@ def check_interpreter() -> None:
     """Raise UserError if Python was told to leave docstrings out, which Altair reads when imported."""
     if sys.flags.optimize > 1:
         raise UserError(
-            "Python runs without docstrings, which the charts need. Unset PYTHONOPTIMIZE; drop -OO."
+            "Python runs without docstrings, but the charts need them. Unset PYTHONOPTIMIZE, and drop -OO."
         )
 
 

@@ -63,53 +63,53 @@ WholeNumbers = Annotated[tuple[int, ...], separated_by_commas(whole_number, meta
 class RunConfig:
     """Train the same LeNet in TensorFlow and PyTorch, from the same weights on the same batches, and compare.
 
-    Writes results.json, curves.csv, report.md, final weights and logs under --out.
+    Writes results.json, curves.csv, report.html, report.md, the final weights and the logs under --out.
     """
 
     device: Names = ("cpu",)
     """cpu, cuda, or both: cpu,cuda"""
     variants: Names = ("tf:eager", "torch:eager")
-    """framework:variant, separated by commas; all: every one that the devices can run"""
+    """which variants, separated by commas; all: every variant that the devices can run"""
     steps: int = DEFAULTS.training.steps
     """training steps of each launch"""
     batch_size: int = DEFAULTS.training.batch_size
-    """images in a step"""
+    """images in each step"""
     seeds: int = 3
-    """launches of each variant, each with weights and batches of its own"""
+    """launches of each variant; each seed has its own weights and batches"""
     first_seed: int = 0
-    """the seeds are first-seed, first-seed + 1, ..."""
+    """the first seed; the others follow: first-seed + 1, ..."""
     dtype: Dtype = "float32"
-    """of weights, images and arithmetic; bfloat16: of the layers' arithmetic alone, over float32 weights"""
+    """type of weights, images and arithmetic; bfloat16: only the layers' arithmetic, with float32 weights"""
     dropout: bool = False
-    """switch the declared dropout on, with masks that both frameworks share"""
+    """switch on the dropout that the spec declares, with masks that both frameworks share"""
     preset: Preset = "standard"
-    """quick: 1 seed x 100 steps; rigorous: 10 seeds, all variants; options given beside it win"""
+    """quick: 1 seed x 100 steps; rigorous: 10 seeds, all variants; options that you give have priority"""
     allocator: Allocator = "stable"
-    """stable: glibc keeps large buffers in the process; system: glibc's defaults"""
+    """stable: glibc keeps large buffers in the process; system: glibc's own defaults"""
     threads: WholeNumbers = dataclasses.field(default_factory=lambda: (usable_cpus(),))
-    """of both frameworks' pools; 1,2 measures also how the step scales, and the last is the headline's"""
+    """threads of each framework; 1,2: measure also with 1, compare with 2; default: all usable CPUs"""
     batch_sizes: WholeNumbers = ()
-    """1,8,32,128,512: measure also how the step grows with the batch"""
+    """measure these batch sizes too, for example 1,8,32,128,512, to see how the step grows"""
     tf32: bool = False
-    """let matrix products and convolutions on the card use TF32, in both frameworks"""
+    """let both frameworks use TF32 on the card, in matrix products and convolutions"""
     deterministic: bool = False
-    """switch on each framework's deterministic operations"""
+    """switch on the deterministic operations of both frameworks"""
     data_dir: Path | None = None
-    """IDX files of MNIST's shape, gzip or not, flat or as torchvision lays them; default: embedded MNIST"""
+    """a directory of IDX files of MNIST's shape, plain or gzip; default: the MNIST in this package"""
     download: Literal["FashionMNIST", "KMNIST"] | None = None
-    """let torchvision download this data set into --data-dir first; MNIST is embedded"""
+    """first download this data set into --data-dir, through torchvision"""
     out: Path | None = None
-    """where results go, a new or empty directory; default: runs/<time>"""
+    """where results go: a new or empty directory; default: runs/<time>"""
     resume: Path | None = None
-    """go on with the run in this directory that was cut off, with the options that it was started with"""
+    """continue the interrupted run in this directory, with the options that it began with"""
     tensorboard: bool = False
-    """write the curves as TensorBoard's event files too, under --out"""
+    """write the curves also as TensorBoard event files, under --out"""
     tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
-    """the interpreter that has TensorFlow"""
+    """the Python interpreter that has TensorFlow; default: the one that runs this command"""
     torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
-    """the interpreter that has PyTorch"""
+    """the Python interpreter that has PyTorch; default: the one that runs this command"""
     timeout: float = 600.0
-    """seconds that a worker may take for one command; three times that where it may compile first"""
+    """seconds that a worker may take for one command; three times as many if it may compile first"""
 
     def spec(self) -> LeNetSpec:
         """Return the network's spec with this run's batch size, steps and dropout."""
@@ -203,7 +203,7 @@ def check(config: RunConfig) -> None:
         check_bounds("--batch-sizes", size, *BOUNDS["batch_size"])
     check_threads(config.threads)
     if config.tf32 and "cuda" not in config.device:
-        raise UserError("--tf32 is an arithmetic of GPUs, but --device is cpu. Leave it out.")
+        raise UserError("--tf32 works on GPUs only, but --device is cpu. Leave it out.")
     check_timeout(config.timeout)
     check_paths(config)
     for flag, python in (("--tf-python", config.tf_python), ("--torch-python", config.torch_python)):
@@ -227,8 +227,8 @@ def check_threads(counts: tuple[int, ...]) -> None:
         check_bounds("--threads", count, 1, sys.maxsize)
         if count > usable_cpus():
             raise UserError(
-                f"--threads is {count}, but this process may use {usable_cpus()} CPUs: more threads "
-                f"than CPUs measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
+                f"--threads is {count}, but this process may use {usable_cpus()} CPUs. With more "
+                f"threads than CPUs you would measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
             )
 
 
@@ -263,4 +263,4 @@ def check_variants(config: RunConfig) -> None:
             raise UserError(f"--variants: {name} runs on {able} only, but --device is {asked}.")
         if not VARIANTS_BY_NAME[name].takes(config.dtype):
             others = ", ".join(variant.name for variant in VARIANTS if variant.takes(config.dtype))
-            raise UserError(f"--variants: {name} has no form in {config.dtype}. Use some of: {others}.")
+            raise UserError(f"--variants: {name} cannot run in {config.dtype}. Use some of: {others}.")

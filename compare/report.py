@@ -16,12 +16,12 @@ from compare.errors import UserError
 
 @dataclass(frozen=True)
 class ReportConfig:
-    """Write report.html, report.md and charts/*.svg from results.json: of one run, or of two side by side."""
+    """Write report.html, report.md and charts/*.svg from results.json, of one run, or of two side by side."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """one directory that compare.run wrote, or two"""
+    """one or two directories that compare.run wrote"""
     out: Path | None = None
-    """where the report goes; default for one run: its own directory"""
+    """where the report goes; default for one run: the directory of the run"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -62,7 +62,7 @@ def created(directory: Path) -> Path:
             raise PermissionError(13, os.strerror(13))
     except OSError as error:
         raise UserError(
-            f"--out: {directory}: {error.strerror}. Name a directory that can be written."
+            f"--out: {directory}: {error.strerror}. Name a directory that you can write to."
         ) from error
     return directory
 

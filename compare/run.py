@@ -59,7 +59,10 @@ def run(config: RunConfig) -> Results:
     try:
         return experiment.execute()
     except (KeyboardInterrupt, Terminated):
-        print(f"cut off; to go on: python -m compare.run --resume {experiment.directory}", file=sys.stderr)
+        print(
+            f"interrupted; to continue: python -m compare.run --resume {experiment.directory}",
+            file=sys.stderr,
+        )
         raise
 
 

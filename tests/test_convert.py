@@ -93,7 +93,7 @@ def test_a_target_that_is_there_is_not_replaced(place: Path, tmp_path: Path) -> 
     target.write_bytes(b"precious")
     done = convert(place / "start.safetensors", target, "--torch-python", NOT_NEEDED)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "is there already; it is not replaced" in done.stderr
+    assert "already exists, and is not replaced" in done.stderr
     assert "--overwrite" in done.stderr
     assert target.read_bytes() == b"precious"
 

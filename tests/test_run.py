@@ -240,7 +240,7 @@ def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
     assert not alive
     for run in read(out)["runs"]:
         assert run["status"] == "failed"
-        assert "cut off" in run["reason"] or run["reason"] == "not started"
+        assert "interrupted" in run["reason"] or run["reason"] == "not started"
     assert not list(out.glob(".*"))
 
 

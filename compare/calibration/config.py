@@ -11,24 +11,24 @@ from compare.config import Names
 
 @dataclass(frozen=True)
 class CalibrationConfig:
-    """Measure the harness itself: how often it sees a difference where there is none, and misses one of 5 %.
+    """Measure the harness itself: how often it reports a false difference, or misses one of 5 %.
 
-    Writes calibration.json under --out. Leave the machine alone meanwhile.
+    Writes calibration.json under --out. Do not use the machine for anything else while it runs.
     """
 
     out: Path = Path("runs/calibration")
-    """a new or empty directory"""
+    """where results go: a new or empty directory"""
     variants: Names = ("torch:eager", "tf:eager")
-    """eager variants to compare with themselves"""
+    """the eager variants that are compared with themselves"""
     trials: int = 10
     """comparisons of each variant with itself"""
     launches: int = 3
-    """launches of each side in such a trial"""
+    """launches of each side in such a comparison"""
     steps: int = 200
     """training steps of each launch"""
     slowed_trials: int = 1
     """comparisons of each variant with itself slowed by 5 %"""
     slowed_launches: int = 10
-    """launches of each side in such a trial: those of the rigorous preset"""
+    """launches of each side in such a comparison: as many as in the rigorous preset"""
     python: Path = field(default_factory=lambda: Path(sys.executable))
-    """the interpreter that has both frameworks"""
+    """the Python interpreter that has both frameworks; default: the one that runs this command"""

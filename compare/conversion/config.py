@@ -18,15 +18,15 @@ class ConvertConfig:
     """
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
-    """the trained weights; a .safetensors file may be ours or a torch state_dict"""
+    """the trained weights; a .safetensors file may be this project's own or a torch state_dict"""
     target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")]
-    """the file to write; its suffix says which kind"""
+    """the file to write; its suffix tells the kind of file"""
     overwrite: bool = False
-    """replace TARGET if it is there"""
+    """replace TARGET if it exists"""
     tf_python: Path = field(default_factory=lambda: Path(sys.executable))
-    """the interpreter that has TensorFlow"""
+    """the Python interpreter that has TensorFlow; default: the one that runs this command"""
     torch_python: Path = field(default_factory=lambda: Path(sys.executable))
-    """the interpreter that has PyTorch"""
+    """the Python interpreter that has PyTorch; default: the one that runs this command"""
     timeout: float = 600.0
     """seconds that a framework may take to read or write a file"""
 

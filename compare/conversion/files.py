@@ -46,7 +46,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         directory = Path(tempfile.mkdtemp(dir=target.parent, prefix=".lenet-convert-"))
     except OSError as error:
         raise UserError(
-            f"{target.parent}: {error.strerror}. Name a directory that can be written."
+            f"{target.parent}: {error.strerror}. Name a directory that you can write to."
         ) from error
     try:
         temporary = directory / target.name
@@ -54,7 +54,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         move(temporary, target, overwrite=overwrite)
     except OSError as error:
         raise UserError(
-            f"{target} cannot be written: {error.strerror or error}. Make room, or name another place."
+            f"{target} cannot be written: {error.strerror or error}. Free some space, or name another place."
         ) from error
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -78,4 +78,4 @@ def move(temporary: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def exists(target: Path) -> UserError:
-    return UserError(f"{target} is there already; it is not replaced. Name another file, or add --overwrite.")
+    return UserError(f"{target} already exists, and is not replaced. Name another file, or add --overwrite.")

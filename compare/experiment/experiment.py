@@ -136,7 +136,7 @@ class Experiment:
             if gate_label(entrant) in wrong:
                 for seed in self.config.seed_range():
                     run = new_run(self.config, entrant, seed)
-                    run.reason = f"not trained, since parity {parity.summary}"
+                    run.reason = f"not trained, because parity {parity.summary}"
                     results.runs.append(run)
         self.write(results)
         return parity
@@ -235,7 +235,7 @@ def without_proof(results: Results) -> None:
     for run in results.runs:
         reason = left_out.get(str(Label(run.framework, run.variant).on(run.device)))
         if reason is not None and run.status == "ok":
-            run.status, run.reason = "failed", f"trained, but not on the parity ladder: {reason}"
+            run.status, run.reason = "failed", f"trained, but its parity was not checked: {reason}"
 
 
 def thread_steps(config: RunConfig) -> int:

@@ -26,6 +26,7 @@ FREE = ("resume", "out", "data_dir", "tf_python", "torch_python", "timeout", "te
 
 # Facts of the environment that change a figure; the load and the clock do so too, and have warnings.
 FACTS = ("cpu", "cpus_usable", "kernel", "libc", "machine", "python", "packages", "code_version")
+AS_IT_BEGAN = "Resume it on the machine, and with the versions, that it began with"
 
 
 def recorded_config(directory: Path) -> RunConfig:
@@ -61,7 +62,7 @@ def check_options(config: RunConfig, directory: Path) -> None:
             )
     if config.out is not None and config.out.resolve() != directory.resolve():
         raise UserError(
-            f"--out {config.out} and --resume {directory} name two directories. Name one of them."
+            f"--out {config.out} and --resume {directory} name two different directories. Name one of them."
         )
 
 
@@ -77,7 +78,7 @@ def check_unchanged(results: Results, data_sha256: str) -> None:
     for fact in FACTS:
         before, after = getattr(results.environment, fact), getattr(now, fact)
         if before != after:
-            changed(fact.replace("_", " "), before, after, "Resume it where and with what it began")
+            changed(fact.replace("_", " "), before, after, AS_IT_BEGAN)
 
 
 def check_versions(results: Results, present: Mapping[str, Mapping[str, Any]]) -> None:
@@ -91,8 +92,8 @@ def check_versions(results: Results, present: Mapping[str, Mapping[str, Any]]) -
 
 def changed(what: str, before: object, now: object, action: str) -> None:
     raise UserError(
-        f"--resume: the {what} was {before} when the run began and is {now} now: its launches would not be "
-        f"of one kind.\n{action}, or start a new run with --out."
+        f"--resume: the {what} was {before} when the run began, and is {now} now: old and "
+        f"new launches cannot be compared.\n{action}, or start a new run with --out."
     )
 
 

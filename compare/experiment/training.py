@@ -215,7 +215,9 @@ def start(
         threads=config.thread_count,
     ):
         python = f"--{entrant.framework}-python"
-        launch.end("failed", f"{run.label} would not be measured fairly: {reason}. See what {python} starts")
+        launch.end(
+            "failed", f"{run.label} would not be measured fairly: {reason}. Check what {python} starts"
+        )
 
 
 def note_ready(run: Run, ready: messages.Ready) -> None:
@@ -226,7 +228,7 @@ def note_ready(run: Run, ready: messages.Ready) -> None:
     run.threads, run.versions = runtime.pop("threads"), runtime.pop("versions")
     run.device_name = runtime.pop("device_name")
     run.runtime, run.worker_environment = runtime, ready.environment
-    run.reason = "cut off before the first step"
+    run.reason = "interrupted before the first step"
 
 
 def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progress) -> None:
@@ -247,7 +249,7 @@ def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progres
     run.peak_rss_bytes, run.peak_device_bytes = block.peak_rss_bytes, block.peak_device_bytes
     if run.first_step_seconds is None and block.step_seconds:
         run.first_step_seconds = block.step_seconds[0]
-    run.reason = f"cut off after {len(run.losses)} steps"
+    run.reason = f"interrupted after {len(run.losses)} steps"
     progress.trained(run.label, len(block.losses), math.fsum(block.step_seconds))
     if block.diverged_at_step is not None:
         launch.end("diverged", f"the loss is not finite at step {block.diverged_at_step}")

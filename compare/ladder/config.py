@@ -21,49 +21,49 @@ DROPOUT_STATES: dict[str, tuple[bool, ...]] = {"off": (False,), "on": (True,), "
 
 @dataclass(frozen=True)
 class ParityConfig:
-    """Prove that implementations compute the same function, or name the first tensor where one goes wrong.
+    """Prove that implementations compute the same function, or name the first tensor that is wrong.
 
-    Writes parity.json and the divergence chart under --out. Exit 0: every rung holds; 1: one does not.
+    Writes parity.json and the divergence chart under --out. Exit 0: every rung holds; 1: a rung fails.
     """
 
     steps: int = 20
     """training steps of the last rung"""
     dtype: Literal["float64", "float32"] = "float64"
-    """float64 proves; float32 is judged with tolerances as wide as its rounding noise"""
+    """float64 proves; float32 has tolerances as wide as its rounding noise"""
     device: Names = ("cpu",)
     """cpu, cuda, or both: cpu,cuda"""
     variants: Names = ("tf:eager", "torch:eager")
-    """framework:variant, separated by commas; the first is held against each other one; all: every one"""
+    """which variants, separated by commas; the first is compared with each other one; all: every variant"""
     seed: int = 0
-    """of the initial weights, the batches and the dropout masks"""
+    """seed of the initial weights, the batches and the dropout masks"""
     batch_size: int = 128
-    """images in a step"""
+    """images in each step"""
     dropout: Literal["off", "on", "both"] = "both"
-    """climb with dropout inactive, active, or first the one and then the other"""
+    """climb the ladder with dropout inactive, active, or both in turn"""
     oracle_steps: int = 3
-    """steps of the last rung that the NumPy oracle trains too"""
+    """how many steps of the last rung the NumPy oracle trains too"""
     noise_floor: bool = False
-    """measure how far float32 parts by itself: weights moved by one ulp, another thread count"""
+    """measure how far float32 moves away from itself: weights moved by one ulp, other thread counts"""
     torch_module: str | None = None
-    """a file or module with your own port, in place of torch's variants: it offers the class Trainer"""
+    """a file or module with your own port, in place of torch's variants; it must offer a class Trainer"""
     tensorflow_module: str | None = None
-    """the same for TensorFlow"""
+    """a file or module with your own port, in place of TensorFlow's variants"""
     trap: str | None = None
     """put one known porting mistake on the ladder, by name"""
     traps: bool = False
-    """put all of them on the ladder, and train each in float32 as its author would"""
+    """put all known mistakes on the ladder, and train each in float32, as its author would"""
     trap_steps: int = 300
-    """training steps of each trap, to see whether its accuracy shows it; 0: the ladder only"""
+    """training steps of each trap, to see whether the accuracy shows the mistake; 0: only the ladder"""
     out: Path | None = None
-    """where results go, a new or empty directory; default: runs/parity-<time>"""
+    """where results go: a new or empty directory; default: runs/parity-<time>"""
     data_dir: Path | None = None
-    """IDX files of MNIST's shape, gzip or not; default: the embedded MNIST"""
+    """a directory of IDX files of MNIST's shape, plain or gzip; default: the MNIST in this package"""
     threads: int = dataclasses.field(default_factory=usable_cpus)
-    """of both frameworks' pools"""
+    """threads of each framework; default: all CPUs that this process may use"""
     tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
-    """the interpreter that has TensorFlow"""
+    """the Python interpreter that has TensorFlow; default: the one that runs this command"""
     torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
-    """the interpreter that has PyTorch"""
+    """the Python interpreter that has PyTorch; default: the one that runs this command"""
     timeout: float = 600.0
     """seconds that a worker may take for one command"""
 
@@ -95,7 +95,7 @@ def checked(config: ParityConfig) -> ParityConfig:
             raise UserError(f"--{option.replace('_', '-')} is {value}; it must be at least 0.")
     check(config.run_config())
     if config.trap is not None and config.traps:
-        raise UserError("--trap and --traps exclude each other: name one trap, or try all.")
+        raise UserError("--trap and --traps cannot be combined. Name one trap, or try all.")
     for flag, module in modules(config):
         if module.endswith(".py") and not Path(module).is_file():
             raise UserError(f"{flag}: {module} is not a file. Name a Python file, or an installed module.")

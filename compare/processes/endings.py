@@ -6,8 +6,8 @@ import signal
 
 # Signals whose sender or cause a name does not tell.
 LIKELY_CAUSES = {
-    "SIGKILL": "perhaps by the system, for want of memory: the kernel's log tells",
-    "SIGBUS": "perhaps a full disk or a file that shrank under it",
+    "SIGKILL": "perhaps by the system, because memory ran out: see the kernel's log",
+    "SIGBUS": "perhaps the disk is full, or a file became shorter while it was read",
     "SIGILL": "its framework is built for another processor",
     "SIGXCPU": "the limit on CPU time, ulimit -t",
     "SIGXFSZ": "the limit on file sizes, ulimit -f",

@@ -26,14 +26,14 @@ def unfair(
     for name in RECORDED_VARIABLES:
         given, found = environment.get(name), ready.environment.get(name)
         if given != found:
-            return f"{name} is {shown(found)} in it, and was started with {shown(given)}"
+            return f"{name} is {shown(found)} in it, but should be {shown(given)}"
     if sorted(ready.cpu_affinity) != sorted(cpu_affinity):
         return f"it may run on CPUs {ready.cpu_affinity}, this command on {sorted(cpu_affinity)}"
     if ready.niceness != niceness:
         return f"its niceness is {ready.niceness}, this command's is {niceness}"
     used = ready.runtime.get("threads", {}).get("intra_op")
     if used != threads:
-        return f"it uses {used} threads, and was asked for {threads}"
+        return f"it uses {used} threads, but was asked for {threads}"
     return None
 
 

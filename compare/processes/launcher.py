@@ -114,7 +114,7 @@ class Worker:
             why = f"gave no answer to {type(message).__name__} in {seconds:g} s{stopped}"
             raise self.failed(f"{self.name} {why}", gone=bool(stopped)) from None
         except MalformedMessage as error:
-            raise self.failed(f"{self.name} sent what is not a message: {error}") from None
+            raise self.failed(f"{self.name} sent bytes that are not a message: {error}") from None
         if isinstance(reply, messages.Refused):
             raise WorkerRefused(reply.kind, reply.reason)
         if not isinstance(reply, expected):
@@ -137,7 +137,7 @@ class Worker:
         """How the process ended, in words."""
         code = self._await_exit(5)
         if code is None:
-            return "closed its end of the pipe and lives on"
+            return "closed its end of the pipe but still runs"
         if code and OLD_PYTHON in tail(self.log_path):
             return "cannot start: its interpreter is older than Python 3.11. Name a newer one"
         return in_words(code)

@@ -36,8 +36,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         replace(path, content)
     except OSError as error:
         raise Unwritable(
-            f"{path} cannot be written: {error.strerror or error}. What was there before is unharmed.\n"
-            "Make room, or mend the directory, and run again; a run that was under way goes on with --resume."
+            f"{path} cannot be written: {error.strerror or error}. Earlier files are unchanged.\n"
+            "Free some space, or repair the directory, then run again. --resume continues an interrupted run."
         ) from error
 
 

@@ -31,12 +31,13 @@ class DirectoryLock:
         except BlockingIOError:
             holder = self.path.read_text().strip() or "of unknown number"
             raise UserError(
-                f"{directory} is being written to by another run, process {holder}.\n"
-                "Wait for it to end, or name another directory with --out."
+                f"{directory} is in use by another run, process {holder}.\n"
+                "Wait until it ends, or name another directory with --out."
             ) from None
         except OSError as error:
             raise UserError(
-                f"{self.path} cannot be written: {error.strerror}. Name a directory that can, with room."
+                f"{self.path} cannot be written: {error.strerror}. "
+                "Name a directory that you can write to, on a disk with free space."
             ) from error
 
     def release(self) -> None:
@@ -77,14 +78,14 @@ def new_directory(out: Path | None) -> Path:
         refuse_if_locked(out)
         if any(out.iterdir()):
             raise UserError(
-                f"--out: {out} is not empty. Name a new directory, so that no result is lost; "
-                f"--resume {out} goes on with a run that was cut off."
+                f"--out: {out} is not empty. Name a new directory, so that no result is lost. "
+                f"--resume {out} continues a run that was interrupted."
             )
         if not os.access(out, os.W_OK):
             raise PermissionError(13, os.strerror(13))
     except OSError as error:
         raise UserError(
-            f"--out: {out} cannot be written to: {error.strerror}. Name a directory that can."
+            f"--out: {out} cannot be written to: {error.strerror}. Name a directory that you can write to."
         ) from error
     return out
 

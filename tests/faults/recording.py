@@ -1,8 +1,8 @@
 """Rows of docs/faults.md, written by the tests that prove them: a pytest plugin, loaded by tests/conftest.py.
 
-A test anywhere under tests/ takes the fixture `fault` and says what it brought about, what the user really
-saw, and what survived; its module names its section in a constant FAULTS. After a module's last test the page
-is held against its rows. COMMAND writes it anew.
+A test anywhere under tests/ uses the fixture `fault` to say what it caused, what the user really saw, and
+what survived. Its module names its section in a constant FAULTS. After a module's last test, the page is
+compared with its rows. COMMAND writes the page again.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ COMMAND = f"python -m pytest tests/faults tests/reliability {REWRITE}"
 
 HEAD = f"""# What can go wrong, and what you see then
 
-Each row is a test that brings the fault about, with a real process, file or signal where there can be one,
-and reads what the command then says. Places and numbers that differ from run to run stand as `DIR`,
-`PYTHON` and `N`. The tests write this page: `{COMMAND}`.
+Each row is a test. It causes the fault with a real process, file or signal if that is possible, and reads
+what the command then prints. Paths and numbers that differ from run to run are shown as `DIR`, `PYTHON` and
+`N`. The tests write this page: `{COMMAND}`.
 
-A worker has `--timeout` seconds for one command, 600 unless you say otherwise; three times as long for the
-first command of each kind that may compile, such as a first step on a card; and five seconds to end.
+A worker has `--timeout` seconds for one command (default: 600). The first command of each kind that may
+compile, such as a first step on a card, has three times as long. A worker has five seconds to end.
 """
 COLUMNS = ("fault", "what you see", "what survives")
 
@@ -106,7 +106,7 @@ def section(request: pytest.FixtureRequest) -> Iterator[str]:
     yield module
     if not request.config.getoption(REWRITE):
         found = list(recorded.differences(module, PAGE.read_text(encoding="utf-8")))
-        assert not found, "\n".join([*found, f"Write it anew: {COMMAND}"])
+        assert not found, "\n".join([*found, f"Write it again: {COMMAND}"])
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def written(found: dict[str, str]) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(REWRITE, action="store_true", help="write docs/faults.md anew from what the tests saw")
+    parser.addoption(REWRITE, action="store_true", help="write docs/faults.md again, from what the tests saw")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -29,17 +29,17 @@ FAULTS = "The command line and its terminal"
 NOTHING = "everything: nothing was started or written; exit status 2"
 
 OPTIONS: dict[str, tuple[list[str], str]] = {
-    "A device that is none": (["--device", "gpu"], "'gpu' is not a device"),
-    "A variant that is none": (["--variants", "tf:eagre"], "'tf:eagre' is not a variant"),
-    "A number below its least": (["--steps", "0"], "--steps is 0; it must be at least 1"),
+    "A device that does not exist": (["--device", "gpu"], "'gpu' is not a device"),
+    "A variant that does not exist": (["--variants", "tf:eagre"], "'tf:eagre' is not a variant"),
+    "A number below its minimum": (["--steps", "0"], "--steps is 0; it must be at least 1"),
     "A seed that no message can hold": (["--first-seed", "9" * 30], "it must be at most 4,294,967,295"),
     "A batch larger than any memory": (["--batch-size", "1000000000"], "it must be at most 65,536"),
-    "More threads than CPUs": (["--threads", "4096"], "more threads than CPUs measure the scheduler"),
-    "A time-out of nothing": (["--timeout", "nan"], "--timeout is nan s; it must be above 0"),
-    "A time-out without end": (["--timeout", "inf"], "--timeout is inf s; it must be above 0 and at most"),
-    "A list with a nought": (["--batch-sizes", "1,0,8"], "--batch-sizes is 0; it must be at least 1"),
-    "An interpreter that is not there": (["--torch-python", "/no/such/python"], "is not a program"),
-    "--download without a place": (["--download", "KMNIST"], "--download needs --data-dir"),
+    "More threads than CPUs": (["--threads", "4096"], "threads than CPUs you would measure the scheduler"),
+    "A time-out that is not a number": (["--timeout", "nan"], "--timeout is nan s; it must be above 0"),
+    "An infinite time-out": (["--timeout", "inf"], "--timeout is inf s; it must be above 0 and at most"),
+    "A list with a zero": (["--batch-sizes", "1,0,8"], "--batch-sizes is 0; it must be at least 1"),
+    "An interpreter that does not exist": (["--torch-python", "/no/such/python"], "is not a program"),
+    "--download without a directory": (["--download", "KMNIST"], "--download needs --data-dir"),
     "A directory of results that is not empty": (["--out", str(ROOT / "docs")], "is not empty"),
     "A path that is not UTF-8": (["--out", os.fsdecode(b"/tmp/caf\xe9")], "is not UTF-8 at character 8"),
 }
@@ -132,7 +132,7 @@ def test_output_on_a_full_disk(tmp_path: Path, fault: Fault) -> None:
     fault(
         "The output goes to a file on a full disk",
         words=line,
-        survives="what was finished; `--resume` goes on; exit status 1",
+        survives="everything that was finished; `--resume` continues; exit status 1",
     )
 
 

@@ -93,16 +93,16 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "A gzip bomb": (content(TRAIN_IMAGES, bomb), "holds more than"),
     "A header that declares four billion images": (content(TRAIN_IMAGES, huge), "the most that is read is"),
-    "A web page under a file's name": (
+    "A web page with the name of a file": (
         content(TRAIN_IMAGES, lambda _: b"<html>not found"),
         "perhaps a web page",
     ),
     "A Git LFS pointer": (content(TRAIN_IMAGES, lambda _: b"version https://git-lfs"), "Git LFS pointer"),
-    "Images and labels in each other's place": (
+    "Images and labels swapped": (
         swapped(TRAIN_IMAGES, TRAIN_LABELS),
         "must have 3 dimensions",
     ),
-    "Training and test set in each other's place": (
+    "Training set and test set swapped": (
         both(swapped(TRAIN_IMAGES, TEST_IMAGES), swapped(TRAIN_LABELS, TEST_LABELS)),
         "must not be more than the 4 training images",
     ),
@@ -114,15 +114,18 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "One label too few": (arrays(train_labels=SMALL[TRAIN_LABELS][:11]), "but has 11"),
     "Labels of 26 letters": (arrays(test_labels=np.array([1, 9, 17, 26], np.uint8)), "labels must be 0 to 9"),
     "Images of another size": (arrays(train_images=pixels(12, 32, 32)), "must be 28 × 28 but are 32 × 32"),
-    "Images that are blank from somewhere on": (
+    "Images that are blank from some point on": (
         arrays(train_images=np.concatenate([SMALL[TRAIN_IMAGES][:9], np.zeros((3, 28, 28), np.uint8)])),
         "3 of 12 are",
     ),
-    "A directory in a file's place": (replaced(TRAIN_IMAGES, Path.mkdir), "but is a directory"),
-    "A pipe in a file's place": (replaced(TRAIN_IMAGES, os.mkfifo), "but is a pipe"),
-    "A link to nothing": (replaced(TRAIN_IMAGES, lambda path: path.symlink_to("gone")), "is a link to gone"),
+    "A directory in place of a file": (replaced(TRAIN_IMAGES, Path.mkdir), "but is a directory"),
+    "A pipe in place of a file": (replaced(TRAIN_IMAGES, os.mkfifo), "but is a pipe"),
+    "A link to a file that does not exist": (
+        replaced(TRAIN_IMAGES, lambda path: path.symlink_to("gone")),
+        "is a link to gone",
+    ),
     "A link to itself": (replaced(TRAIN_IMAGES, lambda path: path.symlink_to(path)), "Too many levels"),
-    "Two files that could be meant": (other_name, "only one of these may be there"),
+    "Two files with the same role": (other_name, "only one of these may be there"),
 }
 
 
@@ -147,7 +150,7 @@ def test_the_command_says_it(tmp_path: Path, fault: Fault) -> None:
     done = command("--data-dir", tmp_path / "gone", "--out", out)
     said = assert_refused(done, str(tmp_path / "gone"), "there is no such directory")
     assert not out.exists()
-    fault("The directory is not there", seen=said, survives=SURVIVES)
+    fault("The directory does not exist", seen=said, survives=SURVIVES)
 
 
 def test_a_file_that_may_not_be_read(fault: Fault) -> None:
@@ -193,6 +196,6 @@ def test_transposed_images_are_not_told_from_others(fault: Fault) -> None:
     assert len(dataset.train_images) == 17
     fault(
         "Images that are transposed, as EMNIST's are",
-        words="nothing: no file tells it",
-        survives="the comparison, since both sides learn the same images",
+        words="nothing: no file shows it",
+        survives="the comparison, because both sides learn the same images",
     )

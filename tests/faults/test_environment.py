@@ -1,4 +1,4 @@
-"""An environment that lies: both sides get the same from it, or the run says so."""
+"""A misleading environment: both sides get the same from it, or the run says so."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.faults.commands import (
 )
 from tests.faults.recording import Fault
 
-FAULTS = "An environment that lies"
+FAULTS = "A misleading environment"
 NOTHING = "nothing: the workers do not get it"
 BOTH = "the run; both sides read back the same"
 
@@ -165,7 +165,11 @@ def test_odd_places(lied: Lied, fault: Fault) -> None:
     """Spaces, quotes and letters beyond ASCII in the clone's, the data's and the results' paths."""
     page = (lied.out / "report.html").read_text(encoding="utf-8")
     assert "Traceback" not in page
-    fault("Spaces and non-ASCII letters in every path, the clone's too", words="nothing", survives="the run")
+    fault(
+        "Spaces and non-ASCII letters in every path, also in that of the clone",
+        words="nothing",
+        survives="the run",
+    )
     fault("A working directory that cannot be written, with --out", words="nothing", survives="the run")
     fault("A home directory that cannot be written", words="nothing", survives="the run")
 
@@ -204,7 +208,7 @@ def test_an_interpreter_that_favours_a_side_is_found_out(tmp_path: Path, fault: 
     tf, torch = results_of(out)["runs"]
     assert tf["status"] == torch["status"] == "failed"
     assert f"it may run on CPUs [{cpu}], this command on" in tf["reason"]
-    assert "OMP_NUM_THREADS is '1' in it, and was started with" in torch["reason"]
+    assert "OMP_NUM_THREADS is '1' in it, but should be" in torch["reason"]
     for run, what in ((tf, "affinity"), (torch, "variable")):
         seen = re.sub(r"\[[\d, ]+\]|'\d+'", "N", f"{run['label']} seed 0: failed: {run['reason']}")
         assert f"{run['label']} seed 0: failed: {run['reason']}" in done.stdout

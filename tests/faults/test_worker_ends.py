@@ -42,9 +42,9 @@ CASES = [
         "A worker is killed while it starts", at("start", "signal SIGKILL"), "was killed by SIGKILL (perhaps"
     ),
     Case(
-        "A worker is killed during training, by a user or by the system for want of memory",
+        "A worker is killed during training, by a user, or by the system because memory ran out",
         at("Train 2", "signal SIGKILL"),
-        "was killed by SIGKILL (perhaps by the system, for want of memory",
+        "was killed by SIGKILL (perhaps by the system, because memory ran out",
         steps=2,
     ),
     Case("A framework crashes (SIGSEGV)", at("Train 1", "signal SIGSEGV"), "was killed by SIGSEGV"),
@@ -58,7 +58,7 @@ CASES = [
     Case("A worker exits by itself, as if all were well", at("Train 2", "exit 0"), "status 0", steps=2),
     Case("A worker exits with an error", at("SetUp 1", "exit 77"), "exited with status 77"),
     Case(
-        "A worker hangs while it starts, deaf to SIGTERM",
+        "A worker hangs while it starts, and ignores SIGTERM",
         at("SetUp 1", "hang"),
         "gave no answer to SetUp in 3 s",
     ),
@@ -70,7 +70,7 @@ CASES = [
         steps=2,
     ),
     Case(
-        "A worker hangs once it has said all",
+        "A worker hangs after its last message",
         {"after": "Explain 1", "do": "hang"},
         "",
         steps=4,
@@ -79,10 +79,14 @@ CASES = [
     Case(
         "Half a message, then nothing more", at("Train 2", "half-a-message"), "exited with status 1", steps=2
     ),
-    Case("Bytes that are no message", at("Train 1", "no-protocol"), "sent what is not a message: a frame of"),
+    Case(
+        "Bytes that are not a message",
+        at("Train 1", "no-protocol"),
+        "sent bytes that are not a message: a frame of",
+    ),
     Case("A message of another kind", reply("Train 1", "other-message"), "answered Train with Probed"),
     Case(
-        "A loss for some of the steps only", reply("Train 1", "too-few-losses"), "sent 1 losses, 2 accuracies"
+        "Losses for only some of the steps", reply("Train 1", "too-few-losses"), "sent 1 losses, 2 accuracies"
     ),
     Case(
         "A loss of NaN that is not called divergence",
@@ -119,7 +123,7 @@ CASES = [
         steps=4,
         survives="all, in its log",
     ),
-    Case("A process of its own outlives it", at("Train 1", "daemon"), "exited with status 0"),
+    Case("A worker leaves a process of its own behind", at("Train 1", "daemon"), "exited with status 0"),
 ]
 
 
@@ -226,7 +230,7 @@ def test_a_worker_that_ends_on_the_parity_ladder(tmp_path: Path, fault: Fault) -
     rows = {run["label"]: run for run in results_of(out)["runs"]}
     assert {run["status"] for run in rows.values()} == {"failed"}
     assert rows["tf:eager"]["reason"].startswith(
-        "trained, but not on the parity ladder: tf:eager was killed by"
+        "trained, but its parity was not checked: tf:eager was killed by"
     )
     assert "was killed by SIGSEGV" in rows["torch:eager"]["reason"]
     assert rows["torch:eager"]["losses"] == []

@@ -108,12 +108,12 @@ def test_variants_without_such_a_form_are_left_out_or_refused() -> None:
     assert "bfloat16 itself is not judged" in said
     assert "left out, without a form in bfloat16: tf:keras, tf:tuned, tf:tuned-graph, torch:tuned" in said
     assert about_arithmetic(RunConfig()) == []
-    with pytest.raises(UserError, match=r"tf:tuned has no form in bfloat16. Use some of: tf:eager, "):
+    with pytest.raises(UserError, match=r"tf:tuned cannot run in bfloat16. Use some of: tf:eager, "):
         check(replace(RunConfig(), dtype="bfloat16", variants=("tf:tuned",)))
 
 
 def test_tf32_on_the_cpu_is_refused() -> None:
     """It is an arithmetic of GPUs, and a CPU run that carried its label would be mislabelled."""
-    with pytest.raises(UserError, match="--tf32 is an arithmetic of GPUs, but --device is cpu"):
+    with pytest.raises(UserError, match="--tf32 works on GPUs only, but --device is cpu"):
         check(replace(RunConfig(), tf32=True))
     check(replace(RunConfig(), tf32=True, device=("cpu", "cuda")))

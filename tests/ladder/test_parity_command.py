@@ -163,7 +163,7 @@ def test_a_port_that_does_not_fit_fails_the_first_rung(
     ("options", "said"),
     [
         (("--trap", "none-such"), "'none-such' is not a trap. Use one of: same-padding"),
-        (("--trap", "softmax-twice", "--traps"), "exclude each other"),
+        (("--trap", "softmax-twice", "--traps"), "cannot be combined"),
         (("--variants", "tf:eagre"), "'tf:eagre' is not a variant"),
         (("--steps", "0"), "--steps is 0"),
         (("--seed", "-1"), "--seed is -1; it must be at least 0"),

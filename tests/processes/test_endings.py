@@ -21,7 +21,7 @@ def test_every_signal_has_words(number: int) -> None:
 
 def test_a_likely_cause_is_offered_as_a_possibility() -> None:
     """A kill from outside looks the same whoever sent it."""
-    assert in_words(-9).startswith("was killed by SIGKILL (perhaps by the system, for want of memory")
+    assert in_words(-9).startswith("was killed by SIGKILL (perhaps by the system, because memory ran out")
     assert in_words(3) == "exited with status 3"
 
 

@@ -75,9 +75,9 @@ def test_a_worker_answers_and_ends_when_its_input_does(start: Start) -> None:
         ("half-a-message-then-dies", "exited with status 1"),
         ("leaves-a-child", "exited with status 0"),
         ("leaves-a-child-holding-the-pipe", "exited with status 1"),
-        ("not-a-message", "sent what is not a message"),
-        ("garbage-frame", "sent what is not a message"),
-        ("unknown-message", "sent what is not a message"),
+        ("not-a-message", "sent bytes that are not a message"),
+        ("garbage-frame", "sent bytes that are not a message"),
+        ("unknown-message", "sent bytes that are not a message"),
         ("wrong-reply", "answered Probe with Arrays"),
     ],
 )

@@ -16,7 +16,7 @@ from tests.faults.recording import Fault
 from tests.reliability.small_runs import Place, half_written, outcome, workers_left
 
 FAULTS = "A disk that is full"
-SURVIVES = "what was written before; `--resume` goes on once there is room; exit status 1"
+SURVIVES = "everything that was written before; `--resume` continues once there is space; exit status 1"
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,6 @@ def test_the_disk_is_full(place: Place, tmp_path: Path, fault: Fault) -> None:
         assert outcome(out) == outcome(whole)
     fault(
         "The disk is full",
-        words="`… cannot be written: No space left on device. What was there before is unharmed.`",
+        words="`… cannot be written: No space left on device. Earlier files are unchanged.`",
         survives=SURVIVES,
     )

@@ -22,7 +22,7 @@ from tests.faults.recording import Fault
 from tests.reliability.small_runs import SEEDS, Place, outcome
 from tests.rendering import synthetic
 
-FAULTS = "A run that is taken up again"
+FAULTS = "A run that is resumed"
 NOTHING = "everything: nothing was started or written; exit status 2"
 
 
@@ -87,7 +87,7 @@ def test_a_launch_that_failed_is_trained_again_with_its_seed(
         (("--seeds", "9"), f"was started with {SEEDS}"),
         (("--preset", "quick"), "--preset is quick"),
         (("--dropout",), "--dropout is True"),
-        (("--out", "elsewhere"), "name two directories"),
+        (("--out", "elsewhere"), "name two different directories"),
     ],
 )
 def test_other_options_are_refused(
@@ -109,9 +109,9 @@ CHANGES = [
 def test_another_environment_is_refused(
     place: Place, run_directory: Path, fact: str, what: str, said: str, fault: Fault
 ) -> None:
-    change(run_directory, lambda results: results["environment"].update({fact: "of yore"}))
+    change(run_directory, lambda results: results["environment"].update({fact: "another one"}))
     before = (run_directory / "results.json").read_bytes()
-    stderr = assert_refused(place.resume(run_directory), f"{said} of yore when the run began", "--out")
+    stderr = assert_refused(place.resume(run_directory), f"{said} another one when the run began", "--out")
     assert (run_directory / "results.json").read_bytes() == before
     fault(what, seen=stderr.replace(present(fact), "N"), survives=NOTHING)
 
@@ -161,12 +161,12 @@ def test_a_second_run_into_one_directory_is_refused(place: Place, tmp_path: Path
     while not (out / "results.json").exists() and time.monotonic() < end:
         time.sleep(0.05)
     try:
-        stderr = assert_refused(place.resume(out), f"written to by another run, process {first.pid}")
+        stderr = assert_refused(place.resume(out), f"in use by another run, process {first.pid}")
         assert_refused(place.run(out), f"process {first.pid}")
     finally:
         first.send_signal(signal.SIGKILL)
         first.communicate()
-    fault("Two runs into one directory", seen=stderr, survives="the first run, which goes on")
+    fault("Two runs into one directory", seen=stderr, survives="the first run, which continues")
     assert place.resume(out).returncode == 0
 
 

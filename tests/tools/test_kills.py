@@ -10,7 +10,7 @@ import pytest
 from tests.faults.recording import Fault
 from tests.reliability.small_runs import Outcome, Place, half_written, kill_at, moments, outcome, workers_left
 
-FAULTS = "A run that is cut off"
+FAULTS = "A run that is interrupted"
 KILLS = 4  # `python -m tools.kills` makes twenty
 
 
@@ -48,6 +48,6 @@ def test_a_killed_run_resumes_to_the_unbroken_result(
     if number == KILLS // 2:  # by then the first launches are under way
         fault(
             "The whole run is killed (SIGKILL), at any moment",
-            words="nothing; `--resume` ends it with the same losses as if it had not been cut off",
-            survives="every seed whose launches were finished; no worker lives on",
+            words="nothing; `--resume` ends it with the same losses as an uninterrupted run",
+            survives="every seed whose launches were finished; no worker still runs",
         )
