@@ -51,8 +51,8 @@ def option(field: dataclasses.Field[Any], hint: Any) -> str:
 
 def choices(hint: Any) -> str:
     """` a|b` if the type allows only these texts, else nothing."""
-    values = [value for part in (hint, *get_args(hint)) for value in get_args(part)]
-    return " " + "|".join(values) if values and all(isinstance(value, str) for value in values) else ""
+    values = [value for part in (hint, *get_args(hint)) for value in get_args(part) if isinstance(value, str)]
+    return " " + "|".join(values) if values else ""
 
 
 def default(field: dataclasses.Field[Any]) -> str:
