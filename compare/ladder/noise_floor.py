@@ -104,7 +104,7 @@ def moved_by_one_ulp(weights: Mapping[str, np.ndarray], seed: int) -> dict[str, 
 
 
 def judged(plan: Plan, runs: Mapping[str, Sequence[Sequence[float]]], changes: Sequence[str]) -> NoiseFloor:
-    """Judge the floor. Judge the floor. runs: by label, the losses as it is, then one list for each change."""
+    """Judge. Judge the floor. runs: by label, the losses as it is, then one list for each change."""
     first, second = (losses[0] for losses in runs.values())
     pair = gaps_of(first, second)
     selves = [
