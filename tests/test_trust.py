@@ -19,7 +19,7 @@ UNPICKLING = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "
 EVALUATING = {"eval", "exec", "compile", "__import__"}
 SHELLS = {"system", "popen"}
 # Who may execute a module's code: a worker's own packages, and the file that a user named.
-EXECUTES_MODULES = {"compare/worker/bootstrap.py", "compare/worker/session.py"}
+EXECUTES_MODULES = {"compare/worker/bootstrap.py", "compare/worker/frameworks.py"}
 
 
 def findings(source: str) -> Iterator[str]:

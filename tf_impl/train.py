@@ -72,7 +72,7 @@ class Trainer:
     def phases(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> Iterator[str]:
-        """One step, stopping with a phase's name after each. A subclass whose step has no seams sets None."""
+        """One step, stopping with a phase's name after each."""
         with tf.device(self.device):
             batch = self.to_device(images, labels, dropout_mask)
             yield "host_to_device"

@@ -27,6 +27,7 @@ from compare.data.weights import initial_weights
 from compare.processes.conditions import Conditions
 from compare.records import machine
 from compare.records.files import write_json
+from compare.worker.frameworks import Configured
 from compare.worker.session import Session
 from lenet_spec import LeNetSpec
 
@@ -63,7 +64,7 @@ def measure(framework: str) -> None:
         safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
         conditions = Conditions(threads=int(os.environ["OMP_NUM_THREADS"]))
         place = (f"{framework}_impl.train", "Trainer")
-        session = Session(conditions.set_up(framework, place, LeNetSpec(), weights_path))
+        session = Session(conditions.set_up(framework, place, LeNetSpec(), weights_path), Configured())
     prepared = list(islice(session.stream(), BLOCK_STEPS))
     harness: list[float] = []
     bare: list[float] = []

@@ -1,4 +1,4 @@
-"""The figures of docs/parity.md, from the results that are committed beside it.
+"""What docs/parity.md shows: figures from the committed results, the contract from the source.
 
 `python -m tools.parity_docs` writes them anew between the page's markers; a test fails when the
 page and the results disagree.
@@ -17,7 +17,7 @@ from compare.records.parity import Climb, NoiseFloor, Parity
 from compare.records.parity import read as read_parity
 from compare.records.traps import Trials
 from compare.records.traps import read as read_traps
-from compare.rendering import parity_terminal, trap_table
+from compare.rendering import parity_terminal, source_pairs, trap_table
 from compare.rendering.markdown import table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -43,6 +43,8 @@ def sections() -> dict[str, str]:
         "noise": noise_section(parity.noise_floor),
         "tolerances": tolerance_table(),
         "traps": "\n\n".join([trap_table.missed_sentence(traps), traps_table(traps), *spreads(traps)]),
+        "contract": contract("TrainerClass", "Trainer"),
+        "optional": contract("Inspectable", "OwnBatches"),
         "wrong": terminal_text(read_parity(RESULTS / "wrong_port.json")),
         "mended": terminal_text(read_parity(RESULTS / "mended_port.json")),
     }
@@ -118,6 +120,12 @@ def traps_table(trials: Trials) -> str:
 
 def spreads(trials: Trials) -> Sequence[str]:
     return [trap_table.right_sentence(right) for right in trials.right_runs]
+
+
+def contract(*names: str) -> str:
+    """Return what the harness asks of a port: these classes of the contract, as they stand in the source."""
+    code = [source_pairs.definition("compare/worker/contract.py", name) for name in names]
+    return "\n".join(["```python", "\n\n\n".join(code), "```"])
 
 
 def terminal_text(parity: Parity, width: int = 80) -> str:

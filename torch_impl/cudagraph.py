@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +29,6 @@ class Recording:
 class Trainer(train.Trainer):
     """The kernels of `eager`, launched as one. Adam stays outside: its epsilon changes every step."""
 
-    phases = None  # type: ignore[assignment]  # forward and backward are one graph
-
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: Any) -> None:
         super().__init__(spec, weights, **where)
         self.recordings: dict[tuple[int, bool], Recording] = {}  # by batch size and whether units are dropped
@@ -50,6 +48,10 @@ class Trainer(train.Trainer):
             variable.grad = gradient  # another recording's may stand there
         self.optimizer.step()
         return recording.loss.clone(), recording.logits.clone()  # the next replay overwrites them
+
+    def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
+        """None: forward and backward are one graph."""
+        return iter(())
 
     def record(self, *batch: torch.Tensor | None) -> Recording:
         """Run the step a few times aside, then record it; parameters are not updated meanwhile."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import traceback
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -15,21 +12,24 @@ from compare.data import mnist
 from compare.data.weight_checks import check_finite, check_tensors
 from compare.errors import UserError
 from compare.protocol import messages
-from compare.worker.session import RefusedRequest, import_runtime
+from compare.worker.contract import CheckpointModule
+from compare.worker.frameworks import Configured, Settings, import_checkpoint, import_runtime
+from compare.worker.refusals import RefusedRequest
 from lenet_spec import LeNetSpec
 
 SPEC = LeNetSpec()
 BATCH_IMAGES = 1000
 
 
-def checkpoint(request: messages.ReadCheckpoint | messages.WriteCheckpoint) -> messages.Checkpoint:
-    """Do what is asked, then say what the file holds and what its model makes of the test images.
+def checkpoint(
+    request: messages.ReadCheckpoint | messages.WriteCheckpoint, configured: Configured
+) -> messages.Checkpoint:
+    """Write the file if asked to. Return what the file holds, and its model's logits of the test images.
 
-    Raises RefusedRequest where the file does not match.
+    Raises RefusedRequest if the file does not match.
     """
-    runtime = import_runtime(request.framework)
-    runtime.configure(device="cpu", threads=request.threads, tf32=False, deterministic=False)
-    module = importlib.import_module(f"{request.framework}_impl.checkpoint")
+    configured.configure(import_runtime(request.framework), Settings("cpu", request.threads))
+    module = import_checkpoint(request.framework)
     path = Path(request.path)
     if isinstance(request, messages.WriteCheckpoint):
         module.write(path, safetensors.numpy.load(request.weights), SPEC)
@@ -41,7 +41,7 @@ def checkpoint(request: messages.ReadCheckpoint | messages.WriteCheckpoint) -> m
     return messages.Checkpoint(safetensors.numpy.save(weights), safetensors.numpy.save(logits))
 
 
-def read(module: ModuleType, path: Path) -> dict[str, np.ndarray]:
+def read(module: CheckpointModule, path: Path) -> dict[str, np.ndarray]:
     """Canonical arrays; names, shapes and dtypes are checked before a value is read."""
     try:
         with module.opened(path) as tensors:
@@ -59,11 +59,11 @@ def read(module: ModuleType, path: Path) -> dict[str, np.ndarray]:
     return weights
 
 
-def test_logits(module: ModuleType, path: Path, dtype: str) -> np.ndarray:
+def test_logits(module: CheckpointModule, path: Path, dtype: str) -> np.ndarray:
     """Logits [10000, 10] of the file's own model for the embedded test images, in its weights' dtype."""
     images = mnist.load().test_images
     try:
-        model: Any = module.model(path, SPEC, dtype)
+        model = module.model(path, SPEC, dtype)
         logits = [
             module.logits(model, mnist.scale(images[start : start + BATCH_IMAGES], SPEC).astype(dtype))
             for start in range(0, len(images), BATCH_IMAGES)
@@ -79,7 +79,7 @@ def test_logits(module: ModuleType, path: Path, dtype: str) -> np.ndarray:
     return found
 
 
-def unreadable(error: Exception, module: ModuleType) -> UserError:
+def unreadable(error: Exception, module: CheckpointModule) -> UserError:
     """Write the whole traceback to the log, and return one line for the user."""
     traceback.print_exc()
     return UserError(f"{' '.join(str(error).split())[:400]}.\n{module.HOW_TO_SAVE}")

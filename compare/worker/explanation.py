@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import islice
 
-from compare.data.batches import batches
+from compare.data.batches import Batch, batches
 from compare.protocol import messages
-from compare.worker.session import RefusedRequest, Session
+from compare.worker.contract import Inspectable
+from compare.worker.refusals import RefusedRequest
+from compare.worker.session import Session
 
 MATMUL_SIZE = 2048  # large enough to reach the peak, small enough for half a second
 MATMUL_REPEATS = 8
@@ -17,27 +20,26 @@ MATMUL_REPEATS = 8
 
 def explain(session: Session, steps: int) -> messages.Explained:
     """Phases of a step, throughput without a fence each step, and the peak of a matrix product."""
-    request = session.request
+    request, trainer = session.request, session.trainer
     seconds = session.runtime.matmul_seconds(
         device=request.device, dtype=request.dtype, size=MATMUL_SIZE, repeats=MATMUL_REPEATS
     )
     return messages.Explained(
-        phase_seconds=phase_seconds(session, steps),
+        phase_seconds=phase_seconds(trainer, session.stream(), steps)
+        if isinstance(trainer, Inspectable)
+        else {},
         unsynchronized_step_seconds=unsynchronized_step_seconds(session, steps),
         matmul_peak_flops=2 * MATMUL_SIZE**3 / min(seconds),
     )
 
 
-def phase_seconds(session: Session, steps: int) -> dict[str, list[float]]:
-    """Seconds of each phase by name, one entry a step; empty where a variant's step has no seams.
+def phase_seconds(trainer: Inspectable, stream: Iterator[Batch], steps: int) -> dict[str, list[float]]:
+    """Seconds of each phase by name, one entry a step; empty if the trainer's step cannot be divided.
 
-    Each phase is fenced by a synchronization, so on a device that runs ahead the sum exceeds a plain step.
+    Each phase ends with a synchronization, so on a device that runs ahead the sum exceeds a plain step.
     """
-    trainer = session.trainer
     found: dict[str, list[float]] = defaultdict(list)
-    if getattr(trainer, "phases", None) is None:
-        return {}
-    for batch in islice(session.stream(), steps):
+    for batch in islice(stream, steps):
         trainer.synchronize()
         start = time.perf_counter()
         for phase in trainer.phases(*batch):

@@ -1,8 +1,11 @@
-"""Errors that mean that this machine's memory, not a card's, does not suffice."""
+"""The memory of this process, and errors that mean that this machine, not a card, has too little of it."""
 
 from __future__ import annotations
 
 import re
+import resource
+import sys
+from pathlib import Path
 
 # MemoryError; torch's allocator; TensorFlow's ResourceExhaustedError; C++ in either.
 HOST_MEMORY = re.compile(
@@ -16,8 +19,22 @@ def from_error(error: Exception) -> tuple[str, str] | None:
     if not isinstance(error, MemoryError) and not HOST_MEMORY.search(text):
         return None
     line = (text.strip().splitlines() or [""])[0][:300]
-    said = f": {line}" if line else ""
+    detail = f": {line}" if line else ""
     return "memory", (
-        f"there is not enough memory ({type(error).__name__}{said}). Close other programs, raise the limit "
+        f"there is not enough memory ({type(error).__name__}{detail}). Close other programs, raise the limit "
         "(ulimit -v, the container's), or use a smaller --batch-size"
     )
+
+
+def rss_bytes() -> int | None:
+    """Resident memory now; None if there is no /proc."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * resource.getpagesize()
+
+
+def peak_rss_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes on Linux

@@ -21,6 +21,14 @@ STATUS_REASONS = {
 }
 
 
+class RefusedRequest(Exception):
+    """Something that this worker cannot do; `kind` as in `messages.Refused`."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
 @dataclass(frozen=True)
 class Build:
     """What a framework was built for. `capabilities`: sm_80 is code for 8.0; compute_90 serves newer too."""

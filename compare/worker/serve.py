@@ -18,8 +18,9 @@ from compare.protocol.channel import Channel, ChannelClosed
 from compare.worker import memory as host_memory
 from compare.worker.checkpoint import checkpoint
 from compare.worker.explanation import explain, time_batch_size
-from compare.worker.refusals import from_error
-from compare.worker.session import RefusedRequest, Session, arrays, import_runtime, require_device
+from compare.worker.frameworks import Configured, Settings, import_runtime, require_device
+from compare.worker.refusals import RefusedRequest, from_error
+from compare.worker.session import Session, arrays
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -28,14 +29,15 @@ def serve(read_fd: int, write_fd: int) -> None:
     """Answers requests until the parent closes its end."""
     die_with_parent()
     channel = Channel(read_fd, write_fd, messages.Request)
+    configured = Configured()
     session: Session | None = None
     while True:
         try:
             request = channel.receive()
             if isinstance(request, messages.SetUp):
-                reply, session = set_up(request)
+                reply, session = set_up(request, configured)
             else:
-                reply = answer(request, session)
+                reply = answer(request, session, configured)
             channel.send(reply)
         except ChannelClosed:
             sys.stdout.flush()
@@ -49,9 +51,9 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def set_up(request: messages.SetUp) -> tuple[messages.Reply, Session | None]:
+def set_up(request: messages.SetUp, configured: Configured) -> tuple[messages.Reply, Session | None]:
     try:
-        session = Session(request)
+        session = Session(request, configured)
         return session.ready(), session
     except (RefusedRequest, UserError) as error:
         kind = error.kind if isinstance(error, RefusedRequest) else "data"
@@ -60,11 +62,13 @@ def set_up(request: messages.SetUp) -> tuple[messages.Reply, Session | None]:
         return crashed(error), None
 
 
-def answer(request: messages.Request, session: Session | None) -> messages.Reply:  # noqa: C901  (a list)
+def answer(  # noqa: C901  (a list)
+    request: messages.Request, session: Session | None, configured: Configured
+) -> messages.Reply:
     try:
         match request, session:
             case messages.Probe(), _:
-                return probe(request)
+                return probe(request, configured)
             case messages.Train(), Session():
                 return session.train(request.steps)
             case messages.Evaluate(), Session():
@@ -82,7 +86,7 @@ def answer(request: messages.Request, session: Session | None) -> messages.Reply
             case messages.TimeBatchSize(), Session():
                 return time_batch_size(session, request)
             case messages.ReadCheckpoint() | messages.WriteCheckpoint(), _:
-                return checkpoint(request)
+                return checkpoint(request, configured)
             case _:
                 return messages.Refused("error", "this worker is not set up")
     except RefusedRequest as error:
@@ -100,12 +104,12 @@ def crashed(error: Exception) -> messages.Refused:
     return messages.Refused("error", f"{type(error).__name__}: {lines[0]}"[:500])
 
 
-def probe(request: messages.Probe) -> messages.Probed:
+def probe(request: messages.Probe, configured: Configured) -> messages.Probed:
     """Use the device, as configured for a run: what the frameworks promise of a card is not always so."""
     runtime = import_runtime(request.framework)
     try:
         require_device(runtime, request.device)
     except RefusedRequest as refusal:
         return messages.Probed(str(refusal), {})
-    runtime.configure(device=request.device, threads=1, tf32=False, deterministic=False)
+    configured.configure(runtime, Settings(request.device, threads=1))
     return messages.Probed(None, runtime.describe(request.device)["versions"])

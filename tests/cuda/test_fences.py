@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import repeat
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from compare.data.batches import Batch
 from compare.worker import explanation, session
+from compare.worker.contract import Inspectable
 from compare.worker.session import Session
 
 STEP_SECONDS = 0.005  # of work on the card; the host's own part takes no time here
@@ -76,7 +77,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Card:
 def session_on(card: Card) -> Any:
     """Return a session without a framework: the card stands in for its trainer."""
     found = Session.__new__(Session)
-    found.trainer = card
+    found.trainer = cast(Inspectable, card)
     found.stream = lambda: repeat(BATCH)  # type: ignore[method-assign]
     return found
 
@@ -99,7 +100,7 @@ def test_throughput_is_fenced_once_at_each_end(card: Card) -> None:
 
 def test_each_phase_waits_for_its_own_work(card: Card) -> None:
     """Otherwise the backward pass would be charged with the forward pass."""
-    found = explanation.phase_seconds(session_on(card), 1)
+    found = explanation.phase_seconds(cast(Inspectable, card), repeat(BATCH), 1)
     assert found == {"forward": [pytest.approx(STEP_SECONDS)], "backward": [pytest.approx(STEP_SECONDS)]}
     fence = ["synchronize", "clock"]
     assert card.log == [*fence, "forward", *fence, "backward", *fence]

@@ -16,8 +16,15 @@ from compare.processes.environment import worker_environment
 from compare.processes.launcher import Worker, WorkerRefused
 from compare.protocol import messages
 from compare.worker.placement import misplaced
-from compare.worker.session import RefusedRequest, Session
+from compare.worker.refusals import RefusedRequest
+from compare.worker.session import Session
 from lenet_spec import LeNetSpec, Training
+
+# What `contract.Inspectable` asks of a trainer, but for `devices`.
+INSPECTABLE = (
+    *("step", "logits", "activations", "gradients", "parameters", "to_numpy", "synchronize"),
+    *("variables", "device_of", "phases"),
+)
 
 # A reader's port that lies about its device, and about where its tensors are: what `devices` is for.
 LEFT_BEHIND = """
@@ -96,7 +103,9 @@ def test_the_ladder_refuses_activations_on_another_device() -> None:
     found: Any = Session.__new__(Session)
     found.request = SimpleNamespace(device="cuda")
     found.stream = lambda: iter([()])
-    found.trainer = SimpleNamespace(devices=lambda: {"activation pool1": "cpu"})
+    found.trainer = SimpleNamespace(
+        **dict.fromkeys(INSPECTABLE, print), devices=lambda: {"activation pool1": "cpu"}
+    )
     with pytest.raises(RefusedRequest, match="activation pool1 lies on cpu"):
         found.gradients()
 

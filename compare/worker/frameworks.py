@@ -1,0 +1,171 @@
+"""The framework of this process: found, imported, configured once. Runs in the child process only."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from compare.supported import unsupported
+from compare.worker import driver, refusals
+from compare.worker.contract import CheckpointModule, Runtime, TrainerClass
+from compare.worker.refusals import RefusedRequest
+
+PACKAGES = {"tf": "tensorflow", "torch": "torch"}
+
+
+def import_runtime(framework: str) -> Runtime:
+    """Return the framework's settings. Raises RefusedRequest if the framework cannot be imported."""
+    package = PACKAGES[framework]
+    if importlib.util.find_spec(package) is None:
+        raise RefusedRequest(
+            "import",
+            f"{package} is not installed for {sys.executable}; install it, or name another interpreter "
+            f"with --{framework}-python",
+        )
+    require_supported(package, installed_version(package))
+    try:
+        runtime = importlib.import_module(f"{framework}_impl.runtime")
+    except Exception as error:  # a broken installation can raise anything
+        traceback.print_exc()
+        raise RefusedRequest("import", refusals.import_reason(package, as_import_error(error))) from error
+    require_supported(package, str(sys.modules[package].__version__))
+    return cast(Runtime, runtime)
+
+
+def import_checkpoint(framework: str) -> CheckpointModule:
+    """Return what reads and writes the framework's own files. The framework must have been imported."""
+    return cast(CheckpointModule, importlib.import_module(f"{framework}_impl.checkpoint"))
+
+
+def import_module(name: str) -> ModuleType:
+    """Return a module by dotted name, or by the path of its file (a reader's own port)."""
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+    if spec is None or spec.loader is None:
+        raise RefusedRequest("import", f"{name} cannot be loaded as a Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[Path(name).stem] = module
+    sys.path.append(str(Path(name).resolve().parent))  # last: it may import what lies beside it
+    spec.loader.exec_module(module)
+    return module
+
+
+def trainer_class(module: ModuleType, name: str) -> TrainerClass:
+    """Return the class of that name in the module. Raises AttributeError if there is none."""
+    return cast(TrainerClass, getattr(module, name))
+
+
+def installed_version(package: str) -> str | None:
+    """Return the version in its metadata, before it is imported; None if built from source, or renamed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def require_supported(package: str, version: str | None) -> None:
+    """Raise RefusedRequest for a version that this code does not run on."""
+    if version is not None and (reason := unsupported(package, version)):
+        raise RefusedRequest("import", f"{reason}, for {sys.executable}")
+
+
+def as_import_error(error: Exception) -> ImportError:
+    if isinstance(error, ImportError):
+        return error
+    return ImportError(f"{type(error).__name__}: {error}")
+
+
+def require_device(runtime: Runtime, device: str) -> None:
+    """Raise RefusedRequest, with what to do about it, if the framework cannot use the device."""
+    if device == "cpu":
+        return
+    build = refusals.Build(**runtime.build())
+    if reason := refusals.why_not(build, driver.read(), runtime.cards, os.environ):
+        raise RefusedRequest("device", reason)
+
+
+class Settings(NamedTuple):
+    """What a framework is told once in a process: the arguments of `Runtime.configure`."""
+
+    device: str
+    threads: int
+    tf32: bool = False
+    deterministic: bool = False
+
+
+@dataclass
+class Configured:
+    """The settings that the framework of this process has taken, None before the first."""
+
+    settings: Settings | None = None
+
+    def configure(self, runtime: Runtime, wanted: Settings) -> None:
+        """Configure the framework the first time. Raises RefusedRequest for other settings later."""
+        if self.settings is None:
+            runtime.configure(**wanted._asdict())
+            self.settings = wanted
+        elif self.settings != wanted:
+            raise RefusedRequest("error", f"this process is configured for {self.settings}, not for {wanted}")
+
+
+if TYPE_CHECKING:
+    # Every implementation, held to the contract by mypy: a signature that does not fit is an error here.
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    import tf_impl.checkpoint
+    import tf_impl.graph
+    import tf_impl.keras_fit
+    import tf_impl.mixed
+    import tf_impl.runtime
+    import tf_impl.train
+    import tf_impl.tuned
+    import tf_impl.tuned_graph
+    import tf_impl.xla
+    import torch_impl.checkpoint
+    import torch_impl.compiled
+    import torch_impl.cudagraph
+    import torch_impl.mixed
+    import torch_impl.runtime
+    import torch_impl.train
+    import torch_impl.tuned
+    from compare.worker.contract import Inspectable
+    from lenet_spec import LeNetSpec
+
+    class InspectableClass(TrainerClass, Protocol):
+        """As TrainerClass, of trainers that also let the harness look inside."""
+
+        def __call__(
+            self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
+        ) -> Inspectable: ...
+
+    RUNTIMES: tuple[Runtime, Runtime] = (tf_impl.runtime, torch_impl.runtime)
+    CHECKPOINTS: tuple[CheckpointModule, CheckpointModule] = (tf_impl.checkpoint, torch_impl.checkpoint)
+    TRAINERS: list[InspectableClass] = [
+        tf_impl.train.Trainer,
+        tf_impl.keras_fit.Trainer,
+        tf_impl.tuned.Trainer,
+        tf_impl.graph.Trainer,
+        tf_impl.tuned_graph.Trainer,
+        tf_impl.xla.Trainer,
+        tf_impl.mixed.Trainer,
+        tf_impl.mixed.Graph,
+        tf_impl.mixed.XLA,
+        torch_impl.train.Trainer,
+        torch_impl.tuned.Trainer,
+        torch_impl.compiled.Trainer,
+        torch_impl.cudagraph.Trainer,
+        torch_impl.mixed.Trainer,
+        torch_impl.mixed.Compiled,
+        torch_impl.mixed.CUDAGraph,
+    ]
