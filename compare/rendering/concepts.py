@@ -1,4 +1,4 @@
-"""What a porter must translate: each concept, where both implementations do it, the trap, its rung."""
+"""What a porter must translate: each concept, its code in both implementations, its trap, and its rung."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from compare.ladder.rungs import RUNGS
 
 @dataclass(frozen=True)
 class Concept:
-    """`tensorflow` and `pytorch` name definitions as `file:qualified.name`; `traps` are the catalogue's."""
+    """`tensorflow` and `pytorch` name definitions as `file:qualified.name`; `traps` are in the catalogue."""
 
     name: str
-    translation: str  # how one reads in the other
-    trap: str  # what goes wrong, and how it looks
-    rungs: tuple[int, ...]  # of the parity ladder: those that fail first
+    translation: str  # how the code of one framework becomes that of the other
+    trap: str  # what goes wrong, and what it looks like
+    rungs: tuple[int, ...]  # the rungs of the parity ladder that fail first
     tensorflow: tuple[str, ...]
     pytorch: tuple[str, ...]
     traps: tuple[str, ...] = ()
 
     @property
     def caught(self) -> str:
-        """Who catches the trap, in a sentence."""
+        """Which rung catches the trap, in a sentence."""
         if not self.rungs:
-            return "No rung catches it: the numbers are right."
+            return "No rung catches it, because the numbers are right."
         names = " or ".join(f"rung {number} ({RUNGS[number - 1].name})" for number in self.rungs)
         return f"Caught by {names}."
 
@@ -34,10 +34,11 @@ TRAIN_TF, TRAIN_TORCH = "tf_impl/train.py", "torch_impl/train.py"
 CONCEPTS = (
     Concept(
         "Layers",
-        "A Keras layer learns its input's width when it is built and takes its activation as an argument. "
-        "A torch layer is told both widths, and the activation is applied to what it returns.",
-        "Padding: the tutorial pads nothing (valid), and keeps an unused flat size of 3136 that suggests it "
-        "does. The real size is 1024. With padding the network trains just as well, and is another network.",
+        "A Keras layer finds the width of its input when it is built, and takes its activation as an "
+        "argument. A torch layer needs both widths, and the activation is applied to its output.",
+        "Padding: the tutorial uses none (valid). But it defines a flat size of 3136, which it never uses "
+        "and which suggests padding. The real size is 1024. With padding, the network is another one and "
+        "trains just as well.",
         (1, 4),
         (f"{MODEL_TF}:conv", f"{MODEL_TF}:max_pool", f"{MODEL_TF}:dense"),
         (f"{MODEL_TORCH}:conv", f"{MODEL_TORCH}:max_pool", f"{MODEL_TORCH}:dense", f"{MODEL_TORCH}:activate"),
@@ -45,9 +46,9 @@ CONCEPTS = (
     ),
     Concept(
         "Forward pass",
-        "Images are NHWC in TensorFlow and NCHW in torch, so the same units flatten in another order.",
-        "The dense layer after the flattening sees its inputs in that other order. A kernel that is copied "
-        "without reordering its rows has the right shape and the wrong function.",
+        "Images are NHWC in TensorFlow and NCHW in torch, so the same units are flattened in another order.",
+        "The dense layer after the flattening gets its inputs in that other order. If you copy its kernel "
+        "without reordering the rows, the shape is right and the function is wrong.",
         (4,),
         (f"{MODEL_TF}:LeNet.call", f"{MODEL_TF}:LeNet.activations"),
         (f"{MODEL_TORCH}:LeNet.forward", f"{MODEL_TORCH}:LeNet.activations"),
@@ -55,9 +56,10 @@ CONCEPTS = (
     ),
     Concept(
         "Initial weights",
-        "Both load one set of Glorot-uniform kernels and zero biases, drawn once in NumPy.",
-        "Left to itself, TensorFlow draws Glorot-uniform kernels and zero biases; torch draws kernels and "
-        "biases uniformly from ±1/√fan_in. Both learn MNIST, so accuracy does not show it.",
+        "Both load the same Glorot-uniform kernels and zero biases, which NumPy draws once.",
+        "By default, TensorFlow draws Glorot-uniform kernels and sets biases to zero. torch draws kernels "
+        "and biases uniformly from ±1/√fan_in. Both learn MNIST, so the accuracy does not show the "
+        "difference.",
         (3,),
         (f"{MODEL_TF}:parameters", f"{MODEL_TF}:load"),
         (f"{MODEL_TORCH}:parameters", f"{MODEL_TORCH}:load"),
@@ -65,10 +67,11 @@ CONCEPTS = (
     ),
     Concept(
         "Layouts and checkpoints",
-        "TensorFlow keeps convolution kernels HWIO and dense kernels [in, out]; torch OIHW and [out, in]. "
-        "A checkpoint is turned on its way in and back on its way out.",
-        "A plain transpose is right for every dense kernel but the first, whose rows must also go from "
-        "height, width, channel to channel, height, width. Height and width swapped fit too.",
+        "TensorFlow stores convolution kernels as HWIO and dense kernels as [in, out]; torch stores OIHW and "
+        "[out, in]. A checkpoint is permuted when it is loaded, and permuted back when it is saved.",
+        "A plain transpose is right for every dense kernel except the first. Its rows must also be "
+        "reordered, from height, width, channel to channel, height, width. If height and width are swapped, "
+        "the shape still fits.",
         (4,),
         (f"{TRAIN_TF}:Trainer.parameters",),
         ("torch_impl/layout.py:from_canonical", "torch_impl/layout.py:to_canonical"),
@@ -76,9 +79,9 @@ CONCEPTS = (
     ),
     Concept(
         "Loss",
-        "Both take logits and integer labels; neither model ends in a softmax.",
-        "A softmax in the model as well as in the loss still trains, slowly. A sum where a mean was meant "
-        "multiplies the gradient by 128, which Adam hides almost entirely.",
+        "Both take logits and integer labels. Neither model ends with a softmax.",
+        "With a softmax in the model and another in the loss, the network still trains, but slowly. A sum in "
+        "place of a mean multiplies the gradient by 128, and Adam hides this almost completely.",
         (5,),
         (f"{TRAIN_TF}:Trainer.loss",),
         (f"{TRAIN_TORCH}:Trainer.loss",),
@@ -86,8 +89,9 @@ CONCEPTS = (
     ),
     Concept(
         "Gradients",
-        "A tape is asked for the gradients of what it watched; autograd follows the graph back from a loss.",
-        "Order: gradients come back in the order in which variables were named. Pair them by name.",
+        "In TensorFlow, a tape records the operations and then gives the gradients. In torch, autograd "
+        "follows the graph back from the loss.",
+        "Order: gradients are returned in the order in which the variables were given. Pair them by name.",
         (6,),
         (f"{TRAIN_TF}:Trainer.gradients",),
         (f"{TRAIN_TORCH}:Trainer.gradients",),
@@ -96,8 +100,8 @@ CONCEPTS = (
         "Adam",
         "TensorFlow adds ε̂ to √v; torch adds ε to √v after the bias correction. To agree, torch's ε at "
         "step t is ε̂/√(1−β₂ᵗ).",
-        "The same 1e-8 in both is not the same rule: at step 1 it is off by a factor of 1/√(1−β₂), and "
-        "the losses part from the second step on, in float64 too. Keras' own Adam defaults to 1e-7.",
+        "The same 1e-8 in both is not the same rule: at step 1 it differs by a factor of 1/√(1−β₂). The "
+        "losses move apart from the second step on, also in float64. Keras' own Adam has a default of 1e-7.",
         (7,),
         (f"{TRAIN_TF}:adam",),
         (f"{TRAIN_TORCH}:Adam",),
@@ -105,8 +109,9 @@ CONCEPTS = (
     ),
     Concept(
         "Training step",
-        "A tape makes new gradients each time; torch adds to those that are there until told to clear them.",
-        "Without zero_grad the second step uses the sum of two gradients. The first step is still right, so "
+        "A tape makes new gradients each time. torch adds new gradients to the old ones until you clear "
+        "them.",
+        "Without zero_grad, the second step uses the sum of two gradients. The first step is still right, so "
         "a test of one step passes.",
         (8,),
         (f"{TRAIN_TF}:Trainer.train_step",),
@@ -115,9 +120,9 @@ CONCEPTS = (
     ),
     Concept(
         "Dropout",
-        "Both multiply by a mask that comes with the batch, so that the same units drop.",
-        "The tutorial's 0.75 is the fraction dropped, not the fraction kept, and it is never switched on. "
-        "torch's Dropout is on until model.eval(); Keras' is off until training=True.",
+        "Both multiply by a mask that comes with the batch, so that both drop the same units.",
+        "The tutorial's 0.75 is the fraction that is dropped, not the fraction that is kept, and dropout is "
+        "never switched on. torch's Dropout is on until model.eval(). Keras' is off until training=True.",
         (4,),
         (f"{MODEL_TF}:dropout",),
         (f"{MODEL_TORCH}:dropout",),
@@ -125,19 +130,19 @@ CONCEPTS = (
     ),
     Concept(
         "Device and dtype",
-        "TensorFlow places operations by a context and converts arrays on entry; torch moves tensors and the "
-        "model, each by a call.",
-        "tf.device('/GPU:0') runs silently on the CPU where there is no GPU, unless soft placement is off. "
-        "So a worker refuses a device that is not there. TF32, on by default in TensorFlow and in torch for "
-        "convolutions alone, is set alike on both sides and read back.",
+        "TensorFlow places operations with a context, and converts arrays when they enter. In torch you move "
+        "the tensors and the model, each with a call.",
+        "If there is no GPU, tf.device('/GPU:0') runs on the CPU and says nothing, unless soft placement is "
+        "off. So a worker refuses a device that does not exist. TF32 is on by default in TensorFlow, and in "
+        "torch only for convolutions. It is set to the same value on both sides and read back.",
         (),
         (f"{TRAIN_TF}:Trainer.to_device", "tf_impl/runtime.py:configure"),
         (f"{TRAIN_TORCH}:Trainer.to_device", f"{TRAIN_TORCH}:to_nchw", "torch_impl/runtime.py:configure"),
     ),
     Concept(
         "Evaluation",
-        "TensorFlow records only under a tape; torch records unless it is told not to.",
-        "Evaluating torch without no_grad gives the right numbers and keeps every activation in memory.",
+        "TensorFlow records operations only inside a tape. torch records them unless you use no_grad.",
+        "Without no_grad, torch gives the right numbers, but it keeps every activation in memory.",
         (),
         (f"{TRAIN_TF}:Trainer.logits",),
         (f"{TRAIN_TORCH}:Trainer.logits",),
