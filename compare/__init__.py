@@ -1,0 +1,1 @@
+"""The harness: it proves that both implementations compute the same, then times them."""

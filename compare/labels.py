@@ -21,6 +21,8 @@ GRAMMAR = re.compile(
 
 @dataclass(frozen=True)
 class Label:
+    """Who a launch is: its framework, variant, number among equal ones, and device."""
+
     framework: str  # tf or torch
     variant: str
     number: int = 1

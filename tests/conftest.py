@@ -50,6 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def why_no_card() -> str | None:
+    """Return why no test can use an NVIDIA card, or None if there is one."""
     driver = read()
     if not driver.present:
         return f"{LIBRARY}, the driver, does not load"

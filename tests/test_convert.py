@@ -18,6 +18,7 @@ SPEC = LeNetSpec()
 
 
 def logits_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Check that a conversion ended well, and return its first line."""
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout.splitlines()[0]
 

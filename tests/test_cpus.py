@@ -31,10 +31,12 @@ def faked(root: Path, membership: str, mounts: str, files: dict[str, str]) -> Pa
 
 
 def v1(quota: object, period: int = 100_000) -> dict[str, str]:
+    """Return the files of a group of version 1 with a quota."""
     return {"cpu.cfs_quota_us": f"{quota}\n", "cpu.cfs_period_us": f"{period}\n"}
 
 
 def at(directory: str, files: dict[str, str]) -> dict[str, str]:
+    """Return the files in a directory."""
     return {f"{directory}/{name}": text for name, text in files.items()}
 
 

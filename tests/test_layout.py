@@ -10,6 +10,7 @@ SPEC = LeNetSpec()
 
 
 def numbered(*shape: int) -> np.ndarray:
+    """Return an array whose entries count up from 0."""
     return np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
 
 

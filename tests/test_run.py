@@ -23,6 +23,7 @@ SMALL = ("--seeds", "1", "--steps", "6", "--batch-size", "8")
 
 
 def compare_run(*options: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+    """Run `compare.run`, and return how it ended."""
     return subprocess.run(
         [sys.executable, "-m", "compare.run", *options],
         cwd=ROOT,
@@ -245,11 +246,13 @@ def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
 
 
 def trained(out: Path) -> bool:
+    """Return whether a run has written a launch's row."""
     runs = read(out)["runs"]
     return bool(runs) and all(run["losses"] for run in runs)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds, for so long as a run can take."""
     deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "did not happen within two minutes"

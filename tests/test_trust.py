@@ -42,6 +42,7 @@ def findings(source: str) -> Iterator[str]:
 
 
 def unsafe_call(node: ast.Call) -> Iterator[str]:
+    """Yield what is unsafe about a call."""
     name, options = named(node.func), {keyword.arg: keyword.value for keyword in node.keywords}
     last = name.rpartition(".")[2]
     if name in EVALUATING:
@@ -70,6 +71,7 @@ def named(node: ast.AST) -> str:
 
 
 def is_constant(node: ast.AST | None, *, value: bool) -> bool:
+    """Return whether a node is this constant."""
     return isinstance(node, ast.Constant) and node.value is value
 
 

@@ -38,6 +38,7 @@ TERMINAL_WIDTH = 92
 
 
 def main() -> None:
+    """Write every page and figure that is made from committed results."""
     parity_docs.main()
     (ROOT / "docs" / "porting.md").write_text(porting_guide.guide())
     found = sections()
@@ -48,6 +49,7 @@ def main() -> None:
 
 
 def sections() -> dict[str, str]:
+    """Return the marked sections of the pages, by name."""
     calibration = read_calibration(RESULTS / "calibration.json")
     variants = read_results(RESULTS / "variants.json")
     return {
@@ -105,6 +107,7 @@ def machine_sentence(results: Results) -> str:
 
 
 def variants_section(results: Results) -> str:
+    """Return the table of all variants on the CPU."""
     header = ["variant", "step time", "÷ first", "verdict", "share of peak", "test accuracy"]
     rows = []
     for group in groups(results, "cpu"):
@@ -149,6 +152,7 @@ def calibration_section(calibration: Calibration) -> str:
 
 
 def calibration_row(calibration: Calibration, name: str) -> list[str]:
+    """Return a variant's row: how often it differed from itself, and what slowed steps were called."""
     same = [trial for trial in calibration.self_comparisons() if trial.variant == name]
     quiet = sum(trial.kind == "no_difference" for trial in same)
     ratios = sorted((trial.estimate or 1.0 for trial in same), key=lambda ratio: abs(ratio - 1))
@@ -158,6 +162,7 @@ def calibration_row(calibration: Calibration, name: str) -> list[str]:
 
 
 def slowed_words(trial: Trial) -> str:
+    """Return what a slowed step was called, with its ratio and interval."""
     return f"{trial.words}: {trial.estimate:.3f}× [{trial.low:.3f}, {trial.high:.3f}]"
 
 

@@ -22,6 +22,7 @@ OUT = ROOT / "docs" / "results" / "kills.json"
 
 
 def main() -> int:
+    """Kill runs over stand-ins and over real frameworks, and write what came of each."""
     record: dict[str, Any] = {"environment": machine.describe(), "kills": []}
     with tempfile.TemporaryDirectory() as name:
         for workers, count in KILLS.items():
@@ -35,6 +36,7 @@ def main() -> int:
 
 
 def kills(place: Place, directory: Path, count: int) -> list[dict[str, Any]]:
+    """Return what came of `count` kills, at moments spread over a run."""
     start = time.monotonic()
     done = place.run(directory / "unbroken")
     seconds = time.monotonic() - start

@@ -23,6 +23,7 @@ from compare.variants import FRAMEWORK_NAMES
 
 
 def read(path: Path) -> dict[str, Any]:
+    """Return a committed result."""
     record: dict[str, Any] = json.loads(path.read_text())
     return record
 

@@ -28,6 +28,7 @@ MARKED = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
+    """Write docs/parity.md again."""
     PAGE.write_text(refreshed(PAGE.read_text(), sections()))
 
 
@@ -37,6 +38,7 @@ def refreshed(page: str, found: Mapping[str, str]) -> str:
 
 
 def sections() -> dict[str, str]:
+    """Return the marked sections of the page, by name."""
     parity, traps = read_parity(RESULTS / "parity.json"), read_traps(RESULTS / "traps.json")
     return {
         "proof": "\n\n".join([proof_sentence(parity), *map(climb_section, parity.climbs)]),
@@ -51,6 +53,7 @@ def sections() -> dict[str, str]:
 
 
 def proof_sentence(parity: Parity) -> str:
+    """Return the verdict of the climbs, with the machine and the versions."""
     versions = ", ".join(
         f"{name} {number}" for name, number in all_versions(parity).items() if name != "built_for_cuda"
     )
@@ -58,6 +61,7 @@ def proof_sentence(parity: Parity) -> str:
 
 
 def all_versions(parity: Parity) -> dict[str, str]:
+    """Return the versions of every package, by name."""
     every = [version for versions in parity.versions.values() for version in versions.items()]
     return {name: number for name, number in every if number}
 
@@ -77,6 +81,7 @@ def climb_section(climb: Climb) -> str:
 
 
 def noise_section(floor: NoiseFloor | None) -> str:
+    """Return the noise floor's sentence and table. Raises ValueError if the record has none."""
     if floor is None:
         raise ValueError("docs/results/parity.json has no noise floor: climb with --noise-floor")
     header, rows = parity_terminal.floor_rows(floor)
@@ -84,6 +89,7 @@ def noise_section(floor: NoiseFloor | None) -> str:
 
 
 def tolerance_table() -> str:
+    """Return every tolerance, with what was measured and why."""
     rows = []
     for dtype, own in BY_DTYPE.items():
         rows += [tolerance_row(dtype, group, getattr(own, group)) for group in GROUPS]
@@ -94,6 +100,7 @@ def tolerance_table() -> str:
 
 
 def tolerance_row(where: str, group: str, tolerance: Tolerance | None) -> list[str]:
+    """Return a tolerance's row."""
     name = GROUP_NAMES.get(group, group)
     if tolerance is None:
         return [where, name, "", "", "not judged: units whose gradient is noise move by whole steps"]
@@ -101,6 +108,7 @@ def tolerance_row(where: str, group: str, tolerance: Tolerance | None) -> list[s
 
 
 def traps_table(trials: Trials) -> str:
+    """Return a row for each trap: where it was caught, and what the accuracy would have said."""
     gaps = [f"gap at step {step}" for step in trap_table.GAP_STEPS]
     header = ["mistake", "trap", "rung", "first in", *gaps, "test accuracy", "accuracy alone"]
     rows = [
@@ -119,6 +127,7 @@ def traps_table(trials: Trials) -> str:
 
 
 def spreads(trials: Trials) -> Sequence[str]:
+    """Return a sentence on the right implementation's accuracies, for each framework."""
     return [trap_table.right_sentence(right) for right in trials.right_runs]
 
 

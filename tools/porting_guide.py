@@ -34,11 +34,13 @@ def guide() -> str:
 
 
 def caught(concept: Concept) -> str:
+    """Return which rung catches a mistake, and the command that shows it."""
     commands = ", ".join(f"`python -m compare.parity --trap {trap}`" for trap in concept.traps)
     return concept.caught + (f" Try it: {commands}." if commands else "")
 
 
 def fenced(framework: str, excerpt: Excerpt) -> str:
+    """Return an excerpt as a code block, with its place."""
     return f"{framework}, `{excerpt.where}`:\n\n```python\n{excerpt.code}\n```"
 
 

@@ -21,6 +21,7 @@ return table.getBoundingClientRect().bottom + window.scrollY;
 
 
 def main() -> int:
+    """Photograph the report in both colour schemes, if there is a browser."""
     if BROWSER is None or DRIVER is None:
         print(f"The screenshots stay as they were: {MISSING}", file=sys.stderr)
         return 0
@@ -32,6 +33,7 @@ def main() -> int:
 
 
 def screenshot(browser: Any, scheme: str) -> bytes:
+    """Return a PNG of the page's first screen."""
     opened(browser, (EXAMPLE / "report.html").as_uri(), width=WIDTH, scheme=scheme)
     height = browser.execute_script(FIRST_SCREEN)
     clip = {"x": 0, "y": 0, "width": WIDTH, "height": height + 24, "scale": 1}

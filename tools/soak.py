@@ -30,6 +30,7 @@ MOST_SLOWING = 0.05
 
 
 def main(directory: Path) -> int:
+    """Write a verdict on each launch of a run; return the exit status."""
     results = read_results(directory)
     try:
         launches = summaries(results.runs)

@@ -27,6 +27,7 @@ CONVERSIONS = (  # source, target, exit status
 
 
 def main() -> int:
+    """Run the conversions that docs/checkpoints.md shows, and write what each printed."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         env = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -1,0 +1,1 @@
+"""LeNet in PyTorch. The files and names are those of tf_impl."""

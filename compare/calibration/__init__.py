@@ -1,0 +1,1 @@
+"""The harness measured against itself: a variant beside itself, and beside itself slowed down."""

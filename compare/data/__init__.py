@@ -1,0 +1,1 @@
+"""What both processes know of data and weights, in NumPy alone."""

@@ -1,0 +1,1 @@
+"""One run, in the parent: who trains when, what is kept, and what is compared."""

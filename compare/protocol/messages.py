@@ -148,6 +148,8 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
 
 
 class Probed(msgspec.Struct, tag=True, frozen=True):
+    """What a worker says of a framework and a device: why it cannot be used, or None, and its versions."""
+
     unavailable: str | None
     versions: dict[str, Any]
 
@@ -175,17 +177,23 @@ class Arrays(msgspec.Struct, tag=True, frozen=True):
 
 
 class BatchesDigested(msgspec.Struct, tag=True, frozen=True):
+    """SHA-256 digests of the first batches, array by array."""
+
     digests: dict[str, list[str]]  # by array, one entry a batch: `compare.data.digests`
     first: dict[str, str]  # the first batch's arrays in words
 
 
 class Explained(msgspec.Struct, tag=True, frozen=True):
+    """Where a step's time goes."""
+
     phase_seconds: dict[str, list[float]]  # by phase, one entry a step; empty where there are no seams
     unsynchronized_step_seconds: float
     matmul_peak_flops: float  # per second, best of several products
 
 
 class Timed(msgspec.Struct, tag=True, frozen=True):
+    """Synchronized seconds, one a step."""
+
     step_seconds: list[float]
 
 

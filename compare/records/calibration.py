@@ -30,6 +30,8 @@ class Trial(msgspec.Struct):
 
 
 class Calibration(msgspec.Struct):
+    """What calibration.json holds."""
+
     schema_version: int = 1
     environment: Environment = msgspec.field(default_factory=Environment)
     versions: dict[str, str | None] = {}

@@ -113,6 +113,8 @@ class NoiseFloor(msgspec.Struct):
 
 
 class ProvedData(msgspec.Struct):
+    """The data set that a ladder was climbed with."""
+
     source: str
     sha256: str
 
@@ -140,6 +142,8 @@ class Options(msgspec.Struct, kw_only=True):
 
 
 class Parity(msgspec.Struct, kw_only=True):
+    """What parity.json holds."""
+
     schema_version: int = SCHEMA_VERSION
     config: Options
     environment: Environment = msgspec.field(default_factory=Environment)

@@ -106,6 +106,8 @@ class SweepPoint(msgspec.Struct):
 
 
 class Results(msgspec.Struct, kw_only=True):
+    """What results.json holds."""
+
     schema_version: int = SCHEMA_VERSION
     config: Config
     environment: Environment = msgspec.field(default_factory=Environment)

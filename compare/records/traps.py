@@ -60,6 +60,8 @@ class Options(msgspec.Struct):
 
 
 class Trials(msgspec.Struct, kw_only=True):
+    """What traps.json holds."""
+
     schema_version: int = SCHEMA_VERSION
     config: Options
     environment: Environment = msgspec.field(default_factory=Environment)

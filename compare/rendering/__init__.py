@@ -1,0 +1,1 @@
+"""Results as a terminal, a page, Markdown, charts and event files show them."""

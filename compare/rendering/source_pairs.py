@@ -29,6 +29,8 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Pair:
+    """A concept, and how each framework's source reads there."""
+
     concept: Concept
     tensorflow: Excerpt
     pytorch: Excerpt

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 
 class TutorialPoint(NamedTuple):
+    """A line that the tutorial printed while it trained."""
+
     step: int
     loss: float
     batch_accuracy: float  # fraction of the batch of 128

@@ -38,6 +38,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
+    """A variant's cells, in the order of COLUMNS."""
+
     framework: str
     cells: Sequence[Cell]
 

@@ -1,0 +1,1 @@
+"""Pure functions from timed steps to intervals and verdicts."""

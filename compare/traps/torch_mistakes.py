@@ -104,6 +104,8 @@ class PlainDenseTranspose(Turned):
 
 
 class AveragePooling(Trainer):
+    """The mean of each window in place of its largest value."""
+
     def build_model(self) -> LeNet:
         model = super().build_model()
         model.pool1 = nn.AvgPool2d(self.spec.pool1.size, self.spec.pool1.stride)
@@ -149,11 +151,15 @@ class RateAsKeepProbability(Trainer):
 
 
 class SoftmaxTwice(Trainer):
+    """A softmax before a loss that takes logits."""
+
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return super().loss(torch.softmax(logits, dim=1), labels)
 
 
 class SummedLoss(Trainer):
+    """The sum over the batch in place of its mean."""
+
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(logits, labels, reduction="sum")
 
@@ -168,6 +174,8 @@ class L2InLoss(Trainer):
 
 
 class DetachedConvolutions(Trainer):
+    """No gradient reaches the convolutions."""
+
     def build_model(self) -> LeNet:
         model = super().build_model()
         model.pool2.register_forward_hook(lambda _module, _inputs, output: output.detach())
@@ -210,6 +218,8 @@ class DecoupledDecay(Trainer):
 
 
 class DecayingAdam(Adam):
+    """Adam with weight decay."""
+
     def __init__(self, variables: Any, spec: AdamSpec) -> None:
         super().__init__(variables, spec)
         for group in self.param_groups:
@@ -218,6 +228,8 @@ class DecayingAdam(Adam):
 
 
 class GradientNotCleared(Trainer):
+    """Each step adds its gradients to those of the steps before."""
+
     def train_step(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -26,6 +26,8 @@ EVALUATION_BATCH_SIZE = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
+    """Losses, one a step, and the accuracy on the test images."""
+
     losses: list[float]
     test_accuracy: float
 

@@ -10,6 +10,8 @@ from lenet_spec import LeNetSpec
 
 
 class Trainer:
+    """A trainer whose step gives a loss of zero at once."""
+
     def __init__(
         self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
     ) -> None:

@@ -18,6 +18,7 @@ from compare.variants import VARIANTS_BY_NAME
 
 
 def trial(slowdown: float, kind: str) -> Trial:
+    """Return a trial of three launches a side, with a verdict of this kind."""
     return Trial("torch:eager", slowdown, 3, 200, [1.0] * 3, [1.0] * 3, 1.0, 0.99, 1.01, kind, kind)
 
 

@@ -25,6 +25,7 @@ def trained_alike() -> dict[str, np.ndarray]:
 
 
 def convert(source: Path, target: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run `compare.convert`, and return how it ended."""
     return subprocess.run(
         [sys.executable, "-m", "compare.convert", str(source), str(target), *options],
         cwd=ROOT,

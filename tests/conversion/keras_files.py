@@ -42,6 +42,7 @@ def users_model(weights: dict[str, np.ndarray], activation: str = "relu") -> ker
 
 
 def edited(good: Path, case: str, edit: Callable[[h5py.File], object]) -> Path:
+    """Return a copy of a good file after an edit."""
     path = good.parent / f"{case}.weights.h5"
     path.write_bytes(good.read_bytes())
     with h5py.File(path, "r+") as file:
@@ -50,6 +51,8 @@ def edited(good: Path, case: str, edit: Callable[[h5py.File], object]) -> Path:
 
 
 def put(name: str, array: np.ndarray) -> Callable[[h5py.File], None]:
+    """Return an edit that puts an array in the place of a data set."""
+
     def edit(file: h5py.File) -> None:
         if name in file:
             del file[name]
@@ -65,6 +68,7 @@ def external(file: h5py.File) -> None:
 
 
 def main() -> None:
+    """Write every file, read each, and save the logits of two models."""
     weights, directory = safetensors.numpy.load_file(sys.argv[1]), Path(sys.argv[2])
     weights = {name: weights[name] for name in SPEC.parameter_shapes()}
     files = {"users": directory / "users.keras", "good": directory / "good.weights.h5"}

@@ -45,11 +45,13 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
 
 
 def fill_the_disk(target: Path) -> None:
+    """Fail as a write to a full disk does."""
     with replacing(target, overwrite=False):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def fail_in_the_middle(target: Path) -> None:
+    """Fail after half of a target is written."""
     with replacing(target, overwrite=True) as temporary:
         temporary.write_bytes(b"half")
         raise ZeroDivisionError

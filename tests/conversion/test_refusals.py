@@ -19,6 +19,7 @@ Outcomes = tuple[dict[str, str], Path]
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with our own file of weights."""
     directory = tmp_path_factory.mktemp("refusals")
     safetensors.numpy.save_file(trained_alike(), directory / "start.safetensors")
     return directory
@@ -26,6 +27,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def torch_outcomes(place: Path) -> Outcomes:
+    """Return what came of reading each torch file, by case, and where the files lie."""
     directory = place / "torch"
     directory.mkdir()
     return json.loads(
@@ -35,6 +37,7 @@ def torch_outcomes(place: Path) -> Outcomes:
 
 @pytest.fixture(scope="module")
 def keras_outcomes(place: Path) -> Outcomes:
+    """Return what came of reading each Keras file, by case, and where the files lie."""
     directory = place / "keras"
     directory.mkdir()
     said = child("tests.conversion.keras_files", place / "start.safetensors", directory)

@@ -51,6 +51,7 @@ def contents(model: LeNet) -> dict[str, object]:
 
 
 def main() -> None:
+    """Write every file, and read each."""
     weights = safetensors.numpy.load_file(sys.argv[1])
     directory = Path(sys.argv[2])
     model = LeNet(LeNetSpec(), torch.float32)

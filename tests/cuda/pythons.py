@@ -9,5 +9,6 @@ ROOT = Path(__file__).parents[2]
 
 
 def cuda_python(framework: str) -> str:
+    """Return the path of the framework's own interpreter, or of this one."""
     own = ROOT / f".venv-{framework}" / "bin" / "python"
     return str(own if own.exists() else sys.executable)

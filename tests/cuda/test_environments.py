@@ -27,6 +27,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def dry_run(project: Path, *arguments: str) -> str:
+    """Return the commands that make would run in a project."""
     done = subprocess.run(
         ["make", "-n", "--no-print-directory", *arguments],
         cwd=project,

@@ -67,6 +67,7 @@ class Loss:
 
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> Card:
+    """Return a card that is simulated, in the place of the clock and the framework."""
     card = Card()
     clock = SimpleNamespace(perf_counter=card.perf_counter, process_time=card.process_time)
     monkeypatch.setattr(session, "time", clock)

@@ -22,6 +22,7 @@ GRAPHS = "tf:eager,tf:graph,tf:xla,torch:eager,torch:compiled,torch:cudagraph"
 
 
 def command(program: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the programs under the frameworks' own interpreters."""
     pythons = ("--tf-python", PYTHONS["tf"], "--torch-python", PYTHONS["torch"])
     return subprocess.run(
         [sys.executable, "-m", f"compare.{program}", *options, *pythons],
@@ -34,6 +35,7 @@ def command(program: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def results(out: Path) -> dict[str, Any]:
+    """Return what results.json of a run holds."""
     found: dict[str, Any] = json.loads((out / "results.json").read_text())
     return found
 

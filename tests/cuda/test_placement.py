@@ -37,6 +37,7 @@ class Trainer(train.Trainer):
 
 
 def set_up(directory: Path, framework: str, module: str) -> messages.SetUp:
+    """Return a request for a trainer that stands in a test's own module."""
     weights_path = directory / "weights.safetensors"
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
     spec = dataclasses.replace(LeNetSpec(), training=Training(batch_size=4))
@@ -44,6 +45,7 @@ def set_up(directory: Path, framework: str, module: str) -> messages.SetUp:
 
 
 def worker(directory: Path, framework: str) -> Worker:
+    """Start a worker of one framework, with one thread."""
     return Conditions(threads=1).launch(framework, directory / "log")
 
 

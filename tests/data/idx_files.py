@@ -24,6 +24,7 @@ def idx_bytes(array: np.ndarray) -> bytes:
 
 
 def pixels(*shape: int, seed: int = 0) -> np.ndarray:
+    """Return random bytes of a shape, the same for each seed."""
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 

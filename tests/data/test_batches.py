@@ -27,6 +27,7 @@ def small_spec(dropout: Dropout = SPEC.dropout) -> LeNetSpec:
 
 @pytest.fixture(scope="module")
 def mnist() -> Dataset:
+    """Return the embedded data set."""
     return load(None, SPEC)
 
 

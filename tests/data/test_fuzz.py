@@ -25,10 +25,13 @@ SIZES = st.sampled_from([0, 1, 2, 3, 4, 5, 11, 12, 27, 28, 29, 784, 2**16, 2**31
 
 
 def at(data: bytes, fraction: float) -> int:
+    """Return a position within the data, from a fraction of its length."""
     return min(int(fraction * len(data)), max(len(data) - 1, 0))
 
 
 def flip_bit(fraction: float, bit: int) -> Mutation:
+    """Return a change of one bit."""
+
     def mutate(data: bytes) -> bytes:
         changed = bytearray(data)
         if changed:
@@ -49,6 +52,8 @@ def replace_range(fraction: float, length: int, new: bytes) -> Mutation:
 
 
 def set_header_field(field: int, size: int) -> Mutation:
+    """Return a change of one of the header's sizes."""
+
     def mutate(data: bytes) -> bytes:
         return data[: 4 * field] + struct.pack(">I", size) + data[4 * field + 4 :]
 
@@ -56,6 +61,7 @@ def set_header_field(field: int, size: int) -> Mutation:
 
 
 def repeat(fraction: float) -> Mutation:
+    """Return a change that adds the data's own end again."""
     return lambda data: data + data[at(data, fraction) :]
 
 
@@ -114,17 +120,20 @@ def expected(data: bytes, ndim: int) -> np.ndarray | None:
 
 
 def assert_refused(error: UserError, path: Path) -> None:
+    """Check that the error names the file, on two lines."""
     assert str(path) in str(error)
     assert len(str(error).splitlines()) == 2
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a place for files."""
     return tmp_path_factory.mktemp("fuzz")
 
 
 @pytest.fixture(scope="module")
 def set_directory(directory: Path) -> Path:
+    """Return a directory with a sound set."""
     return write_set(directory / "set")
 
 

@@ -28,10 +28,12 @@ LARGE = pixels(700, 28, 28)  # more than two chunks
 
 
 def header(*sizes: int, start: bytes = b"\0\0\x08") -> bytes:
+    """Return an IDX header: its first bytes, the number of dimensions, the sizes."""
     return start + bytes([len(sizes)]) + struct.pack(f">{len(sizes)}I", *sizes)
 
 
 def flipped(data: bytes, position: int) -> bytes:
+    """Return the data with one bit of a byte changed."""
     changed = bytearray(data)
     changed[position] ^= 0x10
     return bytes(changed)
@@ -53,6 +55,7 @@ def _no_hang() -> Iterator[None]:
 
 @contextmanager
 def peak_bytes_below(limit: int) -> Iterator[None]:
+    """Check that a block allocates less than so many bytes at once."""
     tracemalloc.start()
     try:
         yield
@@ -174,14 +177,17 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
 
 
 def make_directory(path: Path) -> None:
+    """Put a directory there."""
     path.mkdir()
 
 
 def make_link_loop(path: Path) -> None:
+    """Put a link to itself there."""
     path.symlink_to(path)
 
 
 def make_socket(path: Path) -> None:
+    """Put a socket there."""
     with socket.socket(socket.AF_UNIX) as server:
         # A socket's address is at most 108 bytes, which pytest's directories can exceed.
         here = os.open(path.parent, os.O_RDONLY)

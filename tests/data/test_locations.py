@@ -113,14 +113,17 @@ def make_nothing(path: Path) -> None:
 
 
 def make_file(path: Path) -> None:
+    """Put an empty file there."""
     path.write_bytes(b"")
 
 
 def make_link_to_nothing(path: Path) -> None:
+    """Put a link to nothing there."""
     path.symlink_to("gone")
 
 
 def make_link_loop(path: Path) -> None:
+    """Put a link to itself there."""
     path.symlink_to(path)
 
 

@@ -21,11 +21,13 @@ TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
 @pytest.fixture(scope="module")
 def mnist() -> Dataset:
+    """Return the embedded data set."""
     return load()
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Return a set of 12 training and 4 test images, as it is loaded."""
     return load(write_set(tmp_path_factory.mktemp("small")), SPEC)
 
 
@@ -130,17 +132,20 @@ def test_scaling_keeps_every_pixel_in_its_place() -> None:
 
 
 def changed(**arrays: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a small set with some of its arrays replaced."""
     names = {"train_images": TRAIN_IMAGES, "train_labels": TRAIN_LABELS}
     names |= {"test_images": TEST_IMAGES, "test_labels": TEST_LABELS}
     return small_set() | {names[key]: array for key, array in arrays.items()}
 
 
 def swapped(one: str, other: str) -> dict[str, np.ndarray]:
+    """Return a small set with two of its arrays in each other's place."""
     arrays = small_set()
     return arrays | {one: arrays[other], other: arrays[one]}
 
 
 def trained_on_test() -> dict[str, np.ndarray]:
+    """Return a small set whose test images are its training images."""
     arrays = small_set()
     return arrays | {TEST_IMAGES: arrays[TRAIN_IMAGES], TEST_LABELS: arrays[TRAIN_LABELS]}
 

@@ -12,6 +12,7 @@ from tests.data.idx_files import pixels
 
 @pytest.fixture(scope="module")
 def mnist() -> Dataset:
+    """Return the embedded data set."""
     return load()
 
 

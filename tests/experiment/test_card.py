@@ -76,6 +76,7 @@ class NVML:
 
 
 def cautions(record: Card, **runtime: Any) -> list[str]:
+    """Return the cautions about a run on a card of which this was recorded."""
     run = Run("torch", "eager", "cuda", "float32", 0, "torch:eager", runtime=runtime)
     results = synthetic.rows(run)
     results.environment.card = record

@@ -45,6 +45,7 @@ def interpreter(
 
 
 def script(path: Path, lines: str) -> Path:
+    """Write a shell script that can be executed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{lines}\n")
     path.chmod(0o755)
@@ -54,6 +55,7 @@ def script(path: Path, lines: str) -> Path:
 def command(
     *options: object, module: str = "compare.run", cwd: Path = ROOT, **kwargs: Any
 ) -> subprocess.CompletedProcess[str]:
+    """Run one of the commands, and return how it ended."""
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, options)],
         cwd=cwd,
@@ -68,6 +70,7 @@ def command(
 
 
 def results_of(directory: Path) -> dict[str, Any]:
+    """Return what results.json of a run holds."""
     found: dict[str, Any] = json.loads((directory / "results.json").read_text())
     return found
 

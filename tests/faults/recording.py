@@ -35,6 +35,8 @@ COLUMNS = ("fault", "what you see", "what survives")
 
 @dataclass(frozen=True)
 class Row:
+    """A row of the page: what was brought about, what the user saw, what survived."""
+
     fault: str
     seen: str  # lines as the user sees them
     survives: str
@@ -49,6 +51,7 @@ class Row:
 
 
 def cell(text: str) -> str:
+    """Return the text so that it stays in one cell of a Markdown table."""
     return text.replace("|", "\\|")
 
 
@@ -84,6 +87,7 @@ class Recorded:
 
 
 def cells(texts: tuple[str, ...] | list[str]) -> str:
+    """Return a row of a Markdown table."""
     return "| " + " | ".join(texts) + " |"
 
 
@@ -145,19 +149,23 @@ def sections(page: str) -> dict[str, str]:
 
 
 def written(found: dict[str, str]) -> str:
+    """Return the whole page, its sections in order."""
     return "\n\n".join([HEAD.strip(), *(found[module] for module in sorted(found))]) + "\n"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes the page."""
     parser.addoption(REWRITE, action="store_true", help="write docs/faults.md again, from what the tests saw")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Begin a record; note whether only some tests of a module were asked for."""
     config.stash[KEY] = Recorded(partial=any("::" in argument for argument in config.args))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note which tests record a row."""
     recorded = config.stash[KEY]
     for item in items:
         if "fault" in getattr(item, "fixturenames", ()):
@@ -166,16 +174,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Note that some tests of a module are left out."""
     for item in items:
         item.config.stash[KEY].partial = True
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Note which tests passed."""
     if call.when == "call" and call.excinfo is None:
         item.config.stash[KEY].passed.add(item.nodeid)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page, if that was asked for."""
     recorded = session.config.stash[KEY]
     if not session.config.getoption(REWRITE) or not recorded.rows:
         return

@@ -96,6 +96,7 @@ class Faulty(Channel):
 
 
 def plan() -> dict[str, str]:
+    """Return what this worker is to do wrong, and when."""
     plans: dict[str, dict[str, str]] = json.loads(Path(sys.argv[1]).read_text())
     log = Path("/proc/self/fd/1").readlink().stem
     return plans.get(log) or plans.get("*") or {}
@@ -135,6 +136,7 @@ def act(what: str, channel: Channel) -> None:
 
 
 def raising(*_: object) -> Never:
+    """Fail as a framework's kernel does, with a message of two lines."""
     raise RuntimeError("the kernel is in a bad state\nand more lines")
 
 
@@ -163,12 +165,14 @@ def changed(reply: Any, what: str) -> Any:
 
 
 def replace(reply: Any, **changes: Any) -> Any:
+    """Return the reply with some of its fields changed."""
     import msgspec
 
     return msgspec.structs.replace(reply, **changes)
 
 
 def main() -> None:
+    """Serve as a worker does, with the oracle in the place of a framework."""
     runtime = Runtime()
     explained = messages.Explained({}, 0.001, 1e9)  # the real one's steps would take most of the time
     patch.multiple(

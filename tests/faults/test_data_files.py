@@ -27,6 +27,8 @@ Change = Callable[[Path], None]
 
 
 def content(name: str, change: Callable[[bytes], bytes]) -> Change:
+    """Return a change of a file's content."""
+
     def apply(directory: Path) -> None:
         path = directory / name
         path.write_bytes(change(path.read_bytes()))
@@ -44,6 +46,8 @@ def arrays(**changed: np.ndarray) -> Change:
 
 
 def replaced(name: str, make: Callable[[Path], object]) -> Change:
+    """Return a change that puts something else in a file's place."""
+
     def apply(directory: Path) -> None:
         (directory / name).unlink()
         make(directory / name)
@@ -52,6 +56,8 @@ def replaced(name: str, make: Callable[[Path], object]) -> Change:
 
 
 def swapped(one: str, other: str) -> Change:
+    """Return a change that gives two files each other's content."""
+
     def apply(directory: Path) -> None:
         first, second = (directory / one).read_bytes(), (directory / other).read_bytes()
         (directory / one).write_bytes(second)
@@ -61,22 +67,27 @@ def swapped(one: str, other: str) -> Change:
 
 
 def both(*changes: Change) -> Change:
+    """Return several changes as one."""
     return lambda directory: [change(directory) for change in changes]  # type: ignore[return-value]
 
 
 def other_name(directory: Path) -> None:
+    """Put a second file of training images there, under the other name."""
     (directory / "train-images.idx3-ubyte").write_bytes(b"other")
 
 
 def cut_gzip(data: bytes) -> bytes:
+    """Return the data packed and cut short."""
     return gzip.compress(data, mtime=0)[:-20]
 
 
 def huge(data: bytes) -> bytes:
+    """Return the data with 2**32 - 1 images declared in its header."""
     return data[:4] + struct.pack(">I", 2**32 - 1) + data[8:]
 
 
 def bomb(data: bytes) -> bytes:
+    """Return the data packed, with 32 MiB of zeros behind it."""
     return gzip.compress(data + bytes(32 << 20), 1, mtime=0)
 
 

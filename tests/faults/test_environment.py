@@ -46,6 +46,8 @@ VARIABLES = {
 
 @dataclass(frozen=True)
 class Lied:
+    """A run in a misleading environment, and what it left."""
+
     done: subprocess.CompletedProcess[str]
     out: Path
     shadow: Path

@@ -78,6 +78,7 @@ RESULTS: dict[str, tuple[Edit, str]] = {
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return sound results, as they stand in results.json."""
     directory = tmp_path_factory.mktemp("results")
     write_results(synthetic.results(seeds=1, steps=30), directory)
     found: dict[str, Any] = json.loads((directory / "results.json").read_text())
@@ -95,6 +96,7 @@ def test_results_that_break_a_rule(tmp_path: Path, results: dict[str, Any], what
 
 
 def sparse(path: Path) -> None:
+    """Write a file of 16 GiB that takes no room on the disk."""
     with path.open("wb") as file:
         file.truncate(1 << 34)
 
@@ -129,6 +131,7 @@ def test_what_is_no_results_file(tmp_path: Path, what: str, fault: Fault) -> Non
 
 
 def assert_report_refuses(directory: Path, what: str, said: str, fault: Fault) -> None:
+    """Check that `compare.report` refuses a directory in two lines; record the row."""
     with pytest.raises(UserError) as raised:
         report(ReportConfig((directory,)))
     message = str(raised.value)
@@ -152,6 +155,7 @@ def raw(header: object, size: int | None = None) -> bytes:
 
 
 def weights(**changed: np.ndarray | None) -> bytes:
+    """Return a file of weights; `conv1__bias=None` leaves that one out."""
     named = {**trained_alike(), **{name.replace("__", "/"): array for name, array in changed.items()}}
     return safetensors.numpy.save({name: array for name, array in named.items() if array is not None})
 

@@ -30,10 +30,12 @@ class Case:
 
 
 def at(moment: str, what: str) -> dict[str, str]:
+    """Return a plan: what to do at a moment."""
     return {"at": moment, "do": what}
 
 
 def reply(moment: str, what: str) -> dict[str, str]:
+    """Return a plan: how to falsify the reply at a moment."""
     return {"reply": moment, "do": what}
 
 
@@ -129,6 +131,8 @@ CASES = [
 
 @dataclass(frozen=True)
 class Ended:
+    """A run whose launches ended badly, and what it left."""
+
     done: subprocess.CompletedProcess[str]
     out: Path
     temporary: Path
@@ -141,6 +145,7 @@ class Ended:
 
 
 def stem(number: int) -> str:
+    """Return the stem of a launch's files, which its plan goes by."""
     return f"tf-eager-{number + 2}-cpu-seed0"
 
 

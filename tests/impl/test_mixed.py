@@ -52,6 +52,7 @@ def trained(name: str, dtype: str, directory: Path) -> Trained:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Return what both frameworks computed, in float32 and in bfloat16."""
     return {
         (name, dtype): trained(name, dtype, tmp_path_factory.mktemp("mixed"))
         for name in ("tf:eager", "torch:eager")
@@ -60,6 +61,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 
 def largest_apart(left: np.ndarray, right: np.ndarray) -> float:
+    """Return the largest difference, relative to the largest value."""
     return float(np.abs(left - right).max() / np.abs(right).max())
 
 

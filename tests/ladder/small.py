@@ -29,6 +29,7 @@ def write_small_mnist(directory: Path) -> Path:
 
 
 def write_idx(stem: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    """Write images and labels as two packed IDX files."""
     for array, kind in ((images, "images-idx3-ubyte"), (labels, "labels-idx1-ubyte")):
         header = struct.pack(f"!HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
         compressed = gzip.compress(header + array.tobytes(), compresslevel=1)
@@ -36,6 +37,7 @@ def write_idx(stem: Path, images: np.ndarray, labels: np.ndarray) -> None:
 
 
 def small_config(data_dir: Path) -> ParityConfig:
+    """Return the options of a short climb on a small data set."""
     return ParityConfig(steps=5, batch_size=BATCH, data_dir=data_dir, trap_steps=0, threads=1)
 
 

@@ -19,6 +19,7 @@ PYTHONS = {"tf": Path(sys.executable), "torch": Path(sys.executable)}
 
 
 def own_port(name: str) -> Port:
+    """Return one of the example ports."""
     return Port(f"torch:{name}", "torch", str(EXAMPLES / f"{name}.py"), "Trainer", "cpu")
 
 

@@ -11,6 +11,7 @@ PLAN = Plan(LeNetSpec(), "float32", 0, 3, 3, 2, 60.0, 55_000)
 
 
 def runs(pair: float, itself: float) -> dict[str, list[list[float]]]:
+    """Return losses of a pair so far apart, one of which is so far from itself."""
     base = [2.0, 1.0, 0.5]
     return {
         "tf": [base, base, [loss + itself for loss in base]],

@@ -34,6 +34,8 @@ ACTIVE = Dropout(0.3, active=True)
 
 
 class Batch(NamedTuple):
+    """A batch for a small spec."""
+
     images: np.ndarray
     labels: np.ndarray
     dropout_mask: np.ndarray | None
@@ -49,6 +51,7 @@ def weights_of(spec: LeNetSpec) -> dict[str, np.ndarray]:
 
 
 def batch_of(spec: LeNetSpec, count: int = 3) -> Batch:
+    """Return a random batch, with a mask if dropout is active."""
     rng = np.random.default_rng(1)
     mask = (rng.random((count, spec.dense1.units)) >= spec.dropout.rate).astype(np.float64)
     images, labels = rng.random((count, *spec.input.shape)), rng.integers(0, spec.classes, count)

@@ -29,6 +29,8 @@ class Trainer(right.Trainer):
 
 
 class Mistake(NamedTuple):
+    """A line of the model, the same line with a mistake in it, and where that is caught."""
+
     stands: str
     written: str
     rung: int
@@ -56,6 +58,7 @@ MISTAKES = {
 
 @pytest.fixture(scope="module")
 def ladder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, Setting]]:
+    """Yield a torch worker and what it climbs."""
     with worker_and_setting("torch", tmp_path_factory.mktemp("own")) as ready:
         yield ready
 

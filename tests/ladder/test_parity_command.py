@@ -20,6 +20,7 @@ EXAMPLES = ROOT / "docs" / "examples"
 
 
 def compare_parity(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run `compare.parity`, and return how it ended."""
     return subprocess.run(
         [sys.executable, "-m", "compare.parity", *options],
         cwd=ROOT,
@@ -31,17 +32,20 @@ def compare_parity(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 def unwrapped(text: str) -> str:
+    """Return the text on one line."""
     return " ".join(text.split())
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Return the options of a short climb on a small data set."""
     data = write_small_mnist(tmp_path_factory.mktemp("data"))
     return ("--data-dir", str(data), "--batch-size", str(BATCH), "--steps", "5", "--threads", "1")
 
 
 @pytest.fixture(scope="module")
 def proof(tmp_path_factory: pytest.TempPathFactory, small: tuple[str, ...]) -> tuple[Any, Path]:
+    """Return how a climb with a noise floor ended, and its directory."""
     out = tmp_path_factory.mktemp("proof") / "out"
     return compare_parity(*small, "--noise-floor", "--out", str(out)), out
 

@@ -13,6 +13,7 @@ BY_EVIDENCE = {kind.evidence: kind for kind in RUNGS}
 
 
 def evidence(group: str, off: float = 0.0) -> dict[str, Any]:
+    """Return two tensors of one group, the second off by so much."""
     return {group: {"first": TENSOR, "second": TENSOR + off}}
 
 

@@ -16,6 +16,7 @@ from compare.protocol.channel import Channel
 
 
 def main() -> None:
+    """Answer requests, and misbehave at the first as the mode says."""
     mode, read_fd, write_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     channel = Channel(read_fd, write_fd, messages.Request)
     print(f"fake worker, mode {mode}", file=sys.stderr, flush=True)
@@ -31,6 +32,7 @@ def main() -> None:
 
 
 def misbehave(mode: str, channel: Channel, write_fd: int) -> None:  # noqa: C901, PLR0915  (a list of cases)
+    """Do what the mode says, mostly without coming back."""
     if mode.startswith("signal-"):
         os.kill(os.getpid(), getattr(signal, mode.removeprefix("signal-")))
     elif mode.startswith("exit-"):
@@ -87,6 +89,7 @@ def misbehave(mode: str, channel: Channel, write_fd: int) -> None:  # noqa: C901
 
 
 def leave_child(*, start_new_session: bool = False) -> None:
+    """Start a process that outlives this one."""
     command = [sys.executable, "-c", "import time; time.sleep(600)"]
     child = subprocess.Popen(command, start_new_session=start_new_session)
     print(f"child {child.pid}", flush=True)

@@ -103,6 +103,7 @@ def combined(start: Start, message: msgspec.Struct, *replies: Reply) -> Reply:
 
 
 def answer(reply: Reply, *_: object) -> Reply:
+    """Return the reply that a rank is given."""
     return reply
 
 

@@ -35,6 +35,7 @@ run_entry_point(main)
 def swallow(
     number: signal.Signals, tmp_path: Path, then: str, *, before: Callable[[], object] | None = None
 ) -> tuple[int, str]:
+    """Return the status and the output of a program that swallows a signal and goes on."""
     done = subprocess.run(
         [sys.executable, "-c", SWALLOW, str(int(number)), str(tmp_path / "log"), then],
         cwd=ROOT,

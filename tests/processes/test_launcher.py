@@ -42,6 +42,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def group_members(group: int) -> list[psutil.Process]:
+    """Return the processes of a group that still live."""
     members = []
     for process in psutil.process_iter():
         try:

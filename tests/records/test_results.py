@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def example() -> Results:
+    """Return results of one short launch."""
     run = Run(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
     run.losses, run.step_seconds = [2.3, 0.1 + 0.2], [0.03, 0.04]
     run.train_accuracies = [0.5, 1.0]

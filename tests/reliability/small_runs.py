@@ -112,4 +112,5 @@ def workers_left(directory: Path, patience_seconds: float = 5) -> list[str]:
 
 
 def half_written(directory: Path) -> list[str]:
+    """Return the names of files that were being written."""
     return [path.name for path in directory.rglob(".*") if path.is_file() and path.name != ".lock"]

@@ -21,10 +21,12 @@ SURVIVES = "everything that was written before; `--resume` continues once there 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Return data, interpreters and a directory for temporary files."""
     return Place.create(tmp_path_factory.mktemp("place"))
 
 
 def assert_told(done: subprocess.CompletedProcess[str], place: Place, out: Path, why: str) -> None:
+    """Check that a run says in a line why it could not write, and left nothing half written."""
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert f"cannot be written: {why}" in done.stderr

@@ -28,11 +28,13 @@ NOTHING = "everything: nothing was started or written; exit status 2"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Return data, interpreters and a directory for temporary files."""
     return Place.create(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="module")
 def finished(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of a run that ended well."""
     out = tmp_path_factory.mktemp("finished") / "run"
     done = place.run(out)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -46,6 +48,7 @@ def run_directory(finished: Path, tmp_path: Path) -> Path:
 
 
 def change(directory: Path, act: Callable[[dict[str, Any]], object]) -> None:
+    """Change results.json."""
     path = directory / "results.json"
     results = json.loads(path.read_text())
     act(results)
@@ -53,6 +56,7 @@ def change(directory: Path, act: Callable[[dict[str, Any]], object]) -> None:
 
 
 def test_a_finished_run_is_only_rendered_again(place: Place, run_directory: Path) -> None:
+    """Nothing is trained again, and a report that is gone comes back."""
     before = results_of(run_directory)["runs"]
     (run_directory / "report.html").unlink()
     done = place.resume(run_directory)
@@ -93,6 +97,7 @@ def test_a_launch_that_failed_is_trained_again_with_its_seed(
 def test_other_options_are_refused(
     place: Place, finished: Path, options: tuple[str, ...], said: str, fault: Fault
 ) -> None:
+    """Each is named with its value and that of the run; nothing is changed."""
     stderr = assert_refused(place.resume(finished, *options), said)
     if options[0] == "--steps":
         fault("--resume with another option than the run began with", seen=stderr, survives=NOTHING)
@@ -109,6 +114,7 @@ CHANGES = [
 def test_another_environment_is_refused(
     place: Place, run_directory: Path, fact: str, what: str, said: str, fault: Fault
 ) -> None:
+    """What was so when the run began is named, and results.json stays as it is."""
     change(run_directory, lambda results: results["environment"].update({fact: "another one"}))
     before = (run_directory / "results.json").read_bytes()
     stderr = assert_refused(place.resume(run_directory), f"{said} another one when the run began", "--out")
@@ -117,12 +123,15 @@ def test_another_environment_is_refused(
 
 
 def present(fact: str) -> str:
+    """Return what is so on this machine now."""
     from compare.records import machine
 
     return str(getattr(machine.describe(), fact))
 
 
 def test_other_versions_are_refused(place: Place, run_directory: Path, fault: Fault) -> None:
+    """The package and both versions are named."""
+
     def older(results: dict[str, Any]) -> None:
         for run in results["runs"]:
             run["versions"] = {"stand-in": "0.9"}
@@ -133,6 +142,7 @@ def test_other_versions_are_refused(place: Place, run_directory: Path, fault: Fa
 
 
 def test_other_data_are_refused(place: Place, run_directory: Path, fault: Fault) -> None:
+    """The digest that the run began with is named."""
     change(run_directory, lambda results: results["config"]["data"].update(sha256="0" * 64))
     stderr = assert_refused(place.resume(run_directory), "the data set (SHA-256) was 000000", "--data-dir")
     digest = results_of_data(place)
@@ -140,12 +150,14 @@ def test_other_data_are_refused(place: Place, run_directory: Path, fault: Fault)
 
 
 def results_of_data(place: Place) -> str:
+    """Return the digest of the data set."""
     from compare.data import mnist
 
     return mnist.load(place.data).sha256
 
 
 def test_a_directory_without_a_run_is_refused(place: Place, tmp_path: Path, fault: Fault) -> None:
+    """The missing file is named, and what to do."""
     stderr = assert_refused(place.resume(tmp_path), "results.json", "Name a directory that compare.run wrote")
     fault("--resume of a directory without a run", seen=stderr, survives=NOTHING)
 
@@ -171,12 +183,14 @@ def test_a_second_run_into_one_directory_is_refused(place: Place, tmp_path: Path
 
 
 def test_a_lock_is_held_once(tmp_path: Path) -> None:
+    """A second lock is refused while the first is held, and is given afterwards."""
     with DirectoryLock(tmp_path), pytest.raises(UserError, match="another run, process"):
         DirectoryLock(tmp_path)
     DirectoryLock(tmp_path).release()
 
 
 def row(label: str, seed: int, status: str = "ok", *, ended: bool = True, threads: int = 2) -> Run:
+    """Return a launch's row of the results."""
     framework, _, variant = label.partition(":")
     return Run(
         framework=framework,  # type: ignore[arg-type]
@@ -223,6 +237,7 @@ def test_rows_that_the_gate_kept_out_stay() -> None:
 
 
 def test_short_launches_are_kept_where_all_counts_are_there() -> None:
+    """Those of a seed that lacks a thread count are dropped."""
     results = synthetic.rows(threads=[row("tf:eager", 0, threads=1), row("tf:eager", 0), row("tf:eager", 1)])
     keep_finished(results, BOTH, [1, 2])
     assert [(run.seed, run.threads["intra_op"]) for run in results.thread_runs] == [(0, 1), (0, 2)]

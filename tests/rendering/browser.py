@@ -47,4 +47,5 @@ def opened(browser: Any, address: str, *, width: int = 1440, scheme: str = "ligh
 
 
 def media(scheme: str) -> dict[str, Any]:
+    """Return the browser's setting for a colour scheme."""
     return {"media": "screen", "features": [{"name": "prefers-color-scheme", "value": scheme}]}

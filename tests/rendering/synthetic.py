@@ -85,6 +85,7 @@ def config(
     seeds: int = 3,
     steps: int = 1000,
 ) -> Config:
+    """Return the options of a run, as results hold them."""
     return Config(
         device=",".join(devices),
         variants=",".join(labels),
@@ -108,6 +109,7 @@ def rows(*runs: Run, threads: Sequence[Run] = ()) -> Results:
 
 
 def run(label: str, device: str, seed: int, steps: int, *, explained: bool = False) -> Run:
+    """Return a launch with plausible losses and times, the same for the same arguments."""
     milliseconds, import_seconds, first_step, mib = VARIANTS[label]
     chance = random.Random(f"{label} {device} {seed}")
     milliseconds *= (0.06 if device == "cuda" else 1) * chance.gauss(1, 0.03)
@@ -145,6 +147,7 @@ def slowness(chance: random.Random) -> float:
 
 
 def explain(made: Run, seconds: float) -> None:
+    """Add what an explained launch records: phases, throughput, the peak of the machine."""
     shares = {"to_device": 0.03, "forward": 0.34, "backward": 0.52, "optimizer": 0.19}
     made.phase_seconds = {name: [seconds * share] * 20 for name, share in shares.items()}
     made.unsynchronized_step_seconds = seconds * 0.97
@@ -165,6 +168,7 @@ def curve(seed: int, steps: int, chance: random.Random) -> list[float]:
 
 
 def compared(other: str, device: str, seeds: int) -> list[Comparison]:
+    """Return the comparisons of step time and of accuracy with the baseline."""
     ratio = VARIANTS[other][0] / VARIANTS[BASELINE][0]
     step, accuracy = Interval(ratio, None, None, seeds), Interval(0.0002, None, None, seeds)
     if seeds > 1:
@@ -182,6 +186,7 @@ def compared(other: str, device: str, seeds: int) -> list[Comparison]:
 def comparison(
     metric: Literal["step_seconds", "test_accuracy"], device: str, other: str, verdict: Verdict
 ) -> Comparison:
+    """Return a row of the comparisons for a verdict."""
     return Comparison(
         metric=metric,
         device=device,
@@ -198,6 +203,7 @@ def comparison(
 
 
 def sweep(labels: tuple[str, ...], devices: tuple[str, ...]) -> list[SweepPoint]:
+    """Return a batch sweep whose times grow evenly."""
     return [
         SweepPoint(label, device, size, (3 + VARIANTS[label][0] * size / 128) / 1000)
         for device in devices

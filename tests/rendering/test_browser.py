@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(BROWSER is None or DRIVER is None, reason=MISSIN
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Yield a browser; skip, saying why, if there is none."""
     pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install selenium")
     with started() as driver:
         yield driver
@@ -39,6 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def written(text: str, factory: pytest.TempPathFactory) -> str:
+    """Return the address of a page with this text."""
     path: Path = factory.mktemp("page") / "report.html"
     path.write_text(text, encoding="utf-8")
     return path.as_uri()
@@ -143,6 +145,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, from 0 to 1 (WCAG 2)."""
     digits = colour.removeprefix("#")
     digits = "".join(digit * 2 for digit in digits) if len(digits) == 3 else digits
     channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]

@@ -22,11 +22,13 @@ FAMILY = ("tf:eager", "tf:graph", "torch:eager", "torch:tuned")
 
 @pytest.fixture(scope="module")
 def explained() -> Results:
+    """Return results with everything that a chart can show."""
     return synthetic.results(FAMILY, seeds=2, devices=("cpu", "cuda"), steps=60, explained=True)
 
 
 @pytest.fixture(scope="module")
 def drawn(explained: Results) -> list[Chart]:
+    """Return every chart of them."""
     return charts(explained, PAGE)
 
 
@@ -52,6 +54,7 @@ def test_every_chart_is_valid_vega_lite(drawn: list[Chart]) -> None:
 
 
 def test_every_chart_has_a_text_alternative_with_numbers(drawn: list[Chart]) -> None:
+    """Its message names a number, and a table of numbers stands beside it."""
     for chart in drawn:
         assert any(character.isdigit() for character in chart.message), chart.name
         assert chart.spec()["description"] == chart.message
@@ -67,6 +70,7 @@ def test_svg_files_use_plain_colours(explained: Results) -> None:
 
 
 def test_nothing_to_show_gives_no_chart() -> None:
+    """Neither without a launch nor with one that took no step."""
     assert charts(synthetic.rows(), PAGE) == []
     assert charts(synthetic.rows(failed_run()), PAGE) == []
 
@@ -97,6 +101,7 @@ def test_each_launch_has_its_own_mark() -> None:
 
 
 def test_a_ratio_without_an_interval_is_not_drawn() -> None:
+    """One launch gives a ratio, and no interval around it."""
     results = synthetic.results(steps=60)
     for comparison in results.comparisons:
         comparison.low = comparison.high = None
@@ -104,6 +109,7 @@ def test_a_ratio_without_an_interval_is_not_drawn() -> None:
 
 
 def test_ratio_ticks_keep_their_distance() -> None:
+    """1 is among them, and no two labels overlap."""
     ticks = timing.ratio_ticks(0.3, 1.4)
     assert 1.0 in ticks
     assert all(later / earlier > 1.1 for earlier, later in pairwise(ticks))
@@ -120,12 +126,14 @@ def test_divergence_pairs_equal_seeds() -> None:
 
 
 def test_divergence_reads_what_the_ladder_recorded(explained: Results) -> None:
+    """The float64 curve is the climb's; without a climb there is none."""
     [gap] = divergence.float64_gap(explained.parity).values()
     assert 0 < max(value for value in gap if value is not None) < 1e-13
     assert divergence.float64_gap(None) == {}
 
 
 def test_labels_at_line_ends_do_not_cover_each_other() -> None:
+    """They move apart by as little as that takes, around where they stood."""
     places = scaling.spread([10, 11, 12, 40, 90, 91], 14)
     assert all(b - a >= 14 - 1e-9 for a, b in pairwise(places))
     assert places[3] == 40  # what is alone stays where it is
@@ -133,6 +141,7 @@ def test_labels_at_line_ends_do_not_cover_each_other() -> None:
 
 
 def test_a_batch_sweep_is_read_from_the_launches_too() -> None:
+    """Each point is the median of the launch's times at that size."""
     results = synthetic.results(steps=60)
     for run in results.runs:
         run.batch_size_seconds = {"8": [0.004, 0.005, 0.006], "128": [0.03]}
@@ -172,6 +181,7 @@ def test_two_batch_sizes_are_drawn_without_a_fit() -> None:
 
 
 def test_threads_are_drawn_where_more_than_one_count_ran() -> None:
+    """The run's own count and one other are enough."""
     results = synthetic.results(steps=60)
     results.thread_runs = [synthetic.run(label, "cpu", 0, 60) for label in ("tf:eager", "torch:eager")]
     for run in results.thread_runs:
@@ -191,27 +201,32 @@ def test_chart_names_are_safe_and_different() -> None:
 
 
 def test_specs_are_strict_json(drawn: list[Chart]) -> None:
+    """No chart holds NaN or an infinity."""
     for chart in drawn:
         json.dumps(chart.spec(), allow_nan=False)
 
 
 def test_ticks_of_a_logarithmic_axis() -> None:
+    """Powers of ten within the values, or 1, 2 and 5 times those."""
     assert decades([0.02, 30]) == [0.1, 1.0, 10.0]
     assert decades([2.4, 60], (1, 2, 5)) == [5.0, 10.0, 20.0, 50.0]
 
 
 def test_many_values_are_told_by_their_extremes() -> None:
+    """Two are named each; of four, the least and the greatest."""
     rows = [(name, f"{size} ms", float(size)) for name, size in zip("abcd", (4, 9, 2, 5), strict=True)]
     assert spoken(rows[:2]) == "a 4 ms; b 9 ms"
     assert spoken(rows) == "from 2 ms (c) to 9 ms (b)"
 
 
 def test_slug_keeps_letters_and_digits() -> None:
+    """A name without either gets one all the same."""
     assert slug("NVIDIA H100 (A)") == "nvidia-h100--a"
     assert slug("…") == "device"
 
 
 def failed_run() -> Run:
+    """Return a launch that took no step."""
     return Run(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
 
 
@@ -238,5 +253,6 @@ def test_one_slow_launch_does_not_squash_the_others() -> None:
 
 
 def test_equal_accuracies_leave_the_axis_room() -> None:
+    """The axis is at least 0.1 points wide, and ends at 1."""
     assert accuracy.accuracy_domain([0.9918, 0.9918]) == pytest.approx([0.9913, 0.9923])
     assert accuracy.accuracy_domain([1.0]) == pytest.approx([0.9995, 1.0])

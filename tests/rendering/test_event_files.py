@@ -33,6 +33,7 @@ print(json.dumps({tag: [dataclasses.astuple(event) for event in found] for tag, 
 
 
 def run(label: str, seed: int, *, steps: int = STEPS, test_accuracy: float | None = 0.9685) -> Run:
+    """Return a launch with random losses, accuracies and times."""
     rng = np.random.default_rng(seed)
     losses, accuracies, seconds = rng.random((3, steps)).tolist()
     framework: Any = label.partition(":")[0]

@@ -53,6 +53,7 @@ def hostile() -> Results:
 
 
 def test_hostile_text_is_shown_as_text_in_the_page() -> None:
+    """No element, attribute or script comes of it."""
     rendered = page.page(hostile(), [page.Link(HOSTILE, "results.json")])
     tags = Tags(rendered)
     assert "img" not in {tag for tag, _ in tags.tags}
@@ -62,6 +63,7 @@ def test_hostile_text_is_shown_as_text_in_the_page() -> None:
 
 
 def test_hostile_text_is_shown_as_text_in_markdown() -> None:
+    """No markup comes of it, and no cell of a table."""
     results = hostile()
     written = markdown.report(results, charts(results, PRINT))
     prose = re.sub(r"\\.", "", written)  # without what a backslash makes text
@@ -77,6 +79,7 @@ def test_hostile_text_is_shown_as_text_in_markdown() -> None:
 
 
 def test_markdown_starts_no_list_or_heading_from_a_text() -> None:
+    """A true minus and a dash within a text stay as they are."""
     assert markdown.escape("1. x") == "1\\. x"
     assert markdown.escape("- x") == "\\- x"
     assert markdown.escape("−0.06 - 2") == "−0.06 - 2"
@@ -112,12 +115,14 @@ def test_the_page_can_be_read_without_seeing_it() -> None:
 
 
 def test_ids_are_given_once() -> None:
+    """Each element's id names that element alone."""
     tags = Tags(page.page(synthetic.results(steps=60, devices=("cpu", "cuda"), explained=True)))
     ids = [attributes["id"] for _, attributes in tags.tags if attributes.get("id")]
     assert len(ids) == len(set(ids))
 
 
 def test_page_and_markdown_say_the_same() -> None:
+    """Each comparison's sentence stands in both."""
     results = synthetic.results(steps=60)
     rendered, written = html.unescape(page.page(results)), markdown.report(results)
     for comparison in results.comparisons:
@@ -134,6 +139,7 @@ def test_empty_results_make_a_page() -> None:
 
 
 def test_ten_seeds_of_all_variants_stay_under_five_megabytes() -> None:
+    """A page that holds its library and every curve can still be sent."""
     results = synthetic.results(tuple(synthetic.VARIANTS), seeds=10, explained=True)
     assert len(page.page(results).encode()) < 5_000_000
 
@@ -170,6 +176,7 @@ def test_two_runs_say_whether_their_losses_are_the_same() -> None:
 
 
 def test_parity_of_two_runs_holds_where_both_hold() -> None:
+    """One that was not checked does not count; without either there is no verdict."""
     held, broken = Gate(passed=True, summary="8 of 8"), Gate(passed=False, summary="rung 7")
     assert side_by_side.merged_parity([held, broken], "AB") == Gate(
         passed=False, summary="A: 8 of 8; B: rung 7"
@@ -182,5 +189,6 @@ def test_parity_of_two_runs_holds_where_both_hold() -> None:
 
 @pytest.mark.parametrize("text", ["</script>", "<!--", "&amp;"])
 def test_no_text_ends_the_script_that_holds_the_charts(text: str) -> None:
+    """None of the characters that HTML could read is left in the JSON."""
     encoded = str(page.json_for_script({"title": text}))
     assert not set("<>&") & set(encoded)

@@ -9,6 +9,8 @@ from compare.rendering.progress import Estimate, TrainingProgress
 
 
 class Clock:
+    """A clock that a test moves."""
+
     def __init__(self) -> None:
         self.now = 100.0
 

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of a run, with results and a few files beside them."""
     directory = tmp_path_factory.mktemp("a run with spaces & signs")
     write_results(synthetic.results(seeds=2, steps=20), directory)
     (directory / "curves.csv").touch()
@@ -64,6 +65,7 @@ def test_a_run_is_rendered_elsewhere(run_directory: Path, tmp_path: Path) -> Non
 
 
 def test_two_runs_side_by_side(run_directory: Path, tmp_path: Path) -> None:
+    """The page names both, and the Markdown says which launch is whose."""
     text = report.report(ReportConfig((run_directory, run_directory), tmp_path / "both")).read_text()
     assert "A beside B" in text
     assert text.count("results.json") >= 2
@@ -81,17 +83,20 @@ def test_two_runs_side_by_side(run_directory: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_rendered_is_refused(
     arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each mistake of the command line has its message."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
         report.main(arguments)
 
 
 def test_two_runs_need_a_place_of_their_own(run_directory: Path) -> None:
+    """The option that names it is named."""
     with pytest.raises(UserError, match="--out"):
         report.main([str(run_directory), str(run_directory)])
 
 
 def test_a_file_in_the_way_is_named(run_directory: Path, tmp_path: Path) -> None:
+    """The report needs a directory."""
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"--out: .*file"):
         report.main([str(run_directory), "--out", str(tmp_path / "file")])

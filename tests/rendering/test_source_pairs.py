@@ -33,6 +33,7 @@ def test_every_excerpt_is_in_its_source() -> None:
 
 
 def test_each_concept_has_both_sides_a_trap_and_a_rung() -> None:
+    """A concept that no rung catches says so."""
     for concept in CONCEPTS:
         assert concept.tensorflow
         assert concept.pytorch
@@ -48,16 +49,19 @@ def test_the_rungs_are_those_that_the_traps_declare() -> None:
 
 
 def test_a_name_that_is_gone_says_where_to_mend_it() -> None:
+    """The file and the name are told."""
     with pytest.raises(source_pairs.SourceMissing, match=r"tf_impl/model\.py has no LeNet\.gone"):
         source_pairs.definition("tf_impl/model.py", "LeNet.gone")
 
 
 def test_decorators_belong_to_a_definition() -> None:
+    """A property is shown as one."""
     code = source_pairs.definition("lenet_spec.py", "LeNetSpec.classes")
     assert code.startswith("@property\ndef classes(self)")
 
 
 def test_highlighted_code_is_escaped() -> None:
+    """Markup in a string or a comment is text."""
     html = source_pairs.highlighted('x = "<script>"  # <b>')
     assert "<script>" not in html
     assert "&lt;script&gt;" in html

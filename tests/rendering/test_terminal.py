@@ -12,6 +12,7 @@ from tests.rendering import synthetic
 
 
 def printed(width: int) -> str:
+    """Return what the terminal shows of a run, at a width."""
     results = synthetic.results(steps=1000)
     out = io.StringIO()
     Console(file=out, width=width, highlight=False).print(terminal.summary(results, width))
@@ -27,6 +28,7 @@ def test_no_word_is_cut_and_no_line_is_too_long(width: int) -> None:
 
 
 def test_a_wide_terminal_keeps_each_row_on_a_line() -> None:
+    """A hundred columns are enough for every row."""
     rows = [line for line in printed(100).splitlines() if line.strip().startswith(("PyTorch eager ", "900 "))]
     assert len(rows) >= 2
     assert all(len(line.split()) >= 6 for line in rows), rows

@@ -11,6 +11,7 @@ from tools import parity_docs
 
 
 def printed(shown: object, width: int) -> str:
+    """Return what the terminal shows, at a width."""
     console = Console(width=width, highlight=False, color_system=None)
     with console.capture() as capture:
         console.print(shown)
@@ -31,6 +32,7 @@ def test_nothing_is_cut_off(width: int) -> None:
 
 
 def trial(name: str, caught: int | None, accuracy: float) -> Trial:
+    """Return a trap's trial, caught at a rung or not, with an accuracy."""
     return Trial(
         name=name,
         mistake="m",

@@ -8,6 +8,7 @@ from tests.rendering import synthetic
 
 
 def test_failed_parity_comes_first_then_each_kind_of_failure_once() -> None:
+    """Seeds that failed alike share a line."""
     results = synthetic.results(seeds=4, steps=60)
     results.parity = Gate(passed=False, summary="rung 7: conv1/kernel")
     for run in results.runs:
@@ -19,6 +20,7 @@ def test_failed_parity_comes_first_then_each_kind_of_failure_once() -> None:
 
 
 def test_seeds_are_listed_shortly() -> None:
+    """A range is written as one; gaps are not hidden."""
     assert verdicts.seed_list([3]) == "seed 3"
     assert verdicts.seed_list([2, 0, 1]) == "seeds 0–2"
     assert verdicts.seed_list([1, 4, 5]) == "seeds 1, 4, 5"
@@ -35,6 +37,7 @@ def test_the_headline_is_across_the_frameworks() -> None:
 
 
 def test_each_framework_at_its_fastest_is_named_where_it_is_not_the_headline() -> None:
+    """The sentence compares the fastest of each; without another variant there is none."""
     results = synthetic.results(("tf:eager", "tf:graph", "torch:eager"), steps=60)
     [sentence] = verdicts.fastest(results)
     assert "TensorFlow graph" in sentence
@@ -43,6 +46,7 @@ def test_each_framework_at_its_fastest_is_named_where_it_is_not_the_headline() -
 
 
 def test_several_devices_are_named_in_each_sentence() -> None:
+    """Each sentence begins with its device."""
     results = synthetic.results(steps=60, devices=("cpu", "cuda"))
     sentences = [sentence for sentence, _, _ in verdicts.said(results, results.comparisons)]
     assert sentences[0].startswith("cpu: ")
@@ -50,6 +54,7 @@ def test_several_devices_are_named_in_each_sentence() -> None:
 
 
 def test_a_row_keeps_its_place_and_reason_where_every_launch_failed() -> None:
+    """Its step time is empty, and its verdict says why."""
     results = synthetic.results(steps=60)
     for run in results.runs:
         if run.framework == "torch":
@@ -62,11 +67,13 @@ def test_a_row_keeps_its_place_and_reason_where_every_launch_failed() -> None:
 
 
 def test_a_long_reason_is_shortened_in_the_table() -> None:
+    """The first lines of the page give it in full."""
     assert len(variant_table.shortened("x" * 500)) == 90
     assert variant_table.shortened(None) == ""
 
 
 def test_a_rung_shows_the_difference_nearest_to_its_tolerance() -> None:
+    """Not the largest; a rung that was not judged shows none."""
     near = Difference("tf:eager", "oracle", "near", 1.0, 9e-13, 1e-12, passed=True)
     large = Difference("tf:eager", "oracle", "large", 1.0, 1e-9, 1e-2, passed=True)
     rungs = [Rung(4, "activations", "pass", [large, near]), Rung(5, "loss", "not judged")]
@@ -77,6 +84,7 @@ def test_a_rung_shows_the_difference_nearest_to_its_tolerance() -> None:
 
 
 def test_empty_results_say_nothing_and_break_nothing() -> None:
+    """No sentence and no row without a launch."""
     empty = synthetic.rows()
     assert verdicts.failures(empty) == []
     assert verdicts.headlines(empty) == []

@@ -33,10 +33,12 @@ LAUNCHES = pytest.mark.parametrize("launches", [3, 5, 10])
 
 
 def coverage(intervals: list[Interval], truth: float) -> float:
+    """Return the share of the intervals that hold the truth."""
     return float(np.mean([known(interval.low) <= truth <= known(interval.high) for interval in intervals]))
 
 
 def share_of_kinds(noise: Noise, launches: int, ratio: float = 1.0) -> defaultdict[str, float]:
+    """Return how often each kind of verdict comes out, as a share of the experiments."""
     counts = Counter(ratio_kind(ratio_interval(*pair)) for pair in medians(noise, launches, ratio=ratio))
     return defaultdict(float, {kind: count / EXPERIMENTS for kind, count in counts.items()})
 

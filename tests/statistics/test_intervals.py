@@ -28,6 +28,7 @@ SECOND = [0.0310, 0.0312, 0.0305, 0.0309]
 
 
 def bounds(interval: Interval) -> tuple[float | None, float | None, float | None]:
+    """Return the interval's three numbers."""
     return interval.low, interval.estimate, interval.high
 
 

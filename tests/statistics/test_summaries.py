@@ -19,10 +19,12 @@ def steps(count: int = 200, *, median: float = 0.025, spread: float = 0.02, seed
 
 
 def warnings_of(launches: list[np.ndarray]) -> list[Caution]:
+    """Return the warnings about these launches."""
     return warnings_for("PyTorch eager, cpu", [launch.tolist() for launch in launches])
 
 
 def kinds(launches: list[np.ndarray]) -> list[str]:
+    """Return the kinds of those warnings."""
     return [caution.kind for caution in warnings_of(launches)]
 
 

@@ -23,15 +23,18 @@ BAND, REACH = math.log1p(0.02), math.log1p(0.10)
 
 
 def of(estimate: float, low: float, high: float, launches: int = 3) -> Interval:
+    """Return an interval of these numbers."""
     return Interval(estimate, low, high, launches)
 
 
 def timed(first: list[float], second: list[float], smallest: float = 0.02) -> Verdict:
+    """Return the verdict on step times, one a launch."""
     interval = ratio_interval(first, second)
     return ratio_verdict(interval, other="PyTorch eager", baseline="TensorFlow eager", smallest=smallest)
 
 
 def learned(first: list[float], second: list[float]) -> Verdict:
+    """Return the verdict on accuracies, one a seed."""
     interval = difference_interval(first, second)
     return accuracy_verdict(interval, other="PyTorch eager", baseline="TensorFlow eager")
 

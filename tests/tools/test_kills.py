@@ -16,6 +16,7 @@ KILLS = 4  # `python -m tools.kills` makes twenty
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Return data, interpreters and a directory for temporary files."""
     return Place.create(tmp_path_factory.mktemp("place"))
 
 
@@ -33,6 +34,7 @@ def unbroken(place: Place, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ou
 def test_a_killed_run_resumes_to_the_unbroken_result(
     place: Place, unbroken: tuple[Outcome, float], number: int, tmp_path: Path, fault: Fault
 ) -> None:
+    """The losses are those of the run that was not killed, and no process or file is left."""
     expected, seconds = unbroken
     out = tmp_path / "run"
     kill_at(place, out, max(0.9, moments(KILLS, seconds, seed=7)[number]))

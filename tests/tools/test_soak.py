@@ -29,10 +29,12 @@ def launch(
 
 
 def passed(*runs: Run) -> list[bool]:
+    """Return whether each launch passes."""
     return [summary["passed"] for summary in summaries(runs)]
 
 
 def test_a_steady_pair_passes() -> None:
+    """Neither memory nor step time moves."""
     assert passed(launch("tf:eager"), launch("torch:eager")) == [True, True]
 
 
@@ -50,10 +52,12 @@ def test_one_that_gets_slower_than_the_other_fails_both_ways() -> None:
 
 
 def test_memory_that_grows_fails() -> None:
+    """The launch whose memory grows fails; the other passes."""
     assert passed(launch("tf:eager", megabytes=(800, 840)), launch("torch:eager")) == [False, True]
 
 
 def test_growth_before_the_first_thousand_steps_is_settling() -> None:
+    """Only what grows afterwards counts."""
     made = launch("tf:eager")
     settled = 1000 // BLOCK
     made = msgspec.structs.replace(
@@ -63,12 +67,14 @@ def test_growth_before_the_first_thousand_steps_is_settling() -> None:
 
 
 def test_a_run_too_short_for_a_verdict_is_named() -> None:
+    """The launch is named, and how long a soak takes."""
     short = synthetic.run("tf:eager", "cpu", 0, 25)
     with pytest.raises(ValueError, match=r"tf:eager: .* a soak takes thousands"):
         summaries([short])
 
 
 def test_a_launch_that_failed_is_named_with_its_reason() -> None:
+    """It has no verdict of its own."""
     failed = msgspec.structs.replace(launch("tf:eager"), status="failed", reason="killed by SIGKILL")
     with pytest.raises(ValueError, match=r"tf:eager: failed: killed by SIGKILL"):
         summaries([failed, launch("torch:eager")])

@@ -19,12 +19,14 @@ Ready = tuple[Worker, Setting]
 
 @pytest.fixture(scope="module")
 def torch_ladder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
+    """Yield a torch worker and what it climbs."""
     with worker_and_setting("torch", tmp_path_factory.mktemp("torch")) as ready:
         yield ready
 
 
 @pytest.fixture(scope="module")
 def tf_ladder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
+    """Yield a TensorFlow worker and what it climbs."""
     with worker_and_setting("tf", tmp_path_factory.mktemp("tf")) as ready:
         yield ready
 

@@ -1,0 +1,1 @@
+"""Every form of the training step that was tried, timed."""

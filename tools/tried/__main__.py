@@ -17,6 +17,7 @@ OUT = machine.ROOT / "docs" / "results" / "tried.json"
 
 
 def main() -> None:
+    """Measure every form of both frameworks, and write the record."""
     environment = Conditions().environment()
     forms = []
     for framework in ("tf", "torch"):
@@ -35,6 +36,7 @@ def main() -> None:
 
 
 def measure(framework: str, seed: int, environment: dict[str, str]) -> dict[str, float]:
+    """Return the median step of each form in one process, in seconds."""
     command = [sys.executable, "-m", "tools.tried.child", framework, str(seed)]
     done = subprocess.run(
         command, env=environment, cwd=machine.ROOT, stdout=subprocess.PIPE, text=True, check=True

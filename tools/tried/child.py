@@ -24,6 +24,7 @@ LARGEST_LOSS_DIFFERENCE, JUDGED_STEPS = 1e-3, 5  # later float32 drifts further,
 
 
 def main(framework: str, seed: int) -> None:
+    """Time every form of a framework, and print the medians."""
     runtime = importlib.import_module(f"{framework}_impl.runtime")
     runtime.configure(
         device="cpu", threads=int(os.environ["OMP_NUM_THREADS"]), tf32=False, deterministic=False

@@ -36,6 +36,8 @@ class NoKerasCalls(train.Trainer):
 
 
 class PoolFirst(NoKerasCalls):
+    """`NoKerasCalls`, with pooling before bias and activation."""
+
     def block(
         self, images: tf.Tensor, kernel: tf.Variable, bias: tf.Variable, layer: Conv, pool: MaxPool
     ) -> tf.Tensor:

@@ -15,6 +15,8 @@ from torch_impl.model import LeNet, activate, dropout
 
 
 class ChannelsLast(train.Trainer):
+    """Model and images in channels-last memory."""
+
     def build_model(self) -> LeNet:
         model: LeNet = super().build_model().to(memory_format=torch.channels_last)
         return model
