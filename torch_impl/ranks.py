@@ -1,8 +1,7 @@
 """One rank of data-parallel training: torch's DistributedDataParallel. Read it beside tf_impl/ranks.py.
 
 Each rank trains on its rows of the shared batch. DistributedDataParallel averages gradients over the ranks,
-TensorFlow's optimizers sum them: so a rank's share of the loss is scaled up here before it goes backward, and
-not there.
+and TensorFlow's optimizers sum them: so with equal shares the loss goes backward here as it is.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from lenet_spec import LeNetSpec
-from torch_impl import train
+from torch_impl import layout, train
 
 
 def join(*, rank: int, world_size: int, rendezvous: str, timeout_seconds: float) -> None:
@@ -32,21 +31,20 @@ def join(*, rank: int, world_size: int, rendezvous: str, timeout_seconds: float)
 
 
 class Trainer(train.Trainer):
-    """`eager` on one rank. `step` returns this rank's share of the loss: the shares add up to the loss."""
+    """`eager` on one rank. `step` returns the loss and the logits of this rank's rows."""
 
     def __init__(
         self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
     ) -> None:
         super().__init__(spec, weights, device=device, dtype=dtype)
-        self.world_size = distributed.get_world_size()
-        self.replica = DistributedDataParallel(self.model)  # its forward arranges that gradients are averaged
+        self.replica = DistributedDataParallel(self.model)  # exchanges gradients while `backward` runs
 
     def train_step(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         self.optimizer.zero_grad()
         loss, logits = self.forward(images, labels, dropout_mask)
-        (loss * self.world_size).backward()
+        (loss * self.weight(images)).backward()  # averages over the ranks
         self.optimizer.step()
         return loss.detach(), logits.detach()
 
@@ -54,12 +52,37 @@ class Trainer(train.Trainer):
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         logits = self.replica(images, dropout_mask=dropout_mask)
-        return self.share(self.loss(logits, labels), len(labels)), logits
+        return self.loss(logits, labels), logits
 
-    def share(self, loss: torch.Tensor, rows: int) -> torch.Tensor:
-        """Return what this rank's rows add to the whole batch's loss."""
-        return loss * (rows / self.spec.training.batch_size) if self.spec.loss_reduction == "mean" else loss
+    def weight(self, images: torch.Tensor) -> float:
+        """Return what turns the ranks' average into the mean, or sum, over the batch: 1 for equal shares."""
+        ranks = distributed.get_world_size()
+        if self.spec.loss_reduction == "sum":
+            return ranks
+        return len(images) * ranks / self.spec.training.batch_size
+
+    def gradients(
+        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Of the whole batch's loss, the same on every rank."""
+        self.optimizer.zero_grad()
+        batch = self.to_device(images, labels, dropout_mask)
+        (self.forward(*batch)[0] * self.weight(batch[0])).backward()
+        return {
+            name: layout.to_canonical(name, self.to_numpy(parameter.grad), self.spec)
+            for name, parameter in self.variables.items()
+        }
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
         distributed.barrier()
+
+
+class Compiled(Trainer):
+    """`compiled` on one rank: DistributedDataParallel around the compiled network, as torch advises."""
+
+    def __init__(
+        self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
+    ) -> None:
+        super().__init__(spec, weights, device=device, dtype=dtype)
+        self.replica = DistributedDataParallel(torch.compile(self.model, dynamic=False))

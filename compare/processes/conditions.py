@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from compare.cpus import usable_cpus
 from compare.processes.environment import Allocator, worker_environment
-from compare.processes.launcher import Worker, worker_command
+from compare.processes.group import Group
+from compare.processes.launcher import Worker, WorkerFailed, worker_command
+from compare.processes.rendezvous import LOOPBACK_INTERFACE, places
 from compare.protocol import messages
 from lenet_spec import LeNetSpec
 
@@ -23,7 +26,8 @@ SLEEPING_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 class Conditions:
     """What holds for a worker of either framework.
 
-    share_cpus: other processes compute at the same time, so nothing here is timed.
+    share_cpus: other processes compute at the same time, so nothing here is timed. variables: further ones
+    of the environment.
     """
 
     device: str = "cpu"
@@ -32,13 +36,14 @@ class Conditions:
     tf32: bool = False
     deterministic: bool = False
     share_cpus: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that a worker starts with."""
         found = worker_environment(
             os.environ, device=self.device, threads=self.threads, allocator=self.allocator
         )
-        return found | (SLEEPING_THREADS if self.share_cpus else {})
+        return found | (SLEEPING_THREADS if self.share_cpus else {}) | dict(self.variables)
 
     def launch(
         self, framework: str, log_path: Path, *, name: str | None = None, python: Path | None = None
@@ -50,6 +55,33 @@ class Conditions:
             log_path=log_path,
             name=name or framework,
         )
+
+    def launch_ranks(
+        self,
+        framework: str,
+        world_size: int,
+        log_path: Path,
+        *,
+        name: str,
+        python: Path | None = None,
+        exchange: bool = True,
+    ) -> Group:
+        """Start a group of ranks on this machine; `threads` are those of each. Raises as `launch`.
+
+        log_path: of rank 0; the others' stand beside it. exchange: False for ranks that never meet.
+        """
+        workers: list[Worker] = []
+        conditions = replace(self, variables={**self.variables, "GLOO_SOCKET_IFNAME": LOOPBACK_INTERFACE})
+        try:
+            for rank in range(world_size):
+                path = log_path.with_stem(f"{log_path.stem}-rank{rank}") if rank else log_path
+                workers.append(conditions.launch(framework, path, name=f"{name} rank {rank}", python=python))
+        except WorkerFailed:
+            for worker in workers:
+                worker.close(grace_seconds=0)
+            raise
+        directory = Path(workers[0].scratch.name)
+        return Group(name, workers, places(framework, world_size, directory, exchange=exchange))
 
     def set_up(
         self,

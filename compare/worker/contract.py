@@ -92,6 +92,30 @@ class Inspectable(Trainer, Protocol):
         ...
 
 
+@runtime_checkable
+class RankTrainer(Trainer, Protocol):
+    """One rank of a group that trains one network. `step` returns the loss and logits of its own rows.
+
+    `gradients` are those of the whole batch's loss, the same on every rank.
+    """
+
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+        ...
+
+
+class RankModule(Protocol):
+    """Data-parallel training by the framework's own engine: a module, `tf_impl.ranks` or its twin."""
+
+    def join(self, *, rank: int, world_size: int, rendezvous: str, timeout_seconds: float) -> None:
+        """Wait until every rank has joined. Called before the trainer is built.
+
+        rendezvous: for torch the path of a file that all ranks can write, for TensorFlow `host:port` of every
+        rank, in order, separated by commas.
+        """
+        ...
+
+
 class TrainerClass(Protocol):
     """Builds a trainer. A module, or the file of a reader's own port, offers a class that is called so."""
 

@@ -127,6 +127,7 @@ if TYPE_CHECKING:
     import tf_impl.graph
     import tf_impl.keras_fit
     import tf_impl.mixed
+    import tf_impl.ranks
     import tf_impl.runtime
     import tf_impl.train
     import tf_impl.tuned
@@ -136,10 +137,11 @@ if TYPE_CHECKING:
     import torch_impl.compiled
     import torch_impl.cudagraph
     import torch_impl.mixed
+    import torch_impl.ranks
     import torch_impl.runtime
     import torch_impl.train
     import torch_impl.tuned
-    from compare.worker.contract import Inspectable
+    from compare.worker.contract import Inspectable, RankModule
     from lenet_spec import LeNetSpec
 
     class InspectableClass(TrainerClass, Protocol):
@@ -168,4 +170,9 @@ if TYPE_CHECKING:
         torch_impl.mixed.Trainer,
         torch_impl.mixed.Compiled,
         torch_impl.mixed.CUDAGraph,
+        tf_impl.ranks.Trainer,
+        tf_impl.ranks.Graph,
+        torch_impl.ranks.Trainer,
+        torch_impl.ranks.Compiled,
     ]
+    RANKS: tuple[RankModule, RankModule] = (tf_impl.ranks, torch_impl.ranks)

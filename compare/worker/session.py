@@ -34,6 +34,7 @@ from compare.worker.frameworks import (
     trainer_class,
 )
 from compare.worker.placement import misplaced
+from compare.worker.rank import join, meet, rows
 from compare.worker.refusals import RefusedRequest
 from lenet_spec import LeNetSpec
 
@@ -95,6 +96,7 @@ class Session:
             self.runtime,
             Settings(request.device, request.threads, request.tf32, request.deterministic),
         )
+        join(request)
         start = time.perf_counter()
         self.trainer = self.build_trainer(
             NotedWeights({name: weights[name] for name in self.spec.parameter_shapes()})
@@ -104,7 +106,7 @@ class Session:
         if isinstance(self.trainer, Inspectable):
             self.require_placement(parameter_devices(self.trainer))
         self.batches = self.stream()
-        self.digest = hashlib.sha256()
+        self.digest, self.rows_digest = hashlib.sha256(), hashlib.sha256()
         self.steps_done = 0
 
     def build_trainer(self, weights: NotedWeights) -> Trainer:
@@ -158,16 +160,20 @@ class Session:
         diverged_at_step = None
         cpu_start = time.process_time()
         for _ in range(steps):
-            batch = next(self.batches)
-            update_digest(self.digest, batch)
+            whole = next(self.batches)
+            batch = rows(whole, self.request.place)
+            update_digest(self.digest, whole)
+            update_digest(self.rows_digest, batch)
             loss, logits, seconds = self.timed_step(batch)
-            if not math.isfinite(loss):
+            if diverged_at_step is None and not math.isfinite(loss):
                 diverged_at_step = self.steps_done
-                break
-            losses.append(loss)
-            accuracies.append(accuracy(self.trainer.to_numpy(logits), batch.labels))
-            step_seconds.append(seconds)
-            self.steps_done += 1
+            if diverged_at_step is None:
+                losses.append(loss)
+                accuracies.append(accuracy(self.trainer.to_numpy(logits), batch.labels))
+                step_seconds.append(seconds)
+                self.steps_done += 1
+            elif self.request.place is None:
+                break  # a rank takes every step that the others take, who would wait for it
         return messages.Trained(
             losses=losses,
             accuracies=accuracies,
@@ -178,10 +184,12 @@ class Session:
             peak_rss_bytes=memory.peak_rss_bytes(),
             peak_device_bytes=self.runtime.peak_device_bytes(self.request.device),
             diverged_at_step=diverged_at_step,
+            shards_sha256=[] if self.request.place is None else [self.rows_digest.hexdigest()],
         )
 
     def timed_step(self, batch: Batch) -> tuple[float, Any, float]:
         """Loss, logits and seconds from host arrays to the loss on the host, both ends synchronized."""
+        meet(self.trainer)
         self.trainer.synchronize()
         start = time.perf_counter()
         loss, logits = self.trainer.step(*batch)
@@ -202,12 +210,12 @@ class Session:
         )
 
     def activations(self) -> dict[str, np.ndarray]:
-        batch = next(self.stream())
+        batch = rows(next(self.stream()), self.request.place)
         return self.trainer.activations(batch.images, batch.dropout_mask)
 
     def gradients(self) -> messages.Arrays:
         """On a card, first checks which device each tensor is on: a run climbs before it trains."""
-        batch = next(self.stream())
+        batch = rows(next(self.stream()), self.request.place)
         if self.request.device == "cuda" and isinstance(self.trainer, Inspectable):
             self.require_placement(self.trainer.devices(*batch))
         return arrays(self.trainer.gradients(*batch))

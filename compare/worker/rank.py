@@ -1,0 +1,34 @@
+"""One rank of a data-parallel group, in its process: it meets the others, and takes its rows of a batch."""
+
+from __future__ import annotations
+
+import importlib
+from typing import cast
+
+from compare.data.batches import Batch
+from compare.data.shards import shard
+from compare.protocol import messages
+from compare.worker.contract import RankModule, RankTrainer, Trainer
+
+
+def join(request: messages.SetUp) -> None:
+    """Wait for the other ranks of the group, if there are any to exchange gradients with."""
+    if request.place is not None and request.place.exchange:
+        module = cast(RankModule, importlib.import_module(f"{request.framework}_impl.ranks"))
+        module.join(
+            rank=request.place.rank,
+            world_size=request.place.world_size,
+            rendezvous=request.place.rendezvous,
+            timeout_seconds=request.timeout_seconds,
+        )
+
+
+def rows(batch: Batch, place: messages.Place | None) -> Batch:
+    """Return what this process trains on of a batch: all of it, unless it is one rank of several."""
+    return batch if place is None else shard(batch, place.rank, place.world_size)
+
+
+def meet(trainer: Trainer) -> None:
+    """Wait until every rank is here, so that none is timed waiting for one that came later."""
+    if isinstance(trainer, RankTrainer):
+        trainer.barrier()
