@@ -25,6 +25,7 @@ class Variant:
     devices: tuple[str, ...] = ("cpu", "cuda")
     trainer: str = "Trainer"
     bfloat16: str | None = None  # its class in the framework's `mixed`; None: it has no such form
+    ranks: str | None = None  # its class in the framework's `ranks`; None: it has no data-parallel form
 
     @property
     def name(self) -> str:
@@ -35,6 +36,10 @@ class Variant:
         if dtype == "bfloat16" and self.bfloat16 is not None:
             return f"{self.framework}_impl.mixed", self.bfloat16
         return self.module, self.trainer
+
+    def rank_place(self) -> tuple[str, str] | None:
+        """Return the module, and the class in it, of one rank of several; None if there is none."""
+        return (f"{self.framework}_impl.ranks", self.ranks) if self.ranks else None
 
     def takes(self, dtype: str) -> bool:
         return dtype != "bfloat16" or self.bfloat16 is not None
@@ -48,6 +53,7 @@ VARIANTS: tuple[Variant, ...] = (
         changes="Keras layers, GradientTape, one fused Adam kernel a variable: the tutorial's way today",
         choose_when="you debug, or port the tutorial line by line",
         bfloat16="Trainer",
+        ranks="Trainer",
     ),
     Variant(
         "tf",
@@ -72,6 +78,7 @@ VARIANTS: tuple[Variant, ...] = (
         changes="the eager step in tf.function: one graph, no Python between operations",
         choose_when="the step works and you want its speed: the usual next line after debugging",
         bfloat16="Graph",
+        ranks="Graph",
     ),
     Variant(
         "tf",
@@ -95,6 +102,7 @@ VARIANTS: tuple[Variant, ...] = (
         changes="nn.Module, NCHW, autograd, torch's fused Adam: what most PyTorch code looks like",
         choose_when="you write PyTorch as its tutorials do",
         bfloat16="Trainer",
+        ranks="Trainer",
     ),
     Variant(
         "torch",
@@ -111,6 +119,7 @@ VARIANTS: tuple[Variant, ...] = (
         changes="torch.compile of forward and backward; fused Adam stays eager",
         choose_when="the step has many small operations to fuse, or you run on a GPU",
         bfloat16="Compiled",
+        ranks="Compiled",
     ),
     Variant(
         "torch",
