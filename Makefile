@@ -1,24 +1,31 @@
-# make compare [ARGS="--preset quick"]   train both frameworks and compare
-# make test                              linters, type checker, tests
-# make bench                             step times in pytest-benchmark
-# make calibrate                         the harness against itself
-# make docs                              README's and docs' figures from docs/results
-# make fuzz                              10,000 malformed data files
-# make kills                             runs killed at random moments, each taken up again
-# make soak                              20,000 steps: memory and step time must stay as they were
-# make cuda                              an environment for each framework, with its own CUDA libraries
-# make test-cuda                         the tests that need an NVIDIA card
+# make compare [ARGS="--preset quick"]   train both frameworks and compare them
+# make test                              run the linters, the type checker and the tests
+# make bench                             measure step times in pytest-benchmark
+# make calibrate                         compare each framework with itself
+# make docs                              write the figures of README and docs/ from docs/results
+# make fuzz                              read 10,000 malformed data files
+# make kills                             kill runs at random moments, and resume each
+# make soak                              train 20,000 steps: memory and step time must not grow
+# make cuda                              make an environment for each framework, with its own CUDA libraries
+# make test-cuda                         run the tests that need an NVIDIA card
+# make install                           make .venv, which the others do too if it is missing
 
-PYTHON ?= python3
+# The pinned TensorFlow has no package for Python 3.14.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(SUITABLE)' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 WORKER_NEEDS := numpy msgspec safetensors
+INSTALL = @$(or $(PYTHON),false) -c '$(SUITABLE)' 2>/dev/null || { echo "error: Python 3.11, 3.12 or 3.13 is needed,\
+	and '$(or $(PYTHON),python3)' is not one. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }; \
+	$(PYTHON) -m tools.install $(@D) --constraint constraints.txt
 
 .PHONY: compare test test-cuda cuda install fuzz bench calibrate kills soak docs clean
 
-# An option given twice counts the second time, so what ARGS names wins over what `make cuda` made.
+# If an option is given twice, the second one counts: ARGS has priority over what `make cuda` made.
 compare: $(STAMP)
 	@$(BIN)/python -m compare.run $(if $(findstring cuda,$(ARGS)),$(CUDA_PYTHONS)) $(ARGS)
 
@@ -63,16 +70,12 @@ cuda: $(STAMP) .venv-tf/.installed .venv-torch/.installed
 .venv-tf/.installed: PACKAGES := "tensorflow[and-cuda]"
 .venv-torch/.installed: PACKAGES := torch torchvision
 .venv-%/.installed: constraints.txt
-	@.venv-$*/bin/python -c '' 2>/dev/null || { rm -rf .venv-$*; $(PYTHON) -m venv .venv-$*; }
-	.venv-$*/bin/python -m pip install --quiet --constraint constraints.txt $(PACKAGES) $(WORKER_NEEDS)
+	$(INSTALL) $(PACKAGES) $(WORKER_NEEDS)
 	@touch $@
 
-# One pip call for all: apart, the frameworks could settle on versions that do not fit each other.
+# One call for all packages: in two calls, the frameworks could get versions that do not fit each other.
 $(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "$(PYTHON) is older than 3.11. Name a newer one: make PYTHON=python3.11" >&2; exit 2; }
-	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[tensorflow,torch,cuda,dev]"
+	$(INSTALL) --editable ".[tensorflow,torch,cuda,dev]"
 	@touch $@
 
 clean:

@@ -66,7 +66,7 @@ def test_each_environment_holds_one_framework_and_what_a_worker_needs(project: P
     """From one list of versions, and nothing of the harness."""
     for environment in (".venv-tf", ".venv-torch"):
         (project / environment / ".installed").unlink()
-    installs = [line for line in dry_run(project, "cuda").splitlines() if "pip install" in line]
+    installs = [line for line in dry_run(project, "cuda").splitlines() if "tools.install" in line]
     assert len(installs) == 2
     for line in installs:
         assert "--constraint constraints.txt" in line

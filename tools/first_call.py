@@ -1,0 +1,105 @@
+"""`python -m tools.first_call ENVIRONMENT`: what the first `make` fetches, prints and writes.
+
+Clones the last commit into an empty directory, with an empty home and no cache, and runs `make` with pip.
+Adds the sizes, every line with its time, and the longest silence to docs/results/install.json.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from compare.records.files import write_atomically
+from tests.faults.commands import ROOT
+from tools.install import MEASURED
+
+TARGETS = {
+    ".venv": ["compare", "ARGS=--preset quick"],
+    ".venv-tf": [".venv-tf/.installed"],
+    ".venv-torch": [".venv-torch/.installed"],
+}
+# Settings of this machine that would hide what a reader sees: local packages, caches, other indexes.
+KEPT = ("PIP_CERT", "PIP_DEFAULT_TIMEOUT", "PIP_DISABLE_PIP_VERSION_CHECK")
+
+
+def main(name: str) -> int:
+    """Measure one environment. Return the exit status of make."""
+    with tempfile.TemporaryDirectory() as temporary:
+        home, clone = Path(temporary, "home"), Path(temporary, "clone")
+        home.mkdir()
+        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+        command = ["make", "--no-print-directory", f"PYTHON={Path(sys.executable).resolve()}", *TARGETS[name]]
+        status, lines = timed_lines(command, clone, environment(home))
+        record = {
+            "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
+            "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+            "download_bytes": size(home / ".cache" / "pip"),
+            "installed_bytes": size(clone / name),
+            "longest_silence_seconds": longest_silence(lines),
+            "lines": lines,
+        }
+        if status == 0 and name == ".venv":
+            record["second_start_seconds"] = timed_lines(command, clone, environment(home), most=1)[1][0][0]
+    if status == 0:
+        records: dict[str, Any] = json.loads(MEASURED.read_text()) if MEASURED.is_file() else {}
+        records[name] = record
+        write_atomically(MEASURED, (json.dumps(records, indent=1, ensure_ascii=False) + "\n").encode())
+    return status
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return this environment with an empty home, without settings of pip, and without uv."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_") or name in KEPT}
+    uv = shutil.which("uv")
+    path = [one for one in kept["PATH"].split(":") if not uv or one != str(Path(uv).parent)]
+    return (
+        kept
+        | {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache"), "PATH": ":".join(path)}
+        | {"PIP_CONFIG_FILE": os.devnull}
+    )
+
+
+def timed_lines(
+    command: list[str], place: Path, env: dict[str, str], most: int | None = None
+) -> tuple[int, list[tuple[float, str]]]:
+    """Run a command. Return its status, and its lines with the seconds since the start.
+
+    most: end the command after so many lines.
+    """
+    start, lines = time.monotonic(), []
+    with subprocess.Popen(
+        command, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout or ():
+            lines.append((round(time.monotonic() - start, 2), line.rstrip().replace(str(place), ".")))
+            print(f"{lines[-1][0]:7.2f}  {lines[-1][1]}", flush=True)
+            if most is not None and len(lines) == most:
+                process.terminate()
+    return process.returncode, lines
+
+
+def longest_silence(lines: list[tuple[float, str]]) -> float:
+    """Return the longest time between two lines, or before the first, in seconds."""
+    times = [0.0, *(seconds for seconds, _ in lines)]
+    return round(max(after - before for before, after in pairwise(times)), 2)
+
+
+def size(directory: Path) -> int:
+    """Return the bytes of all files below a directory."""
+    return sum(
+        path.stat().st_size for path in directory.rglob("*") if path.is_file() and not path.is_symlink()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,163 @@
+"""`python3 -m tools.install DIR ARGUMENT...`: make an environment in DIR, and say how far it is.
+
+The arguments go to `uv pip install` if uv is on the PATH, else to pip. Nothing is installed yet when this
+runs, so it needs only the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tools.install_failures import advice
+
+MEASURED = Path(__file__).resolve().parents[1] / "docs" / "results" / "install.json"
+QUIET_SECONDS = 4.0  # after so long without a line, say that the work goes on
+SMALL_MEGABYTES = 20.0  # a smaller download is over before its name is read
+MEGABYTES = {"K": 1e-3, "M": 1.0, "G": 1e3}
+GB = 1e9
+CONTENTS = {
+    ".venv": "TensorFlow, PyTorch, and what the comparison and its tests need",
+    ".venv-tf": "TensorFlow with its CUDA libraries",
+    ".venv-torch": "PyTorch with its CUDA libraries",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Return 0 if the environment is complete, 2 if it is not, 130 if it was interrupted."""
+    directory, uv = Path(argv[0]), shutil.which("uv")
+    log = Path(f"{directory}.log")
+    announce(directory, uv)
+    try:
+        for command in commands(directory, argv[1:], uv):
+            status, output = followed(command, Progress(directory), log)
+            if status != 0:
+                print(f"error: {advice(output)}\nAll that the installer printed: {log}", file=sys.stderr)
+                return 2
+    except KeyboardInterrupt:
+        print("interrupted; the next make continues, and keeps what was fetched", file=sys.stderr)
+        return 130
+    log.unlink()
+    return 0
+
+
+def announce(directory: Path, uv: str | None) -> None:
+    """Say what comes, how large it is, where it goes, and that it happens once."""
+    print(f"Installing {CONTENTS.get(directory.name, 'packages')}, once, in {directory}/")
+    if measured := measured_for(directory):
+        download, installed = measured["download_bytes"] / GB, measured["installed_bytes"] / GB
+        print(f"  download  {download:.1f} GB, which stays in the cache of {'uv' if uv else 'pip'}")
+        print(f"  on disk   {installed:.1f} GB; {free(directory) / GB:.1f} GB are free here")
+        print(f"            (measured on {measured['machine']}, {measured['date']})")
+    print(f"  with      {'uv' if uv else 'pip; uv is faster, if you install it first'}")
+    print("  A smaller installation for machines without an NVIDIA card: docs/install.md", flush=True)
+
+
+def measured_for(directory: Path) -> dict[str, Any] | None:
+    """Return what the same environment took when it was measured."""
+    if not MEASURED.is_file():
+        return None
+    records: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return records.get(directory.name)
+
+
+def free(directory: Path) -> int:
+    """Return the free bytes on the disk of a directory that may not exist yet."""
+    return shutil.disk_usage(directory.absolute().parent).free
+
+
+def commands(directory: Path, arguments: list[str], uv: str | None) -> list[list[str]]:
+    """Return what to run, in order. An environment that works is kept; a broken one is made again."""
+    python = str(directory / "bin" / "python")
+    if uv:
+        install = [uv, "pip", "install", "--compile-bytecode", "--python", python, *arguments]
+    else:
+        install = [python, "-m", "pip", "install", "--progress-bar", "off", *arguments]
+    if works(python):
+        return [install]
+    shutil.rmtree(directory, ignore_errors=True)
+    make = [uv, "venv", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
+    return [[*make, str(directory)], install]
+
+
+def works(python: str) -> bool:
+    """Tell whether an interpreter can be started."""
+    try:
+        return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+class Progress:
+    """What to show of an installer's lines, and of its silence."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.free = free(directory)
+        self.start = time.monotonic()
+        self.phase = "starting"
+
+    def line(self, text: str) -> str | None:
+        """Return what to show for one line of the installer; None for most."""
+        if download := re.match(r"\s*Downloading (\S+?)(?:-\d\S*)? \(([\d.]+) ?([KMG])i?B\)", text):
+            name, size, unit = download.groups()
+            if float(size) * MEGABYTES[unit] < SMALL_MEGABYTES:
+                return None
+            self.phase = f"fetching {name}, {size} {unit}B"
+        elif text.startswith("Installing collected packages"):
+            self.phase = f"unpacking {text.count(',') + 1} packages"
+        elif re.match(r"(Resolved|Prepared|Installed|Bytecode compiled) \d+|WARNING: Retrying", text):
+            self.phase = text.strip()[:100]
+        else:
+            return None
+        return self.phase
+
+    def waiting(self) -> str:
+        """Return what to show while the installer says nothing."""
+        seconds, written = round(time.monotonic() - self.start), max(0, self.free - free(self.directory))
+        return f"{seconds // 60}:{seconds % 60:02d}  {self.phase} · {written / GB:.1f} GB written so far"
+
+
+def followed(command: list[str], progress: Progress, log: Path) -> tuple[int, str]:
+    """Run a command and show its progress. Return its exit status and all that it printed."""
+    lines: queue.Queue[str | None] = queue.Queue()
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as process,
+        log.open("w", encoding="utf-8") as file,
+    ):
+        threading.Thread(target=collect, args=(process, lines), daemon=True).start()
+        shown = time.monotonic()
+        while True:
+            try:
+                text = lines.get(timeout=max(0.0, shown + QUIET_SECONDS - time.monotonic()))
+                if text is None:
+                    break
+                file.write(text)
+                words = progress.line(text)
+            except queue.Empty:
+                words = progress.waiting()
+            if words:
+                print(f"  {words}", flush=True)
+                shown = time.monotonic()
+    return process.returncode, log.read_text(encoding="utf-8")
+
+
+def collect(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+    """Put each line of a process into a queue, and None after the last."""
+    for line in process.stdout or ():
+        lines.put(line)
+    lines.put(None)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
