@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from compare.command_line import parse, run_entry_point
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from compare.ladder.config import ParityConfig
     from compare.records.parity import Parity
 
@@ -28,6 +30,14 @@ def run(config: ParityConfig) -> int:
     from compare.traps.catalogue import check_trap
 
     console = Console(highlight=False)
+    if config.new_task is not None:
+        from compare.task.template import write_new_task
+
+        command = write_new_task(config.new_task)
+        console.print(f"written   {config.new_task}\nprove it  {command}", markup=False, soft_wrap=True)
+        return 0
+    if config.task is not None:
+        return run_task(config, console)
     if config.trap is not None:
         check_trap(config.trap)
     dataset, directory = prepare(config)
@@ -44,6 +54,19 @@ def run(config: ParityConfig) -> int:
     console.print(shown)
     console.print(f"written   {directory}", markup=False, soft_wrap=True)
     return 0 if passed else 1
+
+
+def run_task(config: ParityConfig, console: Console) -> int:
+    """The same for a network of the porter's own."""
+    from compare.rendering import task_terminal
+    from compare.task.proof import prepare, prove
+
+    task, files, directory = prepare(config)
+    with console.status("starting the workers") as status:
+        parity = prove(config, task, files, directory, status.update)
+    console.print(task_terminal.report(parity, console.width))
+    console.print(f"written   {directory}", markup=False, soft_wrap=True)
+    return 0 if parity.passed else 1
 
 
 def draw_divergence(parity: Parity, directory: Path) -> None:

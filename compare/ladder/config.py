@@ -48,6 +48,10 @@ class ParityConfig:
     """a file or module with your own port, in place of torch's variants; it must offer a class Trainer"""
     tensorflow_module: str | None = None
     """a file or module with your own port, in place of TensorFlow's variants"""
+    task: Path | None = None
+    """prove a network of your own: the file that names its inputs and batches; see docs/any_network.md"""
+    new_task: Path | None = None
+    """write three files to fill in, for a network of your own, into this new or empty directory"""
     trap: str | None = None
     """put one known porting mistake on the ladder, by name"""
     traps: bool = False

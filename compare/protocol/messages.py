@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from compare.protocol.task_messages import Manifest, TaskArrays, TaskRequest
+
 # What a worker reports back of its environment.
 RECORDED_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
@@ -128,6 +130,7 @@ Request = (
     | TimeBatchSize
     | ReadCheckpoint
     | WriteCheckpoint
+    | TaskRequest
 )
 
 
@@ -208,8 +211,20 @@ class Refused(msgspec.Struct, tag=True, frozen=True):
     """The worker could not do what it was asked; `kind` says whose the fault is."""
 
     kind: str  # "import", "device", "memory", "data", "parameters" (the model cannot be built),
-    # "checkpoint", "error"
+    # "checkpoint", "task" (the porter's files), "error"
     reason: str  # one line
 
 
-Reply = Ready | Probed | Trained | Arrays | BatchesDigested | Explained | Timed | Checkpoint | Refused
+Reply = (
+    Ready
+    | Probed
+    | Trained
+    | Arrays
+    | BatchesDigested
+    | Explained
+    | Timed
+    | Checkpoint
+    | Refused
+    | Manifest
+    | TaskArrays
+)

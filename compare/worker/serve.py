@@ -15,12 +15,14 @@ import traceback
 from compare.errors import UserError
 from compare.protocol import messages
 from compare.protocol.channel import Channel, ChannelClosed
+from compare.protocol.task_messages import SetUpTask
 from compare.worker import memory as host_memory
 from compare.worker.checkpoint import checkpoint
 from compare.worker.explanation import explain, time_batch_size
 from compare.worker.frameworks import Configured, Settings, import_runtime, require_device
 from compare.worker.refusals import RefusedRequest, from_error
 from compare.worker.session import Session, arrays
+from compare.worker.task_session import TaskSession
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -30,11 +32,11 @@ def serve(read_fd: int, write_fd: int) -> None:
     die_with_parent()
     channel = Channel(read_fd, write_fd, messages.Request)
     configured = Configured()
-    session: Session | None = None
+    session: Session | TaskSession | None = None
     while True:
         try:
             request = channel.receive()
-            if isinstance(request, messages.SetUp):
+            if isinstance(request, messages.SetUp | SetUpTask):
                 reply, session = set_up(request, configured)
             else:
                 reply = answer(request, session, configured)
@@ -51,8 +53,13 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def set_up(request: messages.SetUp, configured: Configured) -> tuple[messages.Reply, Session | None]:
+def set_up(
+    request: messages.SetUp | SetUpTask, configured: Configured
+) -> tuple[messages.Reply, Session | TaskSession | None]:
     try:
+        if isinstance(request, SetUpTask):
+            task = TaskSession(request, configured)
+            return task.refusing(task.describe), task
         session = Session(request, configured)
         return session.ready(), session
     except (RefusedRequest, UserError) as error:
@@ -63,10 +70,12 @@ def set_up(request: messages.SetUp, configured: Configured) -> tuple[messages.Re
 
 
 def answer(  # noqa: C901  (a list)
-    request: messages.Request, session: Session | None, configured: Configured
+    request: messages.Request, session: Session | TaskSession | None, configured: Configured
 ) -> messages.Reply:
     try:
         match request, session:
+            case _, TaskSession():
+                return session.answer(request)
             case messages.Probe(), _:
                 return probe(request, configured)
             case messages.Train(), Session():

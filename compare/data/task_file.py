@@ -1,0 +1,141 @@
+"""A porter's task: which inputs there are, which batches are trained on, what is known to differ.
+
+A Python file that names neither framework. Both workers read it, and the parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from compare.errors import UserError
+
+DEFAULT_STEPS = 20
+
+Inputs = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Task:
+    """inputs: layout by name. pairs, differs: by path on the TensorFlow side. See docs/any_network.md."""
+
+    name: str
+    inputs: Mapping[str, str]
+    reference: str
+    make: Callable[[int], Iterator[Any]]
+    pairs: Mapping[str, str]
+    differs: Mapping[str, str]
+    steps: int
+
+    def batches(self, seed: int) -> Iterator[tuple[Inputs, Any]]:
+        """Inputs by name, and targets as the loss takes them. Raises UserError for another form."""
+        for batch in self.make(seed):
+            if not isinstance(batch, tuple) or len(batch) != 2:
+                raise UserError(
+                    f"{self.name}: batches({seed}) gives {describe(batch)}; each must be (inputs, targets)."
+                )
+            yield self.named(batch[0]), batch[1]
+
+    def named(self, inputs: Any) -> Inputs:
+        """inputs: an array, where there is one input; a dict by name, or a tuple in the order of `inputs`."""
+        if isinstance(inputs, np.ndarray):
+            inputs = (inputs,)
+        if isinstance(inputs, tuple | list):
+            inputs = dict(zip(self.inputs, inputs, strict=False)) if len(inputs) == len(self.inputs) else {}
+        if not isinstance(inputs, Mapping) or set(inputs) != set(self.inputs):
+            wanted = ", ".join(self.inputs)
+            raise UserError(
+                f"{self.name}: a batch's inputs must be the arrays that `inputs` names: {wanted}."
+            )
+        wrong = next((name for name in self.inputs if not isinstance(inputs[name], np.ndarray)), None)
+        if wrong is not None:
+            raise UserError(
+                f"{self.name}: input {wrong} is {describe(inputs[wrong])}; make it a NumPy array."
+            )
+        return {name: inputs[name] for name in self.inputs}
+
+    def first(self, count: int, seed: int) -> list[tuple[Inputs, Any]]:
+        """The first batches. Raises UserError if there are fewer."""
+        found = list(islice(self.batches(seed), count))
+        if len(found) < count:
+            raise UserError(
+                f"{self.name}: batches({seed}) ends after {len(found)}; it must go on for ever.\n"
+                "Wrap its loop in `while True:`."
+            )
+        return found
+
+
+def describe(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"{type(value).__name__} {list(shape)}"
+
+
+def read(path: Path) -> Task:
+    """The task in a file. Raises UserError, naming the rule, if it is not one."""
+    module = load(path, "--task")
+    name = path.name
+    inputs = getattr(module, "inputs", None)
+    if not isinstance(inputs, Mapping) or not inputs:
+        raise UserError(
+            f'{name} has no `inputs`: a dict of layouts by name, such as inputs = {{"images": "NHWC"}}.'
+        )
+    if not callable(getattr(module, "batches", None)):
+        raise UserError(
+            f"{name} has no `batches`: a function batches(seed) that yields (inputs, targets) as NumPy."
+        )
+    reference = getattr(module, "reference", "tf")
+    if reference not in ("tf", "torch"):
+        raise UserError(f'{name}: reference is {reference!r}; it must be "tf" or "torch".')
+    steps = getattr(module, "steps", DEFAULT_STEPS)
+    if not isinstance(steps, int) or steps < 1:
+        raise UserError(f"{name}: steps is {steps!r}; it must be a whole number of at least 1.")
+    maps = {option: text_map(module, option, name) for option in ("pairs", "differs")}
+    return Task(name, dict(inputs), reference, module.batches, maps["pairs"], maps["differs"], steps)
+
+
+def text_map(module: ModuleType, option: str, name: str) -> Mapping[str, str]:
+    value = getattr(module, option, {})
+    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in [*value, *value.values()]):
+        raise UserError(f"{name}: `{option}` must be a dict of strings, path to {OPTION_VALUES[option]}.")
+    return dict(value)
+
+
+OPTION_VALUES = {"pairs": "path", "differs": "the reason why the difference is accepted"}
+
+
+def load(path: Path, flag: str) -> ModuleType:
+    """A Python file as a module. Raises UserError for what its import raises; what it prints is dropped."""
+    if not path.is_file():
+        raise UserError(f"{flag}: {path} is not a file. Name a Python file.")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{flag}: {path} cannot be loaded. Name a Python file, ending in .py.")
+    module = importlib.util.module_from_spec(spec)
+    folder, arguments = str(path.resolve().parent), sys.argv
+    if folder not in sys.path:
+        sys.path.append(folder)  # last: it may import what lies beside it
+    silence = io.StringIO()
+    try:
+        sys.argv = [str(path)]
+        with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+            spec.loader.exec_module(module)
+    except SystemExit as ended:
+        raise UserError(
+            f"{flag}: importing {path.name} ends the program (status {ended.code}): it parses options "
+            'or runs.\nPut that under `if __name__ == "__main__":`.'
+        ) from ended
+    except Exception as error:
+        raise UserError(f"{flag}: {path.name} cannot be imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.argv = arguments
+    return module

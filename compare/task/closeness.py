@@ -1,0 +1,177 @@
+"""How close two sides' tensors must be, measured on each side's own rounding: there is no tolerance to set.
+
+Each side answers twice, the second time with weights moved by one unit in the last place. How far its answer
+moves is its rounding, and a difference between the sides may be a few hundred times that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from compare.protocol.task_messages import Tensor
+
+Arrays = Mapping[Tensor, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Relative to the tensor's largest magnitude. least: for tensors that the move happens not to reach.
+
+    most: real mistakes between public pairs start at 8e-9 (an epsilon of 1.001e-5 for 1e-5).
+    """
+
+    factor: float
+    least: float
+    most: float
+
+
+LIMITS = {"float64": Limits(500, 1e-11, 1e-9), "float32": Limits(500, 2e-5, 1e-2)}
+
+# Training amplifies rounding; what these may hide is caught by the rungs before.
+STEPS = {"float64": Limits(500, 1e-11, 1e-6), "float32": Limits(500, 1e-4, 0.5)}
+
+ZERO = 100  # a tensor below this many times its own movement is zero within rounding
+
+
+@dataclass
+class Found:
+    """One tensor compared. relative: None if it has no number; `detail` then says why."""
+
+    tensor: Tensor
+    relative: float | None
+    tolerance: float
+    zero: bool = False  # zero within rounding on both sides, and judged on the group's scale
+    detail: str | None = None
+    index: tuple[int, ...] = ()
+    values: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def passed(self) -> bool:
+        return self.relative is not None and self.relative <= self.tolerance
+
+
+@dataclass
+class Comparison:
+    """In order of computation."""
+
+    found: list[Found] = field(default_factory=list)
+
+    @property
+    def first_failing(self) -> Found | None:
+        return next((one for one in self.found if not one.passed), None)
+
+    @property
+    def worst(self) -> Found | None:
+        return max(self.found, key=lambda one: severity(one), default=None)
+
+    @property
+    def zeros(self) -> list[Tensor]:
+        return [one.tensor for one in self.found if one.zero]
+
+
+def severity(one: Found) -> float:
+    return float("inf") if one.relative is None else one.relative / one.tolerance
+
+
+def compare(
+    lefts: Arrays,
+    rights: Arrays,
+    moved: tuple[Arrays, Arrays],
+    limits: Limits,
+    *,
+    order: Sequence[Tensor] | None = None,
+) -> Comparison:
+    """moved: the same two sides' answers with weights moved by one unit in the last place."""
+    names = [one for one in (order or lefts) if one in lefts or one in rights]
+    scale = max((largest(side[name]) for side in (lefts, rights) for name in side), default=0.0)
+    return Comparison(
+        [
+            compared(
+                name, (lefts.get(name), rights.get(name)), [one.get(name) for one in moved], scale, limits
+            )
+            for name in names
+        ]
+    )
+
+
+def compared(
+    tensor: Tensor,
+    pair: tuple[np.ndarray | None, np.ndarray | None],
+    moved: Sequence[np.ndarray | None],
+    group_scale: float,
+    limits: Limits,
+) -> Found:
+    left, right = pair
+    if left is None or right is None:
+        return Found(tensor, None, limits.least, detail=f"{'torch' if left is not None else 'tf'} has none")
+    if left.shape != right.shape:
+        shapes = f"its shape is {list(left.shape)} in tf and {list(right.shape)} in torch"
+        return Found(tensor, None, limits.least, detail=shapes)
+    if left.size == 0 or (left.dtype.kind in "iub" and np.array_equal(left, right)):
+        return Found(tensor, 0.0, limits.least)
+    apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
+    if not np.isfinite(apart).all():
+        return Found(tensor, None, limits.least, detail="it is not finite")
+    movements = [movement(*one) for one in zip(pair, moved, strict=True)]
+    magnitude = max(largest(left), largest(right))
+    zero = 0 < magnitude < ZERO * max(movements)
+    scale = group_scale if zero else magnitude
+    own = limits.factor * max(movements) / scale if scale else 0.0
+    tolerance = min(max(own, limits.least), limits.most)
+    index = tuple(int(one) for one in np.unravel_index(int(np.argmax(apart)), apart.shape))
+    values = float(left[index]), float(right[index])
+    return Found(tensor, float(apart.max()) / scale if scale else 0.0, tolerance, zero, None, index, values)
+
+
+def movement(array: np.ndarray | None, other: np.ndarray | None) -> float:
+    if array is None or other is None or array.shape != other.shape or array.size == 0:
+        return 0.0
+    apart = np.abs(array.astype(np.float64) - other.astype(np.float64))
+    return float(apart.max()) if np.isfinite(apart).all() else 0.0
+
+
+def largest(array: np.ndarray) -> float:
+    if array.size == 0:
+        return 0.0
+    found = float(np.max(np.abs(array.astype(np.float64))))
+    return found if np.isfinite(found) else 0.0
+
+
+AXES = {4: ("image", "row", "column", "channel"), 3: ("sequence", "step", "unit"), 2: ("row", "unit")}
+
+
+def pattern(left: np.ndarray, right: np.ndarray, tolerance: float) -> str | None:
+    """What the places that differ have in common, in words."""
+    if left.shape != right.shape or left.size == 0:
+        return None
+    apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
+    scale = max(largest(left), largest(right))
+    wrong = apart > tolerance * scale
+    if not wrong.any():
+        return None
+    if scale and np.allclose(np.sort(left, axis=None), np.sort(right, axis=None), rtol=0, atol=1e-9 * scale):
+        return "both sides hold the same values in another order"
+    ratio = constant_ratio(left, right)
+    if ratio is not None and abs(ratio - 1) > 1e-6:
+        return f"tf is {ratio:.6g} times torch everywhere"
+    names = AXES.get(left.ndim, ())
+    for axis, name in list(enumerate(names))[1:]:
+        places = np.flatnonzero(wrong.any(axis=tuple(a for a in range(left.ndim) if a != axis)))
+        end = left.shape[axis] - 1
+        if end > 0 and set(places) <= {0, end}:
+            where = "first and last" if len(places) == 2 else "last" if places[0] == end else "first"
+            return f"only the {where} {name}{'s' if len(places) == 2 else ''} differ"
+    return None
+
+
+def constant_ratio(left: np.ndarray, right: np.ndarray) -> float | None:
+    """The factor between the two, if it is one."""
+    where = np.abs(right) > 1e-6 * max(largest(right), 1e-300)
+    if where.sum() < 2:
+        return None
+    ratios = left[where] / right[where]
+    middle = float(np.median(ratios))
+    return middle if middle and np.all(np.abs(ratios - middle) <= 1e-7 * abs(middle)) else None

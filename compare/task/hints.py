@@ -1,0 +1,71 @@
+"""What could explain the first tensor that fails: settings that differ. They decide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from compare.protocol.task_messages import Leaf, Manifest
+
+# Which follow from what a framework is, or are said elsewhere.
+NO_HINT = ("running variance", "rows", "sequence", "activation", "biases", "merge")
+
+
+def settings_that_differ(left: Leaf, right: Leaf) -> list[str]:
+    """`epsilon 0.001 in tf, 1e-05 in torch`."""
+    hints = []
+    for name in [*left.settings, *(one for one in right.settings if one not in left.settings)]:
+        if name in NO_HINT:
+            continue
+        own, other = left.settings.get(name), right.settings.get(name)
+        if name in left.settings and name in right.settings and not same(own, other):
+            hints.append(f"{name} {shown(own)} in tf, {shown(other)} in torch")
+    if left.frozen != right.frozen:
+        hints += frozen(left, right)
+    if left.calls != right.calls:
+        hints.append(f"called {left.calls} times in tf, {right.calls} in torch")
+    return hints
+
+
+def frozen(left: Leaf, right: Leaf) -> list[str]:
+    return [
+        f"{', '.join(own.frozen)} not trained in {side}"
+        for side, own in (("tf", left), ("torch", right))
+        if own.frozen
+    ]
+
+
+def same(own: Any, other: Any) -> bool:
+    """1 - 0.01 and 0.99 are one momentum."""
+    if isinstance(own, float | int) and isinstance(other, float | int):
+        return abs(own - other) <= 1e-12 * max(abs(own), abs(other), 1e-300)
+    return bool(own == other)
+
+
+def shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def between(manifest: Manifest, path: str) -> list[str]:
+    """The layers without parameters that are called between the one before and this one, in words."""
+    leaves = {leaf.path: leaf for leaf in manifest.leaves}
+    found: list[str] = []
+    for own in manifest.order[: manifest.order.index(path)] if path in manifest.order else []:
+        leaf = leaves[own]
+        found = [] if leaf.tensors else [*found, described(leaf)]
+    return found
+
+
+def described(leaf: Leaf) -> str:
+    settings = ", ".join(f"{name} {shown(value)}" for name, value in leaf.settings.items())
+    return f"{leaf.kind}({settings})" if settings else leaf.kind
+
+
+def look_between(left: Manifest, right: Manifest, paths: tuple[str, str]) -> list[str]:
+    """What stands before the layer on each side, if its input is what differs."""
+    found = []
+    for side, manifest, path in (("tf", left, paths[0]), ("torch", right, paths[1])):
+        layers: Sequence[str] = between(manifest, path)
+        if layers:
+            found.append(f"before it in {side}: {', then '.join(layers)}")
+    return found

@@ -1,0 +1,139 @@
+"""`compare.parity --task` from options to a verdict on disk."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from compare.data import task_file
+from compare.data.task_file import Task
+from compare.errors import UserError
+from compare.ladder.config import ParityConfig
+from compare.ladder.together import asking
+from compare.processes.conditions import Conditions
+from compare.processes.launcher import WorkerFailed, WorkerRefused
+from compare.records.files import collapse_number_lists, write_atomically
+from compare.records.parity import FILE_NAME
+from compare.records.run_directory import new_directory
+from compare.records.task import TaskParity
+from compare.task.climb import climb
+from compare.task.evidence import Climber, finite
+from compare.task.reproducer import write_reproducer
+from compare.task.side import TaskSide
+
+
+def prepare(config: ParityConfig) -> tuple[Task, tuple[Path, Path], Path]:
+    """The task, both models' files and the directory. Raises UserError where these will not do."""
+    assert config.task is not None
+    task = task_file.read(config.task)
+    task.first(1, config.seed)
+    files = []
+    for flag, module in (
+        ("--tensorflow-module", config.tensorflow_module),
+        ("--torch-module", config.torch_module),
+    ):
+        if module is None:
+            raise UserError(f"--task needs {flag}: the Python file with model(), loss() and optimizer().")
+        if not Path(module).is_file():
+            raise UserError(f"{flag}: {module} is not a file. Name a Python file.")
+        files.append(Path(module))
+    out = config.out or Path("runs") / time.strftime("parity-%Y-%m-%dT%H-%M-%S")
+    return task, (files[0], files[1]), new_directory(out)
+
+
+def prove(
+    config: ParityConfig, task: Task, files: tuple[Path, Path], directory: Path, say: Callable[[str], None]
+) -> TaskParity:
+    """Climbs, and writes parity.json. Raises UserError if a model cannot be put on the ladder at all."""
+    assert config.task is not None
+    start = time.perf_counter()
+    device = one_device(config)
+    with ExitStack() as stack:
+        sides = []
+        for framework, python in (("tf", config.tf_python), ("torch", config.torch_python)):
+            log = directory / f"{framework}.log"
+            conditions = Conditions(device, config.threads, share_cpus=True)
+            try:
+                worker = conditions.launch(framework, log, name=framework, python=python)
+            except WorkerFailed as failure:
+                raise UserError(str(failure)) from failure
+            sides.append(TaskSide(framework, stack.enter_context(worker), config.timeout))
+        pool = stack.enter_context(asking([side.worker for side in sides]))
+        settings = {
+            "device": device,
+            "dtype": config.dtype,
+            "seed": config.seed,
+            "threads": config.threads,
+        }
+        climber = Climber(task, (sides[0], sides[1]), pool, config.dtype, config.seed)
+        try:
+            files_of = {"tf": files[0], "torch": files[1]}
+            climber.both(lambda side: side.set_up((files_of[side.framework], config.task), **settings))  # type: ignore[arg-type]
+            rungs = climb(climber, say)
+        except (WorkerRefused, WorkerFailed) as failure:
+            raise UserError(
+                f"{failure}.\nThe log is {directory / 'tf.log'} or torch.log beside it."
+            ) from failure
+        parity = recorded(config, climber, files)
+        parity.rungs = rungs
+        parity.passed = all(rung.verdict == "pass" for rung in rungs)
+        if not parity.passed:
+            written = write_reproducer(climber, directory)
+            failing = parity.failing
+            if failing is not None and written is not None:
+                failing.hints.append(f"the layer alone: {directory / written}")
+    parity.seconds = time.perf_counter() - start
+    parity.summary = summary(parity)
+    encoded = msgspec.json.format(msgspec.json.encode(parity), indent=1)
+    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
+    return parity
+
+
+def one_device(config: ParityConfig) -> str:
+    """Raises UserError unless one is named."""
+    if len(config.device) != 1:
+        raise UserError(f"--task climbs on one device; --device names {', '.join(config.device)}.")
+    return config.device[0]
+
+
+def recorded(config: ParityConfig, climber: Climber, files: tuple[Path, Path]) -> TaskParity:
+    tf, torch = (side.manifest for side in climber.sides)
+    losses = climber.trained.numbers if climber.trained else ({}, {})
+    return TaskParity(
+        task=climber.task.name,
+        files=[one.name for one in files],
+        dtype=config.dtype,
+        device=one_device(config),
+        seed=config.seed,
+        reference=climber.task.reference,
+        steps=climber.task.steps,
+        parameters=sum(
+            math.prod(s) for leaf in tf.leaves for n, s in leaf.tensors.items() if n not in leaf.states
+        ),
+        versions={"tf": tf.versions, "torch": torch.versions},
+        exact=tf.exact,
+        pairs=[(left.path, right.path) for left, right in climber.alignment.pairs],
+        accepted=[f"{pattern}: {why}" for pattern, why in climber.task.differs.items()],
+        zero_tensors=sorted(f"{path}/{name}" for path, name in climber.zeros),
+        losses={
+            side.framework: finite(numbers.get("losses", []))
+            for side, numbers in zip(climber.sides, losses, strict=True)
+        },
+    )
+
+
+def summary(parity: TaskParity) -> str:
+    """`14 of 14 rungs · 105 layers · float64 losses agree to 3e-16 over 20 steps`, or the first failure."""
+    failing = parity.failing
+    if failing is not None:
+        tensor = f" · first in {failing.first_failing}" if failing.first_failing else ""
+        return f"fails at rung {failing.id}, {failing.name}{tensor}"
+    pairs = zip(parity.losses["tf"], parity.losses["torch"], strict=True)
+    apart = max((abs((a or 0) - (b or 0)) for a, b in pairs), default=0.0)
+    said = f"{len(parity.rungs)} of {len(parity.rungs)} rungs · {len(parity.pairs)} layers"
+    return f"{said} · {parity.dtype} losses agree to {apart:.0e} over {parity.steps} steps"

@@ -1,0 +1,64 @@
+"""Tensors and verdicts in words."""
+
+from __future__ import annotations
+
+from compare.protocol.task_messages import Tensor
+from compare.task.closeness import Comparison, Found, pattern
+from compare.task.evidence import Climber, Evidence
+from compare.task.hints import look_between, settings_that_differ
+
+
+def named(tensor: Tensor) -> str:
+    """`conv1/kernel`, `conv1 output`, `gradient of conv1/kernel`."""
+    call = f", call {tensor.call + 1}" if tensor.call and tensor.role in ("input", "output") else ""
+    match tensor.role:
+        case "tap":
+            return "the model's output" if tensor.path == "output" else tensor.path
+        case "input" | "output":
+            return f"{tensor.path} {tensor.name if tensor.name != 'input' else tensor.role}{call}"
+        case "gradient":
+            return f"gradient of {tensor.path}/{tensor.name}"
+        case "slot":
+            return f"optimizer's {tensor.name} of {tensor.path}"
+        case _:
+            return f"{tensor.path}/{tensor.name}" if tensor.name else tensor.path
+
+
+def placed(climber: Climber, path: str) -> str:
+    """A layer by both its paths: `Conv1 (features.0.0 in torch)`."""
+    pair = climber.pair(path)
+    return path if pair is None or pair[1].path == path else f"{path} ({pair[1].path} in torch)"
+
+
+def difference(climber: Climber, one: Found) -> str:
+    """By how much one tensor differs, where, and from whom."""
+    where = f" · {placed(climber, one.tensor.path)}" if climber.pair(one.tensor.path) else ""
+    if one.detail is not None:
+        return f"{named(one.tensor)}: {one.detail}{where}"
+    other, reference = ("torch", "tf") if climber.reference == 0 else ("tf", "torch")
+    left, right = one.values
+    return (
+        f"{named(one.tensor)}: {other} differs from {reference}, the declared reference, "
+        f"by {one.relative:.1e} ({one.tolerance:.0e} is allowed), most at {list(one.index)}: "
+        f"tf {left:.9g}, torch {right:.9g}{where}"
+    )
+
+
+def hints_for(climber: Climber, one: Found, evidence: Evidence, compared: Comparison) -> list[str]:
+    """Settings of the layer that differ; for an input, what stands before it; the form of the difference."""
+    pair = climber.pair(one.tensor.path)
+    hints: list[str] = []
+    if one.tensor.role == "input" and pair is not None:
+        before = [other for other in compared.found if other.tensor.role == "output"]
+        earlier = compared.found[: compared.found.index(one)]
+        agreeing = [other for other in earlier if other in before]
+        last = named(agreeing[-1].tensor) if agreeing else "the model's input"
+        hints.append(f"{last} agrees: look between it and {placed(climber, one.tensor.path)}")
+        manifests = (climber.sides[0].manifest, climber.sides[1].manifest)
+        hints += look_between(*manifests, (pair[0].path, pair[1].path))
+    elif pair is not None:
+        hints += settings_that_differ(*pair)
+    left, right = evidence.left.get(one.tensor), evidence.right.get(one.tensor)
+    if left is not None and right is not None and (form := pattern(left, right, one.tolerance)):
+        hints.append(form)
+    return hints

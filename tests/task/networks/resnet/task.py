@@ -1,0 +1,15 @@
+"""ResNet50 of keras.applications and of torchvision, which are not one network."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+inputs = {"images": "NHWC"}
+steps = 2
+
+
+def batches(seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Images [2, 64, 64, 3] and labels [2]."""
+    random = np.random.default_rng(seed)
+    while True:
+        yield random.standard_normal((2, 64, 64, 3)), random.integers(0, 10, 2)

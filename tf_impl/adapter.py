@@ -1,0 +1,222 @@
+"""A porter's own Keras model, loss and optimizer, as the ladder asks for them. See torch_impl/adapter.py.
+
+The model's file offers `model()`, `loss(outputs, targets)` and `optimizer()`, and knows nothing of the
+ladder. Arrays come in and go out as NumPy in canonical layouts, which are Keras's own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_impl.kinds import Leaf, is_functional, leaves
+from tf_impl.recorder import Mask, NotProvable, Recorder, Recording
+
+
+class Adapter:
+    """One model, with its loss and its optimizer, on one device in one dtype.
+
+    layouts: of each input by name; Keras gets all as they are. mask: makes dropout's masks.
+    """
+
+    def __init__(
+        self, module: ModuleType, layouts: Mapping[str, str], mask: Mask, *, device: str, dtype: str
+    ) -> None:
+        self.module, self.layouts = module, dict(layouts)
+        self.device = "/GPU:0" if device == "cuda" else "/CPU:0"
+        self.dtype = tf.as_dtype(dtype)
+        keras.config.set_floatx(dtype)
+        with tf.device(self.device):
+            self.model = module.model()
+        self.leaves: list[Leaf] = []
+        self.mask = mask
+
+    def build(self, inputs: Mapping[str, np.ndarray]) -> None:
+        """A subclassed model has no variables before its first call."""
+        check_model(self.model)
+        self.call(inputs, training=False)
+        check_layers(self.model)
+        self.leaves = leaves(self.model)
+        self.recorder = Recorder(self.leaves, self.mask)
+
+    def rebuilt(self, seed: int, inputs: Mapping[str, np.ndarray]) -> list[Leaf]:
+        """A model built anew with another seed, for its initial weights."""
+        keras.utils.set_random_seed(seed)
+        model = self.module.model()
+        self.called(model, inputs, training=False)
+        return leaves(model)
+
+    def forward(self, inputs: Mapping[str, np.ndarray], *, training: bool) -> Recording:
+        """Records a pass. Its outputs are taps of the recording, named `output`."""
+        with tf.device(self.device), self.recorder.running(record=True) as recording:
+            outputs = self.call(inputs, training=training)
+            recording.taps |= {name: one.numpy() for name, one in named_outputs(outputs).items()}
+        return recording
+
+    def call(self, inputs: Mapping[str, np.ndarray], *, training: bool) -> Any:
+        return self.called(self.model, inputs, training)
+
+    def called(self, model: Any, inputs: Mapping[str, np.ndarray], training: bool) -> Any:
+        tensors = {name: self.to_device(array) for name, array in inputs.items()}
+        if len(tensors) == 1:
+            return model(next(iter(tensors.values())), training=training)
+        if is_functional(model) and set(tensors) != {one.name for one in model.inputs}:
+            return model(list(tensors.values()), training=training)
+        return model(tensors, training=training)
+
+    def to_device(self, array: np.ndarray) -> tf.Tensor:
+        return tf.convert_to_tensor(array, self.dtype if array.dtype.kind == "f" else None)
+
+    def value(self, inputs: Mapping[str, np.ndarray], targets: Any, *, training: bool = True) -> tf.Tensor:
+        """The loss of one batch, with what layers add to it."""
+        with self.recorder.running(record=False):
+            outputs = self.call(inputs, training=training)
+        wanted = tree(self.to_device, targets)
+        loss = with_model(self.module.loss, self.model)(outputs, wanted)
+        return tf.add_n([tf.reduce_mean(loss), *self.model.losses])
+
+    def penalties(self) -> float:
+        """What layers add to the loss by themselves: `model.losses`, after the last pass."""
+        return float(sum(float(one) for one in self.model.losses))
+
+    def loss(self, inputs: Mapping[str, np.ndarray], targets: Any) -> float:
+        """In training; running statistics move."""
+        with tf.device(self.device):
+            return float(self.value(inputs, targets))
+
+    def gradients(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
+        """The loss, and gradients by variable; none for one that is frozen or not used."""
+        variables = self.model.trainable_variables
+        with tf.device(self.device), tf.GradientTape() as tape:
+            loss = self.value(inputs, targets)
+        found = tape.gradient(loss, [one.value for one in variables])
+        named = zip(variables, found, strict=True)
+        return float(loss), {id(one): tf.convert_to_tensor(g) for one, g in named if g is not None}
+
+    def prepare(self, plain_rate: float | None) -> None:
+        """The declared optimizer anew, or plain SGD of this rate."""
+        if plain_rate is not None:
+            self.optimizer = keras.optimizers.SGD(plain_rate)
+        else:
+            self.optimizer = with_model(self.module.optimizer, self.model, needed=0)()
+        if not isinstance(self.optimizer, keras.optimizers.Optimizer):
+            kind = type(self.optimizer).__name__
+            raise NotProvable(f"optimizer() returns {kind}; it must return a keras.optimizers.Optimizer")
+        self.optimizer.build(self.model.trainable_variables)
+
+    def step(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
+        """One update: the loss before it, and the gradients that it was given."""
+        loss, found = self.gradients(inputs, targets)
+        variables = [one for one in self.model.trainable_variables if id(one) in found]
+        with tf.device(self.device):
+            self.optimizer.apply([found[id(one)] for one in variables], variables)
+        return loss, found
+
+    def rule(self) -> dict[str, Any]:
+        """The optimizer's name and numbers."""
+        config = self.optimizer.get_config()
+        numbers = {name: value for name, value in config.items() if plain_number(value)}
+        numbers |= {"learning_rate": float(self.optimizer.learning_rate)}
+        return {"name": type(self.optimizer).__name__, **numbers}
+
+    def decays(self) -> dict[int, float]:
+        """Each variable's own weight decay."""
+        rate = float(self.optimizer.weight_decay or 0)
+        use = getattr(self.optimizer, "_use_weight_decay", lambda _: True)
+        return {id(one): rate if use(one) else 0.0 for one in self.model.trainable_variables}
+
+    def slots(self) -> dict[int, dict[str, Any]]:
+        """What the optimizer remembers of each variable, in the ladder's names."""
+        mean = "mean_square" if isinstance(self.optimizer, keras.optimizers.RMSprop) else "second_moment"
+        adam = isinstance(self.optimizer, keras.optimizers.Adam)
+        known = {"_momentums": "first_moment" if adam else None, "_velocities": mean,
+                 "_accumulators": "sum_of_squares"}  # fmt: skip
+        found: dict[int, dict[str, Any]] = {id(one): {} for one in self.model.trainable_variables}
+        for attribute, name in known.items():
+            own: list[Any] = getattr(self.optimizer, attribute, None) or []
+            for one, slot in zip(self.model.trainable_variables, own if name else [], strict=False):
+                found[id(one)][str(name)] = slot
+        return found
+
+    def read(self, variable: Any) -> np.ndarray:
+        return np.array(variable)
+
+    def write(self, variable: Any, array: np.ndarray) -> None:
+        variable.assign(np.ascontiguousarray(array).astype(str(variable.dtype)))
+
+    def key(self, variable: Any) -> int:
+        return id(variable)
+
+    def trainable(self, variable: Any) -> bool:
+        return any(variable is one for one in self.model.trainable_variables)
+
+    def dtypes(self) -> dict[str, str]:
+        """Of every floating variable, by the model's own name."""
+        return {one.path: str(one.dtype) for one in self.model.variables if "float" in str(one.dtype)}
+
+    def unbound(self) -> list[str]:
+        """Variables that belong to no leaf."""
+        known = {id(one) for leaf in self.leaves for own in leaf.tensors.values() for one in own.variables}
+        return [one.path for one in self.model.trainable_variables if id(one) not in known]
+
+    def tap(self, name: str, tensor: Any) -> None:
+        if self.recorder.recording is not None:
+            self.recorder.recording.taps[f"tap {name}"] = tensor.numpy()
+
+
+def check_model(model: Any) -> None:
+    if not isinstance(model, keras.Model):
+        raise NotProvable(f"model() returns {type(model).__name__}; it must return a keras.Model")
+
+
+def check_layers(model: Any) -> None:
+    """Refuses what cannot be compared, by the layer's name."""
+    for layer in model._flatten_layers():
+        if getattr(layer, "data_format", None) == "channels_first":
+            raise NotProvable(f"{layer.name} is channels_first; build the Keras side with channels_last")
+        for option in ("dropout", "recurrent_dropout"):
+            if isinstance(layer, keras.layers.RNN) and getattr(layer, option, None):
+                raise NotProvable(
+                    f"{layer.name} has {option} {getattr(layer, option)}, whose mask cannot be shared. "
+                    f"Set it to 0 for the proof"
+                )
+
+
+def named_outputs(outputs: Any, name: str = "output") -> dict[str, tf.Tensor]:
+    """Tensors by name, however the model nests them."""
+    if tf.is_tensor(outputs):
+        return {name: outputs}
+    if isinstance(outputs, Mapping):
+        pairs = list(outputs.items())
+    elif isinstance(outputs, tuple | list):
+        pairs = list(enumerate(outputs))
+    else:
+        return {}
+    return {own: one for key, value in pairs for own, one in named_outputs(value, f"{name}/{key}").items()}
+
+
+def with_model(function: Any, model: Any, needed: int = 2) -> Any:
+    """A loss or optimizer that takes one argument more is given the model too."""
+    count = len(inspect.signature(function).parameters)
+    return (lambda *given: function(*given, model)) if count > needed else function
+
+
+def tree(function: Any, value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return function(value)
+    if isinstance(value, Mapping):
+        return {key: tree(function, one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(tree(function, one) for one in value)
+    return value
+
+
+def plain_number(value: Any) -> bool:
+    numbers = isinstance(value, tuple) and all(isinstance(one, int | float) for one in value)
+    return isinstance(value, bool | int | float) or numbers

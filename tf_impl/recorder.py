@@ -1,0 +1,161 @@
+"""Sees every layer's input and output of one forward pass of a Keras model. See torch_impl/recorder.py.
+
+`layer.call` is set on the instance: Keras looks it up there for every eager call, in functional, sequential
+and nested models alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_impl.kinds import Leaf
+
+Mask = Callable[[tuple[int, ...], float], np.ndarray]  # canonical shape and rate to 0 and 1
+
+
+@dataclass
+class Call:
+    """One call of a leaf: canonical arrays by name."""
+
+    leaf: Leaf
+    inputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass
+class Recording:
+    """In order of calls. `dropouts`: rate and canonical shape of each mask that was asked for."""
+
+    calls: list[Call] = field(default_factory=list)
+    dropouts: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
+    taps: dict[str, np.ndarray] = field(default_factory=dict)
+    thresholds: dict[str, bool] = field(default_factory=dict)
+    functions: set[str] = field(default_factory=set)
+
+
+class NotProvable(Exception):
+    """Something that cannot be put on the ladder; the message says what to set instead."""
+
+
+class Recorder:
+    """Records while `recording()` is entered; elsewhere the model runs as it is, with masks shared."""
+
+    def __init__(self, found: Sequence[Leaf], mask: Mask) -> None:
+        self.mask = mask
+        self.recording: Recording | None = None
+        self.dropouts: list[tuple[float, tuple[int, ...]]] = []
+        self.padded: dict[int, tuple[Any, Any, list[int]]] = {}  # by result: result, source, widths
+        self.axis_orders: dict[str, np.ndarray] = {}
+        self.by_layer: dict[int, list[Leaf]] = {}
+        for leaf in found:
+            self.by_layer.setdefault(id(leaf.layer), []).append(leaf)
+        for parts in self.by_layer.values():
+            self.watch(parts)
+        random = keras.src.backend.random
+        random.dropout = self.dropout
+
+    @contextmanager
+    def running(self, record: bool) -> Iterator[Recording]:
+        recording = Recording()
+        self.recording = recording if record else None
+        self.dropouts, self.padded = recording.dropouts, {}
+        try:
+            yield recording
+        finally:
+            self.recording, self.padded = None, {}
+
+    def watch(self, parts: Sequence[Leaf]) -> None:
+        """Stands in for the layer's `call`, and for the activation inside: its input is the output wanted."""
+        layer, inner = parts[0].layer, parts[0].layer.call
+        before_activation: list[Any] = []
+        activation: Any = getattr(layer, "activation", None)
+        if "activation" in parts[-1].settings and parts[-1].kind.startswith(("conv", "depthwise", "dense")):
+
+            def noted(x: Any, *args: Any, **kwargs: Any) -> Any:
+                before_activation[:] = [x]
+                return activation(x, *args, **kwargs)
+
+            layer.activation = noted
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            inputs = [one for one in (*args, *kwargs.values()) if tf.is_tensor(one)]
+            self.note_padding(parts[0], inputs)
+            calls: list[Call] = []
+            if self.recording is not None:
+                for leaf in parts:
+                    shown = leaf is parts[0] and inputs
+                    seen = {"input": to_numpy(self.unpadded(leaf, inputs[0]))} if shown else {}
+                    calls.append(Call(leaf, seen))
+                self.recording.calls += calls
+            result = inner(*args, **kwargs)
+            self.note_pad(parts[0], inputs, result)
+            if calls:
+                own = before_activation[0] if before_activation else result
+                calls[-1].outputs = outputs(parts[-1], own)
+            return result
+
+        layer.call = call
+
+    def note_padding(self, leaf: Leaf, inputs: Sequence[Any]) -> None:
+        """The padding that results at this size, a ZeroPadding layer's before it included."""
+        layer = leaf.layer
+        if not inputs or not leaf.kind.startswith(("conv", "depthwise")) or "transpose" in leaf.kind:
+            return
+        sizes = inputs[0].shape[1:-1]
+        strides, dilations = layer.strides, layer.dilation_rate
+        own = padding(layer.padding, sizes, layer.kernel_size, strides, dilations)
+        before = self.padded.get(id(inputs[0]), (None, None, [0] * len(own)))[2]
+        leaf.settings["padding"] = [a + b for a, b in zip(own, before, strict=True)]
+
+    def unpadded(self, leaf: Leaf, tensor: Any) -> Any:
+        """A convolution's input before it was padded: one side may pad apart, the other inside."""
+        source = self.padded.get(id(tensor), (None, tensor, []))[1]
+        return source if leaf.kind.startswith(("conv", "depthwise")) else tensor
+
+    def note_pad(self, leaf: Leaf, inputs: Sequence[Any], result: Any) -> None:
+        if leaf.kind.startswith("ZeroPadding") and inputs and tf.is_tensor(result):
+            pads = leaf.layer.padding
+            flat = pads if isinstance(pads[0], int) else [one for pair in pads for one in pair]
+            self.padded[id(result)] = (result, inputs[0], list(flat))
+
+    def dropout(self, inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+        """In the place of Keras's own: a mask that both sides make from the same numbers."""
+        own = noise_shape or inputs.shape
+        shape = tuple(int(a if a is not None else b) for a, b in zip(own, inputs.shape, strict=True))
+        self.dropouts.append((float(rate), shape))
+        keep = tf.convert_to_tensor(self.mask(shape, float(rate)).astype(inputs.dtype.name))
+        return inputs * keep / (1 - rate)
+
+
+def padding(kind: str, sizes: Any, kernel: Any, strides: Any, dilations: Any) -> list[int]:
+    """Before and after, for each axis. tensorflow.org/api_docs/python/tf/nn, "Notes on padding"."""
+    if kind == "causal":
+        return [dilations[0] * (kernel[0] - 1), 0]
+    found: list[int] = []
+    for size, width, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
+        extent = (width - 1) * dilation + 1
+        total = max((-(-size // stride) - 1) * stride + extent - size, 0) if kind == "same" else 0
+        found += [total // 2, total - total // 2]
+    return found
+
+
+def outputs(leaf: Leaf, result: Any) -> dict[str, np.ndarray]:
+    """What a layer returns, by name. A recurrent layer gives its sequence or its last output."""
+    first = result[0] if isinstance(result, tuple | list) and result else result
+    if not tf.is_tensor(first):
+        return {}
+    if leaf.kind.endswith(("lstm", "gru", "rnn")):
+        return {"sequence" if leaf.settings["sequence"] else "last": to_numpy(first)}
+    return {"output": to_numpy(first)}
+
+
+def to_numpy(tensor: Any) -> np.ndarray:
+    array: np.ndarray = tensor.numpy()
+    return array.copy()
