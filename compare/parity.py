@@ -57,14 +57,14 @@ def run(config: ParityConfig) -> int:
 
 
 def run_task(config: ParityConfig, console: Console) -> int:
-    """The same for a network of the porter's own."""
+    """Do the same for a network of the porter's own."""
     from compare.rendering import task_terminal
     from compare.task.proof import prepare, prove
 
     task, files, directory = prepare(config)
     with console.status("starting the workers") as status:
         parity = prove(config, task, files, directory, status.update)
-    console.print(task_terminal.report(parity, console.width))
+    console.print(task_terminal.report(parity))
     console.print(f"written   {directory}", markup=False, soft_wrap=True)
     return 0 if parity.passed else 1
 

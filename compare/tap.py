@@ -11,7 +11,7 @@ listeners: list[Callable[[str, object], None]] = []
 
 
 def tap(name: str, tensor: T) -> T:
-    """Returns the tensor as it is."""
+    """Return the tensor as it is."""
     for listener in listeners:
         listener(name, tensor)
     return tensor

@@ -38,7 +38,7 @@ class Adapter:
         self.mask = mask
 
     def build(self, inputs: Mapping[str, np.ndarray]) -> None:
-        """A subclassed model has no variables before its first call."""
+        """Call the model once: a subclassed one has no variables before."""
         check_model(self.model)
         self.call(inputs, training=False)
         check_layers(self.model)
@@ -46,14 +46,14 @@ class Adapter:
         self.recorder = Recorder(self.leaves, self.mask)
 
     def rebuilt(self, seed: int, inputs: Mapping[str, np.ndarray]) -> list[Leaf]:
-        """A model built anew with another seed, for its initial weights."""
+        """Return a model built anew with another seed, for its initial weights."""
         keras.utils.set_random_seed(seed)
         model = self.module.model()
         self.called(model, inputs, training=False)
         return leaves(model)
 
     def forward(self, inputs: Mapping[str, np.ndarray], *, training: bool) -> Recording:
-        """Records a pass. Its outputs are taps of the recording, named `output`."""
+        """Record a pass. Its outputs are taps of the recording, named `output`."""
         with tf.device(self.device), self.recorder.running(record=True) as recording:
             outputs = self.call(inputs, training=training)
             recording.taps |= {name: one.numpy() for name, one in named_outputs(outputs).items()}
@@ -74,7 +74,7 @@ class Adapter:
         return tf.convert_to_tensor(array, self.dtype if array.dtype.kind == "f" else None)
 
     def value(self, inputs: Mapping[str, np.ndarray], targets: Any, *, training: bool = True) -> tf.Tensor:
-        """The loss of one batch, with what layers add to it."""
+        """Return the loss of one batch, with what layers add to it."""
         with self.recorder.running(record=False):
             outputs = self.call(inputs, training=training)
         wanted = tree(self.to_device, targets)
@@ -82,7 +82,7 @@ class Adapter:
         return tf.add_n([tf.reduce_mean(loss), *self.model.losses])
 
     def penalties(self) -> float:
-        """What layers add to the loss by themselves: `model.losses`, after the last pass."""
+        """Return what layers add to the loss by themselves: `model.losses`, after the last pass."""
         return float(sum(float(one) for one in self.model.losses))
 
     def loss(self, inputs: Mapping[str, np.ndarray], targets: Any) -> float:
@@ -91,7 +91,7 @@ class Adapter:
             return float(self.value(inputs, targets))
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
-        """The loss, and gradients by variable; none for one that is frozen or not used."""
+        """Return the loss, and gradients by variable; none for one that is frozen or not used."""
         variables = self.model.trainable_variables
         with tf.device(self.device), tf.GradientTape() as tape:
             loss = self.value(inputs, targets)
@@ -100,7 +100,7 @@ class Adapter:
         return float(loss), {id(one): tf.convert_to_tensor(g) for one, g in named if g is not None}
 
     def prepare(self, plain_rate: float | None) -> None:
-        """The declared optimizer anew, or plain SGD of this rate."""
+        """Return the declared optimizer anew, or plain SGD of this rate."""
         if plain_rate is not None:
             self.optimizer = keras.optimizers.SGD(plain_rate)
         else:
@@ -119,7 +119,7 @@ class Adapter:
         return loss, found
 
     def rule(self) -> dict[str, Any]:
-        """The optimizer's name and numbers."""
+        """Return the optimizer's name and numbers."""
         config = self.optimizer.get_config()
         numbers = {name: value for name, value in config.items() if plain_number(value)}
         numbers |= {"learning_rate": float(self.optimizer.learning_rate)}
@@ -132,7 +132,7 @@ class Adapter:
         return {id(one): rate if use(one) else 0.0 for one in self.model.trainable_variables}
 
     def slots(self) -> dict[int, dict[str, Any]]:
-        """What the optimizer remembers of each variable, in the ladder's names."""
+        """Return what the optimizer remembers of each variable, in the ladder's names."""
         mean = "mean_square" if isinstance(self.optimizer, keras.optimizers.RMSprop) else "second_moment"
         adam = isinstance(self.optimizer, keras.optimizers.Adam)
         known = {"_momentums": "first_moment" if adam else None, "_velocities": mean,
@@ -202,7 +202,7 @@ def named_outputs(outputs: Any, name: str = "output") -> dict[str, tf.Tensor]:
 
 
 def with_model(function: Any, model: Any, needed: int = 2) -> Any:
-    """A loss or optimizer that takes one argument more is given the model too."""
+    """Give the model too to a loss or optimizer that takes one argument more."""
     count = len(inspect.signature(function).parameters)
     return (lambda *given: function(*given, model)) if count > needed else function
 

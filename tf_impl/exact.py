@@ -18,7 +18,7 @@ DESCRIPTION = (
 
 
 def make_floats_exact() -> str:
-    """Changes this process, before a model is built. Returns what was changed, for the record."""
+    """Change this process, before a model is built. Return what was changed, for the record."""
     keras.config.set_floatx("float64")
     if not hasattr(tf.cast, "inexact"):
         tf.cast = math_ops.cast = exact_cast(tf.cast)  # TensorFlow's own functions use the second (gelu)
@@ -46,12 +46,12 @@ def exact_conversion(inexact: Any) -> Any:
 
 
 def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Any:
-    """The operation's own slope is a float32, whatever its input."""
+    """Compute what tf.nn.leaky_relu does, whose own slope is a float32 whatever its input."""
     return tf.where(features > 0, features, features * alpha)
 
 
 def is_float(value: Any) -> bool:
-    """A Python float, or a list of some: NumPy's own scalars and arrays carry their dtype."""
+    """Tell a Python float, or a list of some; NumPy's scalars and arrays carry their dtype."""
     if isinstance(value, list | tuple):
         return any(is_float(one) for one in value)
     return type(value) is float

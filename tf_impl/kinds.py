@@ -68,7 +68,7 @@ def walk(parent: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tup
 
 
 def attribute_names(parent: Any) -> dict[int, str]:
-    """The attribute, or the place in a list, that holds each layer of a subclassed model."""
+    """Return the attribute, or the place in a list, that holds each layer of a subclassed model."""
     if isinstance(parent, keras.Sequential) or hasattr(parent, "_functional") or is_functional(parent):
         return {}
     names: dict[int, str] = {}
@@ -104,7 +104,7 @@ def optional(**tensors: Any) -> dict[str, Bound]:
 
 
 def raw(path: str, layer: Any) -> list[Leaf]:
-    """A kind that this project does not know: its tensors as they are."""
+    """Return a layer of a kind that this project does not know, its tensors as they are."""
     tensors = {one.name: bound(one) for one in layer._trainable_variables}
     own = [one for one in layer._non_trainable_variables if "float" in str(one.dtype)]
     tensors |= {one.name: state(one) for one in own}
@@ -217,7 +217,7 @@ def recurrent_settings(layer: Any) -> dict[str, Any]:
 
 
 def gates(layer: Any) -> dict[str, Bound]:
-    """A GRU that resets after the product has two biases, [2, 3 · units]: the input's and the state's."""
+    """Return a cell's tensors; a GRU that resets after the product has two biases, [2, 3 · units]."""
     cell = layer.cell
     tensors = optional(kernel=cell.kernel, recurrent_kernel=cell.recurrent_kernel)
     if cell.bias is not None and len(cell.bias.shape) == 2:

@@ -104,7 +104,7 @@ class Recorder:
         layer.call = call
 
     def note_padding(self, leaf: Leaf, inputs: Sequence[Any]) -> None:
-        """The padding that results at this size, a ZeroPadding layer's before it included."""
+        """Return the padding that results at this size, a ZeroPadding layer's before it included."""
         layer = leaf.layer
         if not inputs or not leaf.kind.startswith(("conv", "depthwise")) or "transpose" in leaf.kind:
             return
@@ -115,7 +115,7 @@ class Recorder:
         leaf.settings["padding"] = [a + b for a, b in zip(own, before, strict=True)]
 
     def unpadded(self, leaf: Leaf, tensor: Any) -> Any:
-        """A convolution's input before it was padded: one side may pad apart, the other inside."""
+        """Return a convolution's input before padding: one side may pad apart, the other inside."""
         source = self.padded.get(id(tensor), (None, tensor, []))[1]
         return source if leaf.kind.startswith(("conv", "depthwise")) else tensor
 
@@ -147,7 +147,7 @@ def padding(kind: str, sizes: Any, kernel: Any, strides: Any, dilations: Any) ->
 
 
 def outputs(leaf: Leaf, result: Any) -> dict[str, np.ndarray]:
-    """What a layer returns, by name. A recurrent layer gives its sequence or its last output."""
+    """Return what a layer returns, by name. A recurrent layer gives its sequence or its last output."""
     first = result[0] if isinstance(result, tuple | list) and result else result
     if not tf.is_tensor(first):
         return {}

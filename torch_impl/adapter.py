@@ -52,12 +52,12 @@ class Adapter:
         self.recorder = Recorder(self.leaves, self.mask)
 
     def rebuilt(self, seed: int, inputs: Mapping[str, np.ndarray]) -> list[Leaf]:
-        """A model built anew with another seed, for its initial weights."""
+        """Return a model built anew with another seed, for its initial weights."""
         torch.manual_seed(seed)
         return leaves(self.module.model())
 
     def forward(self, inputs: Mapping[str, np.ndarray], *, training: bool) -> Recording:
-        """Records a pass. Its outputs are taps of the recording, named `output`."""
+        """Record a pass. Its outputs are taps of the recording, named `output`."""
         self.model.train(training)
         with torch.no_grad(), self.recorder.running(record=True) as recording:
             outputs = self.call(inputs)
@@ -82,7 +82,7 @@ class Adapter:
         return tensor
 
     def value(self, inputs: Mapping[str, np.ndarray], targets: Any, *, training: bool = True) -> torch.Tensor:
-        """The loss of one batch, with its graph."""
+        """Return the loss of one batch, with its graph."""
         self.model.train(training)
         with self.recorder.running(record=False):
             outputs = self.call(inputs)
@@ -90,7 +90,7 @@ class Adapter:
         return with_model(self.module.loss, self.model)(outputs, wanted)
 
     def penalties(self) -> float:
-        """What layers add to the loss by themselves: torch's do not."""
+        """Return what layers add to the loss by themselves: torch's add nothing."""
         return 0.0
 
     def loss(self, inputs: Mapping[str, np.ndarray], targets: Any) -> float:
@@ -99,7 +99,7 @@ class Adapter:
             return float(self.value(inputs, targets))
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
-        """The loss, and gradients by variable; none for one that is frozen or not used."""
+        """Return the loss, and gradients by variable; none for one that is frozen or not used."""
         variables = [one for one in self.model.parameters() if one.requires_grad]
         loss = self.value(inputs, targets)
         found = torch.autograd.grad(loss, variables, allow_unused=True)
@@ -107,7 +107,7 @@ class Adapter:
         return float(loss.detach()), {id(one): gradient for one, gradient in named if gradient is not None}
 
     def prepare(self, plain_rate: float | None) -> None:
-        """The declared optimizer anew, or plain SGD of this rate."""
+        """Return the declared optimizer anew, or plain SGD of this rate."""
         parameters = [one for one in self.model.parameters() if one.requires_grad]
         if plain_rate is not None:
             made: Any = torch.optim.SGD(parameters, lr=plain_rate)
@@ -128,7 +128,7 @@ class Adapter:
         return float(loss.detach()), found
 
     def rule(self) -> dict[str, Any]:
-        """The optimizer's name and numbers, those of its first group."""
+        """Return the optimizer's name and numbers, those of its first group."""
         group = {name: value for name, value in self.optimizer.param_groups[0].items() if name != "params"}
         numbers = {name: value for name, value in group.items() if plain_number(value)}
         return {"name": type(self.optimizer).__name__, **numbers}
@@ -139,7 +139,7 @@ class Adapter:
         return {id(one): float(group.get("weight_decay") or 0) for group in groups for one in group["params"]}
 
     def slots(self) -> dict[int, dict[str, Any]]:
-        """What the optimizer remembers of each variable, in the ladder's names."""
+        """Return what the optimizer remembers of each variable, in the ladder's names."""
         known = {"exp_avg": "first_moment", "exp_avg_sq": "second_moment", "square_avg": "mean_square",
                  "sum": "sum_of_squares"}  # fmt: skip
         return {
@@ -197,7 +197,7 @@ def check_layers(model: Any) -> None:
 
 
 def input_names(model: Any, layouts: Mapping[str, str]) -> dict[str, str]:
-    """Inputs by the names that `forward` gives them; empty: in the order that the task names them."""
+    """Return inputs by the names that `forward` gives them; empty: in the order that the task names them."""
     known = inspect.signature(model.forward).parameters
     return {name: name for name in layouts} if all(name in known for name in layouts) else {}
 
@@ -216,7 +216,7 @@ def named_outputs(outputs: Any, name: str = "output") -> dict[str, torch.Tensor]
 
 
 def with_model(function: Any, model: Any, needed: int = 2) -> Any:
-    """A loss or optimizer that takes one argument more is given the model too."""
+    """Give the model too to a loss or optimizer that takes one argument more."""
     count = len(inspect.signature(function).parameters)
     return (lambda *given: function(*given, model)) if count > needed else function
 

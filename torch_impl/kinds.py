@@ -67,7 +67,7 @@ def optional(**tensors: Any) -> dict[str, Bound]:
 
 
 def raw(path: str, module: nn.Module) -> list[Leaf]:
-    """A kind that this project does not know: its tensors as they are."""
+    """Return a layer of a kind that this project does not know, its tensors as they are."""
     tensors = {name: bound(variable) for name, variable in module.named_parameters(recurse=False)}
     tensors |= {
         name: state(variable)
@@ -180,7 +180,7 @@ def prelu(path: str, module: nn.PReLU) -> list[Leaf]:
 
 
 def recurrent(path: str, module: Any) -> list[Leaf]:
-    """A leaf for each layer of a stack; both directions belong to one. Only the last one's output is seen."""
+    """Return a leaf for each layer of a stack, both directions in one; the last one's output is seen."""
     found = []
     for layer in range(module.num_layers):
         tensors: dict[str, Bound] = {}

@@ -119,14 +119,14 @@ class Recorder:
             )
 
     def note_padding(self, leaf: Leaf, inputs: Sequence[torch.Tensor]) -> None:
-        """The padding that results, that of a layer or function before it included."""
+        """Return the padding that results, that of a layer or function before it included."""
         if leaf.layout == "channels_first" and inputs and "transpose" not in leaf.kind:
             own = pads(leaf.layer)
             before = self.padded.get(id(inputs[0]), (None, None, [0] * len(own)))[2]
             leaf.settings["padding"] = [a + b for a, b in zip(own, before, strict=True)]
 
     def unpadded(self, leaf: Leaf, tensor: torch.Tensor) -> torch.Tensor:
-        """A convolution's input before it was padded: one side may pad apart, the other inside."""
+        """Return a convolution's input before padding: one side may pad apart, the other inside."""
         source = self.padded.get(id(tensor), (None, tensor, []))[1]
         return source if leaf.layout == "channels_first" else tensor
 
@@ -159,25 +159,25 @@ class Recorder:
     ) -> torch.Tensor:
         return self.masked(input, p, training, feature=True)
 
-    def masked(self, input: torch.Tensor, p: float, training: bool, *, feature: bool) -> torch.Tensor:
+    def masked(self, units: torch.Tensor, p: float, training: bool, *, feature: bool) -> torch.Tensor:
         """Dropout by a mask that both sides make from the same numbers."""
         if not training or p == 0:
-            return input
-        tag = self.tags.get(input) or (channels_first(input.shape) if feature else None)
+            return units
+        tag = self.tags.get(units) or (channels_first(units.shape) if feature else None)
         if feature:
-            shape = (input.shape[0], *[1] * (input.ndim - 2), input.shape[1])
+            shape = (units.shape[0], *[1] * (units.ndim - 2), units.shape[1])
             mask = np.moveaxis(self.mask(shape, p), -1, 1)
         else:
-            positions = to_canonical(np.empty(tuple(input.shape), bool), tag)
+            positions = to_canonical(np.empty(tuple(units.shape), bool), tag)
             shape = positions.shape
             mask = from_canonical(self.mask(shape, p), tag)
         self.dropouts.append((float(p), tuple(shape)))
-        keep = torch.from_numpy(np.ascontiguousarray(mask)).to(input)
-        return input * keep / (1 - p)
+        keep = torch.from_numpy(np.ascontiguousarray(mask)).to(units)
+        return units * keep / (1 - p)
 
 
 def outputs(leaf: Leaf, result: Any) -> dict[str, torch.Tensor]:
-    """What a layer returns, by name. A recurrent layer gives its sequence and its last output."""
+    """Return what a layer returns, by name. A recurrent layer gives its sequence and its last output."""
     if leaf.kind.endswith(("lstm", "gru", "rnn")):
         sequence, last = result
         hidden = last[0] if isinstance(last, tuple) else last

@@ -30,7 +30,7 @@ RESHAPING = {"reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", 
 
 
 def channels_first(shape: Sequence[int]) -> Tag | None:
-    """The tag of what a convolution or a pool over images returns."""
+    """Return the tag of what a convolution or a pool over images returns."""
     letters = LETTERS.get(len(shape))
     if letters is None:
         return None
@@ -54,7 +54,7 @@ class Tags:
             self.known[id(tensor)] = (tensor, tag)
 
     def canonical(self, tensor: torch.Tensor) -> np.ndarray:
-        """A copy as NumPy with its tagged axes in canonical order; an untagged tensor as it is."""
+        """Return a copy as NumPy with its tagged axes in canonical order; an untagged tensor as it is."""
         array: np.ndarray = tensor.detach().cpu().numpy().copy()
         return to_canonical(array, self.get(tensor))
 
@@ -97,7 +97,7 @@ class Follow(TorchFunctionMode):
 
 
 def permuted(tag: Tag, source: torch.Tensor, func: Any, args: Sequence[Any]) -> Tag | None:
-    """The tag after a permutation, found by permuting an empty tensor whose strides tell its axes."""
+    """Return the tag after a permutation, found by permuting an empty tensor whose strides tell its axes."""
     probe = torch.empty([2] * source.ndim, device="meta")
     moved = func(probe, *args[1:])
     order = [probe.stride().index(stride) for stride in moved.stride()]
@@ -105,7 +105,7 @@ def permuted(tag: Tag, source: torch.Tensor, func: Any, args: Sequence[Any]) -> 
 
 
 def regrouped(tag: Tag, shape: tuple[int, ...]) -> Tag | None:
-    """The tag after a reshape: the axes in the same order, in other dimensions. None if one would be cut."""
+    """Return the tag after a reshape: the same axes in other dimensions, None if one would be cut."""
     atoms = [atom for axis in tag for atom in axis if atom[1] != 1]
     groups: list[Axis] = []
     for size in shape:
@@ -119,7 +119,7 @@ def regrouped(tag: Tag, shape: tuple[int, ...]) -> Tag | None:
 
 
 def resized(tag: Tag, shape: tuple[int, ...]) -> Tag | None:
-    """The tag of a result of the same rank: an axis that kept its size keeps what it holds."""
+    """Return the tag of a result of the same rank: an axis that kept its size keeps what it holds."""
     if len(shape) != len(tag):
         return None
     return tuple(resized_axis(axis, size) for axis, size in zip(tag, shape, strict=True))
@@ -169,7 +169,7 @@ def dimension_order(tag: Tag) -> list[int]:
 
 
 def from_canonical(array: np.ndarray, tag: Tag | None) -> np.ndarray:
-    """The inverse of `to_canonical`, for masks and inputs that are made in canonical layout."""
+    """Return the inverse of `to_canonical`, for masks and inputs that are made in canonical layout."""
     if tag is None:
         return array
     positions = to_canonical(np.arange(array.size).reshape(shape_of(tag)), tag)

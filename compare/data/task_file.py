@@ -38,7 +38,7 @@ class Task:
     steps: int
 
     def batches(self, seed: int) -> Iterator[tuple[Inputs, Any]]:
-        """Inputs by name, and targets as the loss takes them. Raises UserError for another form."""
+        """Return inputs by name, and targets as the loss takes them. Raises UserError for another form."""
         for batch in self.make(seed):
             if not isinstance(batch, tuple) or len(batch) != 2:
                 raise UserError(
@@ -47,7 +47,7 @@ class Task:
             yield self.named(batch[0]), batch[1]
 
     def named(self, inputs: Any) -> Inputs:
-        """inputs: an array, where there is one input; a dict by name, or a tuple in the order of `inputs`."""
+        """Return inputs by name, from one array, a dict, or a tuple in the order of `inputs`."""
         if isinstance(inputs, np.ndarray):
             inputs = (inputs,)
         if isinstance(inputs, tuple | list):
@@ -65,7 +65,7 @@ class Task:
         return {name: inputs[name] for name in self.inputs}
 
     def first(self, count: int, seed: int) -> list[tuple[Inputs, Any]]:
-        """The first batches. Raises UserError if there are fewer."""
+        """Return the first batches. Raises UserError if there are fewer."""
         found = list(islice(self.batches(seed), count))
         if len(found) < count:
             raise UserError(
@@ -81,7 +81,7 @@ def describe(value: Any) -> str:
 
 
 def read(path: Path) -> Task:
-    """The task in a file. Raises UserError, naming the rule, if it is not one."""
+    """Return the task in a file. Raises UserError, naming the rule, if it is not one."""
     module = load(path, "--task")
     name = path.name
     inputs = getattr(module, "inputs", None)
@@ -114,7 +114,7 @@ OPTION_VALUES = {"pairs": "path", "differs": "the reason why the difference is a
 
 
 def load(path: Path, flag: str) -> ModuleType:
-    """A Python file as a module. Raises UserError for what its import raises; what it prints is dropped."""
+    """Import a Python file; what it prints is dropped. Raises UserError for what its import raises."""
     if not path.is_file():
         raise UserError(f"{flag}: {path} is not a file. Name a Python file.")
     spec = importlib.util.spec_from_file_location(path.stem, path)

@@ -28,6 +28,8 @@ class TaskRung(msgspec.Struct):
 
 
 class TaskParity(msgspec.Struct):
+    """What one climb of a porter's own network found."""
+
     schema_version: int = SCHEMA_VERSION
     task: str = ""
     files: list[str] = []  # names, without their folders

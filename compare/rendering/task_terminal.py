@@ -11,7 +11,7 @@ from compare.records.task import TaskParity, TaskRung
 STYLES = {"pass": "green", "fail": "bold red", "not judged": "dim"}
 
 
-def report(parity: TaskParity, width: int) -> RenderableType:
+def report(parity: TaskParity) -> RenderableType:
     """Conditions, a row a rung, what failed and why, what is worth knowing, and the verdict in one line."""
     parts: list[RenderableType] = [Text(conditions(parity)), Text(), rung_table(parity)]
     for rung in parity.rungs:

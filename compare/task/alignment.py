@@ -34,7 +34,7 @@ class Alignment:
 
 
 def align(left: Manifest, right: Manifest, declared: Mapping[str, str]) -> Alignment:
-    """Raises UserError if a declared pair names a layer that is not there."""
+    """Raise UserError if a declared pair names a layer that is not there."""
     lefts, rights = with_tensors(left), with_tensors(right)
     found = [pair_named(lefts, rights, *paths) for paths in declared.items()]
     rest = without(lefts, [one for one, _ in found]), without(rights, [one for _, one in found])
@@ -115,7 +115,7 @@ def last(path: str) -> str:
 
 
 def by_order(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
-    """The longest common subsequence of the keys, in the order of calls."""
+    """Return the longest common subsequence of the keys, in the order of calls."""
     table = lengths([key(leaf) for leaf in lefts], [key(leaf) for leaf in rights])
     pairs, row, column = [], 0, 0
     while row < len(lefts) and column < len(rights):

@@ -31,10 +31,10 @@ RUNGS: tuple[tuple[str, str, Climb], ...] = (
 def climb(climber: Climber, say: Callable[[str], None]) -> list[TaskRung]:
     """Every rung's row; those above the first that fails are not judged."""
     found: list[TaskRung] = []
-    for id, name, judge in RUNGS:
+    for rung_id, name, judge in RUNGS:
         if any(rung.verdict == "fail" for rung in found):
-            found.append(TaskRung(id, name, "not judged"))
+            found.append(TaskRung(rung_id, name, "not judged"))
             continue
-        say(f"rung {id}, {name}")
+        say(f"rung {rung_id}, {name}")
         found.append(judge(climber))
     return found

@@ -65,7 +65,7 @@ class Comparison:
 
     @property
     def worst(self) -> Found | None:
-        return max(self.found, key=lambda one: severity(one), default=None)
+        return max(self.found, key=severity, default=None)
 
     @property
     def zeros(self) -> list[Tensor]:
@@ -84,7 +84,7 @@ def compare(
     *,
     order: Sequence[Tensor] | None = None,
 ) -> Comparison:
-    """moved: the same two sides' answers with weights moved by one unit in the last place."""
+    """Compare tensor by tensor. moved: the same sides' answers with weights moved by one unit."""
     names = [one for one in (order or lefts) if one in lefts or one in rights]
     scale = max((largest(side[name]) for side in (lefts, rights) for name in side), default=0.0)
     return Comparison(
@@ -144,7 +144,7 @@ AXES = {4: ("image", "row", "column", "channel"), 3: ("sequence", "step", "unit"
 
 
 def pattern(left: np.ndarray, right: np.ndarray, tolerance: float) -> str | None:
-    """What the places that differ have in common, in words."""
+    """Return what the places that differ have in common, in words."""
     if left.shape != right.shape or left.size == 0:
         return None
     apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
@@ -168,7 +168,7 @@ def pattern(left: np.ndarray, right: np.ndarray, tolerance: float) -> str | None
 
 
 def constant_ratio(left: np.ndarray, right: np.ndarray) -> float | None:
-    """The factor between the two, if it is one."""
+    """Return the factor between the two, if it is one."""
     where = np.abs(right) > 1e-6 * max(largest(right), 1e-300)
     if where.sum() < 2:
         return None

@@ -53,7 +53,7 @@ class Climber:
         return left.result(), right.result()
 
     def twice(self, request: TaskRequest, weights: tuple[Weights, Weights] | None = None) -> Evidence:
-        """The request at the weights, then at the moved ones."""
+        """Ask at the weights, then at the moved ones."""
 
         def ask(side: TaskSide) -> tuple[list[Arrays], list[dict[str, Any]]]:
             found, numbers = [], []
@@ -93,7 +93,7 @@ class Climber:
         )
 
     def judged(self, arrays: Arrays, *roles: str) -> Arrays:
-        """What is compared: of layers with a partner, and not accepted as different."""
+        """Return what is compared: of layers with a partner, and not accepted as different."""
         paired = {left.path for left, _ in self.alignment.pairs}
         return {
             tensor: array

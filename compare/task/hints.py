@@ -47,7 +47,7 @@ def shown(value: Any) -> str:
 
 
 def between(manifest: Manifest, path: str) -> list[str]:
-    """The layers without parameters that are called between the one before and this one, in words."""
+    """Return the layers without parameters that are called between the one before and this one, in words."""
     leaves = {leaf.path: leaf for leaf in manifest.leaves}
     found: list[str] = []
     for own in manifest.order[: manifest.order.index(path)] if path in manifest.order else []:
@@ -62,7 +62,7 @@ def described(leaf: Leaf) -> str:
 
 
 def look_between(left: Manifest, right: Manifest, paths: tuple[str, str]) -> list[str]:
-    """What stands before the layer on each side, if its input is what differs."""
+    """Return what stands before the layer on each side, if its input is what differs."""
     found = []
     for side, manifest, path in (("tf", left, paths[0]), ("torch", right, paths[1])):
         layers: Sequence[str] = between(manifest, path)

@@ -28,7 +28,7 @@ from compare.task.side import TaskSide
 
 
 def prepare(config: ParityConfig) -> tuple[Task, tuple[Path, Path], Path]:
-    """The task, both models' files and the directory. Raises UserError where these will not do."""
+    """Return the task, both models' files and the directory. Raises UserError where these will not do."""
     assert config.task is not None
     task = task_file.read(config.task)
     task.first(1, config.seed)
@@ -95,7 +95,7 @@ def prove(
 
 
 def one_device(config: ParityConfig) -> str:
-    """Raises UserError unless one is named."""
+    """Raise UserError unless one is named."""
     if len(config.device) != 1:
         raise UserError(f"--task climbs on one device; --device names {', '.join(config.device)}.")
     return config.device[0]

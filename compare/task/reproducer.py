@@ -23,8 +23,10 @@ CONV2D = (
 DEPTHWISE = (
     "np.einsum('nhwiab,abim->nhwim', windows(x, {stride}), kernel)",
     "tf.nn.depthwise_conv2d(pad(x), kernel, [1, *{stride}, 1], 'VALID')",
-    "functional.conv2d(first(pad(x)), kernel.permute(2, 3, 0, 1).flatten(0, 1)[:, None], None, {stride}, "
-    "groups=kernel.shape[2])",
+    (
+        "functional.conv2d(first(pad(x)), kernel.permute(2, 3, 0, 1).flatten(0, 1)[:, None], None, {stride}, "
+        "groups=kernel.shape[2])"
+    ),
 )
 NORM = (
     "(x - moving_mean) / np.sqrt(moving_variance + {epsilon}) * gamma + beta",
@@ -80,7 +82,7 @@ for side in ("tf", "torch"):
 
 
 def write_reproducer(climber: Climber, directory: Path) -> str | None:
-    """Writes both files if the first failing tensor is a layer's output; returns the program's name.
+    """Write both files if the first failing tensor is a layer's output; return the program's name.
 
     Only for evaluation and kinds with one expression: elsewhere the arrays alone are written.
     """
@@ -106,7 +108,7 @@ def write_reproducer(climber: Climber, directory: Path) -> str | None:
 
 
 def program(leaf: Leaf, side: str) -> str | None:
-    """The ten lines for a layer as `side` sets it; None for a kind without an expression."""
+    """Return the ten lines for a layer as `side` sets it; None for a kind without an expression."""
     expressions = EXPRESSIONS.get(leaf.kind)
     if expressions is None or leaf.settings.get("groups", 1) != 1:
         return None
@@ -129,7 +131,7 @@ def program(leaf: Leaf, side: str) -> str | None:
 
 
 def with_defaults(expressions: tuple[str, str, str], leaf: Leaf) -> list[str]:
-    """A norm without scale or shift has none in its expression."""
+    """Take out of a norm's expressions the scale or shift that it lacks."""
     absent: dict[str, Any] = {"gamma": "1.0", "beta": "0.0"}
     found = list(expressions)
     for name, neutral in absent.items():

@@ -28,29 +28,29 @@ class Rule:
     family: str  # of the class that a framework calls so
 
 
-def plain(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) -> np.ndarray:
+def plain(p: np.ndarray, g: np.ndarray, _slots: Slots, _t: int, n: Numbers) -> np.ndarray:
     return np.asarray(p - n["rate"] * g)
 
 
-def momentum(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) -> np.ndarray:
+def momentum(p: np.ndarray, g: np.ndarray, slots: Slots, _t: int, n: Numbers) -> np.ndarray:
     """torch: the rate outside the sum."""
     slots["m"] = n["momentum"] * slots.get("m", np.zeros_like(p)) + g
     return np.asarray(p - n["rate"] * slots["m"])
 
 
-def momentum_inside(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) -> np.ndarray:
+def momentum_inside(p: np.ndarray, g: np.ndarray, slots: Slots, _t: int, n: Numbers) -> np.ndarray:
     """Keras: the rate inside, so that a change of it reaches the steps before."""
     slots["m"] = n["momentum"] * slots.get("m", np.zeros_like(p)) - n["rate"] * g
     return np.asarray(p + slots["m"])
 
 
-def dampened(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) -> np.ndarray:
+def dampened(p: np.ndarray, g: np.ndarray, slots: Slots, _t: int, n: Numbers) -> np.ndarray:
     share = 1 - n.get("dampening", n["momentum"])
     slots["m"] = g if "m" not in slots else n["momentum"] * slots["m"] + share * g
     return np.asarray(p - n["rate"] * slots["m"])
 
 
-def nesterov(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) -> np.ndarray:
+def nesterov(p: np.ndarray, g: np.ndarray, slots: Slots, _t: int, n: Numbers) -> np.ndarray:
     slots["m"] = n["momentum"] * slots.get("m", np.zeros_like(p)) + g
     return np.asarray(p - n["rate"] * (g + n["momentum"] * slots["m"]))
 
@@ -77,7 +77,7 @@ def adam_inside(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) 
 
 
 def rmsprop(inside: bool) -> Update:
-    def update(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) -> np.ndarray:
+    def update(p: np.ndarray, g: np.ndarray, slots: Slots, _t: int, n: Numbers) -> np.ndarray:
         slots["v"] = n["rho"] * slots.get("v", np.zeros_like(p)) + (1 - n["rho"]) * g * g
         root = np.sqrt(slots["v"] + n["epsilon"]) if inside else np.sqrt(slots["v"]) + n["epsilon"]
         step = g / root
@@ -89,7 +89,7 @@ def rmsprop(inside: bool) -> Update:
 
 
 def adagrad(inside: bool) -> Update:
-    def update(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) -> np.ndarray:
+    def update(p: np.ndarray, g: np.ndarray, slots: Slots, _t: int, n: Numbers) -> np.ndarray:
         slots["s"] = slots.get("s", np.full_like(p, n.get("accumulator", 0.0))) + g * g
         root = np.sqrt(slots["s"] + n["epsilon"]) if inside else np.sqrt(slots["s"]) + n["epsilon"]
         return np.asarray(p - n["rate"] * g / root)
@@ -120,7 +120,7 @@ OWN_NAMES = {
 
 
 def numbers_of(rule: Numbers, rate: float) -> dict[str, Any]:
-    """A framework's own names in this module's."""
+    """Return a framework's own names in this module's."""
     found = {OWN_NAMES.get(name, name): value for name, value in rule.items()}
     if isinstance(found.get("betas"), list | tuple):
         found["beta1"], found["beta2"] = found["betas"]
@@ -138,7 +138,7 @@ class Steps:
 
 
 def fit(steps: Steps, rule: Rule, decay: str, rates: Sequence[float], numbers: Numbers) -> float:
-    """The largest error, relative to the largest step, of the rule on these gradients."""
+    """Return the largest error, relative to the largest step, of the rule on these gradients."""
     slots: Slots = {}
     p, worst = steps.start, 0.0
     for t, (gradient, after, rate) in enumerate(
@@ -155,7 +155,7 @@ def fit(steps: Steps, rule: Rule, decay: str, rates: Sequence[float], numbers: N
 
 
 def best_rule(history: Sequence[Steps], rates: Sequence[float], numbers: Numbers) -> tuple[str, float]:
-    """The rule that fits the side's own steps best, in words, and its error.
+    """Return the rule that fits the side's own steps best, in words, and its error.
 
     numbers: the optimizer's own, in this module's names. A rule whose numbers it lacks is not tried.
     """

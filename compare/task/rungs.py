@@ -17,21 +17,30 @@ from compare.task.words import difference, hints_for, named
 SLOPE = 1e-4  # of a central difference, relative to the largest gradient: what tells a wrong gradient
 
 
-def failed(id: str, name: str, reason: str, tensor: str = "", hints: Iterable[str] = ()) -> TaskRung:
-    return TaskRung(id, name, "fail", tensor, first_failing=tensor or None, reason=reason, hints=list(hints))
+def failed(rung_id: str, name: str, reason: str, tensor: str = "", hints: Iterable[str] = ()) -> TaskRung:
+    return TaskRung(
+        rung_id, name, "fail", tensor, first_failing=tensor or None, reason=reason, hints=list(hints)
+    )
 
 
 def row(
-    climber: Climber, id: str, name: str, evidence: Evidence, compared: Comparison, notes: Iterable[str] = ()
+    climber: Climber,
+    title: tuple[str, str],
+    evidence: Evidence,
+    compared: Comparison,
+    notes: Iterable[str] = (),
 ) -> TaskRung:
-    """The verdict of a comparison: it stops at the first tensor, in order of computation, that fails."""
+    """Judge a comparison: the first tensor that fails, in order of computation, is named."""
+    rung_id, name = title
     worst, first = compared.worst, compared.first_failing
-    rung = TaskRung(id, name, "fail" if first else "pass", compared=len(compared.found), notes=list(notes))
+    rung = TaskRung(
+        rung_id, name, "fail" if first else "pass", compared=len(compared.found), notes=list(notes)
+    )
     if worst is not None:
         rung.tensor, rung.relative, rung.tolerance = named(worst.tensor), worst.relative, worst.tolerance
     if first is not None:
         rung.tensor, rung.relative, rung.tolerance = named(first.tensor), first.relative, first.tolerance
-        climber.failing = (first, evidence, id)
+        climber.failing = (first, evidence, rung_id)
         rung.first_failing = named(first.tensor)
         rung.reason = difference(climber, first)
         rung.hints = hints_for(climber, first, evidence, compared)
@@ -174,11 +183,11 @@ def weights(climber: Climber) -> TaskRung:
     return TaskRung("3", "weights", "pass", f"{len(climber.weights)} tensors", 0.0, 0.0, len(climber.weights))
 
 
-def activations(climber: Climber, id: str, *, training: bool, scale: float = 1.0) -> TaskRung:
+def activations(climber: Climber, rung_id: str, *, training: bool, scale: float = 1.0) -> TaskRung:
     evidence = climber.twice(messages.TaskForward(training=training, scale=scale))
     compared = compare_roles(climber, evidence, "input", "output", "tap")
     name = f"activations in {'training' if training else 'evaluation'}"
-    return row(climber, id, name, evidence, compared)
+    return row(climber, (rung_id, name), evidence, compared)
 
 
 def compare_roles(climber: Climber, evidence: Evidence, *roles: str) -> Comparison:
@@ -191,11 +200,11 @@ def compare_roles(climber: Climber, evidence: Evidence, *roles: str) -> Comparis
 
 
 def loss(climber: Climber) -> TaskRung:
-    """The loss with all that layers add to it."""
+    """Compare the loss, with all that layers add to it."""
     evidence = climber.twice(messages.TaskGradients())
     climber.trained = evidence  # the next rung judges the gradients that came with it
     compared = compare_numbers(climber, evidence, "loss")
-    rung = row(climber, "5", "loss", evidence, compared)
+    rung = row(climber, ("5", "loss"), evidence, compared)
     if rung.verdict == "fail":
         rung.hints += loss_hints(climber, evidence)
     return rung
@@ -240,7 +249,7 @@ def gradients(climber: Climber) -> TaskRung:
     compared = compare(left, right, evidence.moved, LIMITS[climber.dtype], order=order)
     climber.zeros = {(one.path, one.name) for one in compared.zeros}
     notes = [f"{len(climber.zeros)} gradients are zero within rounding"] if climber.zeros else []
-    rung = row(climber, "6", "gradients", evidence, compared, notes)
+    rung = row(climber, ("6", "gradients"), evidence, compared, notes)
     first = compared.first_failing
     if first is not None and first.detail is None:
         rung.hints.append(blame(climber, first, evidence))
@@ -278,7 +287,7 @@ def stress(climber: Climber) -> TaskRung:
         left, right = (climber.judged(one, "gradient") for one in (evidence.left, evidence.right))
         order = [*reversed([*left, *(one for one in right if one not in left)])]
         compared = compare(left, right, evidence.moved, LIMITS[climber.dtype], order=order)
-        more = row(climber, "S", rung.name, evidence, compared)
+        more = row(climber, ("S", rung.name), evidence, compared)
         more.compared += rung.compared
         rung = more
     return rung

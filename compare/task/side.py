@@ -48,14 +48,14 @@ class TaskSide:
         return named
 
     def load(self, weights: Weights) -> Arrays:
-        """Loads what both sides share, and returns every tensor of the model, read back."""
+        """Load what both sides share, and return every tensor of the model, read back."""
         own = {}
         for name, array in weights.items():
             own[f"{self.own_paths[name.path]}/{name.name}"] = np.ascontiguousarray(array)
         return self.ask(messages.TaskWeights(safetensors.numpy.save(own)))
 
     def slope(self, tensor: Tensor, place: int) -> float:
-        """The loss's slope in one element, by central differences in this side's own code."""
+        """Return the loss's slope in one element, by central differences in this side's own code."""
         own = self.own_paths[tensor.path]
         self.ask(messages.TaskDifference(f"{own}/{tensor.name}", place))
         return float(self.numbers["slope"])

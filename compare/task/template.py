@@ -93,7 +93,7 @@ FILES = {"task.py": TASK, "my_keras.py": KERAS, "my_torch.py": TORCH}
 
 
 def write_new_task(directory: Path) -> str:
-    """Writes the files and returns the command that proves them. Raises UserError if one already exists."""
+    """Write the files and return the command that proves them. Raises UserError if one already exists."""
     existing = [name for name in FILES if (directory / name).exists()]
     if existing:
         raise UserError(f"--new-task: {directory / existing[0]} already exists. Name a new directory.")

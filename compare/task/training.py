@@ -60,8 +60,8 @@ def one_step(climber: Climber) -> TaskRung:
     """Parameters, running statistics and the optimizer's memory after one step of the declared optimizer."""
     evidence = climber.twice(messages.TaskTrain(1))
     compared = compare_after(climber, evidence, adaptive=is_adaptive(climber))
-    notes = bessel_notes(climber, evidence)
-    rung = row(climber, "7", "one step", evidence, compared, notes)
+    notes = bessel_notes(evidence)
+    rung = row(climber, ("7", "one step"), evidence, compared, notes)
     first = compared.first_failing
     if first is not None:
         rung.hints += step_hints(climber, first.tensor)
@@ -119,8 +119,8 @@ def corrected(leaf: Leaf, tensor: Tensor, after: np.ndarray, before: np.ndarray)
     return np.asarray((after - kept) * (values - 1) / values + kept)
 
 
-def bessel_notes(climber: Climber, evidence: Evidence) -> list[str]:
-    """The running variances as they stand: they differ as the frameworks define them."""
+def bessel_notes(evidence: Evidence) -> list[str]:
+    """Say how far the running variances differ as they stand, as the frameworks define them."""
     raw = [
         float(np.max(np.abs(array - evidence.right[tensor]) / np.max(np.abs(array))))
         for tensor, array in evidence.left.items()
@@ -129,8 +129,10 @@ def bessel_notes(climber: Climber, evidence: Evidence) -> list[str]:
     if not raw or max(raw) < 1e-12:
         return []
     return [
-        f"running variances differ by up to {max(raw):.1e}: torch divides by n - 1, Keras by n. Judged after "
-        "that rule; it is how the frameworks define them"
+        (
+            f"running variances differ by up to {max(raw):.1e}: torch divides by n - 1, Keras by n. Judged "
+            "after that rule; it is how the frameworks define them"
+        )
     ]
 
 
@@ -206,9 +208,9 @@ def histories(
     return found
 
 
-def steps(climber: Climber, id: str) -> TaskRung:
+def steps(climber: Climber, rung_id: str) -> TaskRung:
     """Losses, and parameters at the end. 8a: plain SGD, the model and its loss alone; 8b: as declared."""
-    plain = PLAIN_RATE if id == "8a" else None
+    plain = PLAIN_RATE if rung_id == "8a" else None
     count = climber.task.steps
     evidence = climber.twice(messages.TaskTrain(count, plain))
     name = f"{count} {'plain SGD' if plain else 'declared'} steps"
@@ -221,12 +223,12 @@ def steps(climber: Climber, id: str) -> TaskRung:
             and not climber.accepted("rate")
         ):
             reason = f"the rate of step {step} is {own:.9g} in tf, {other:.9g} in torch"
-            return failed(id, name, reason, f"rate of step {step}", ["is the schedule one step off?"])
+            return failed(rung_id, name, reason, f"rate of step {step}", ["is the schedule one step off?"])
     compared = compare_losses(climber, evidence)
     after = compare_after(climber, evidence, adaptive=plain is None and is_adaptive(climber))
     compared.found += [one for one in after.found if one.tensor.role != "slot"]
-    rung = row(climber, id, name, evidence, compared)
-    if id == "8b":
+    rung = row(climber, (rung_id, name), evidence, compared)
+    if rung_id == "8b":
         climber.trained = evidence
         first = compared.first_failing
         rung.hints += step_hints(climber, first.tensor) if first else []
@@ -242,7 +244,7 @@ def compare_losses(climber: Climber, evidence: Evidence) -> Comparison:
 
 
 def evaluation(climber: Climber) -> TaskRung:
-    """Outputs after training, each side at its own weights; torch's running variances after the rule."""
+    """Compare outputs after training, each side at its own weights, variances after Bessel's rule."""
     evidence = climber.trained
     assert evidence is not None
     states = [
@@ -262,7 +264,7 @@ def evaluation(climber: Climber) -> TaskRung:
     after = Evidence(left[0], right[0], (left[1], right[1]))
     taps = [climber.judged(one, "tap") for one in (after.left, after.right)]
     compared = compare(taps[0], taps[1], after.moved, STEPS[climber.dtype], order=[*taps[climber.reference]])
-    return row(climber, "9", "evaluation after training", after, compared, bessel_notes(climber, evidence))
+    return row(climber, ("9", "evaluation after training"), after, compared, bessel_notes(evidence))
 
 
 def trained_weights(climber: Climber, arrays: Arrays, place: int, *, moved: bool) -> Arrays:

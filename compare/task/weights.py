@@ -37,7 +37,7 @@ def fan_in(name: str, shape: Sequence[int]) -> int:
 
 
 def neutral(name: str, shape: Sequence[int]) -> np.ndarray:
-    """What a tensor without a partner must hold, so that both sides can compute the same."""
+    """Return what a tensor without a partner must hold, so that both sides can compute the same."""
     last = name.rpartition("/")[2]
     return np.ones(shape) if last in ("gamma", "moving_variance", "alpha") else np.zeros(shape)
 

@@ -25,7 +25,7 @@ def named(tensor: Tensor) -> str:
 
 
 def placed(climber: Climber, path: str) -> str:
-    """A layer by both its paths: `Conv1 (features.0.0 in torch)`."""
+    """Return a layer by both its paths: `Conv1 (features.0.0 in torch)`."""
     pair = climber.pair(path)
     return path if pair is None or pair[1].path == path else f"{path} ({pair[1].path} in torch)"
 
@@ -45,7 +45,7 @@ def difference(climber: Climber, one: Found) -> str:
 
 
 def hints_for(climber: Climber, one: Found, evidence: Evidence, compared: Comparison) -> list[str]:
-    """Settings of the layer that differ; for an input, what stands before it; the form of the difference."""
+    """Return settings that differ; for an input, what stands before it; the difference's form."""
     pair = climber.pair(one.tensor.path)
     hints: list[str] = []
     if one.tensor.role == "input" and pair is not None:

@@ -68,7 +68,7 @@ class TaskSession:
         return exact
 
     def refusing(self, ask: Callable[[], Any]) -> Any:
-        """What a porter's code, or the framework in it, raises is a refusal in a line."""
+        """Turn what a porter's code, or the framework in it, raises into a refusal of one line."""
         try:
             return ask()
         except (RefusedRequest, UserError, MemoryError):
@@ -97,7 +97,7 @@ class TaskSession:
         self.step, self.masks = step, 0
 
     def describe(self) -> messages.Manifest:
-        """Looks at the model in real passes. Raises RefusedRequest for a random one, or one that branches."""
+        """Look at the model in real passes. Raises RefusedRequest for a random one, or one that branches."""
         inputs = self.first[0][0]
         passes = [self.recorded(one, training=True) for one in (inputs, inputs, self.first[1][0])]
         order = [call.leaf.path for call in passes[0].calls]
@@ -160,7 +160,7 @@ class TaskSession:
         return recording
 
     def permute_rows(self) -> None:
-        """The rows of a dense kernel after a flatten follow the canonical order, and so do channels."""
+        """Put a dense kernel's rows after a flatten, and a norm's channels, into canonical order."""
         orders = self.adapter.recorder.axis_orders
         for path, order in orders.items():
             leaf = self.leaves[path]
@@ -386,6 +386,6 @@ def flattened(value: Any, name: str) -> list[tuple[str, np.ndarray]]:
 
 
 def place_in(error: Exception, file: str) -> str:
-    """The line of the porter's file that the error came through."""
+    """Return the line of the porter's file that the error came through."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return f" (line {frames[-1].lineno} of {Path(file).name})" if frames else ""
