@@ -54,6 +54,11 @@ class Label:
         return self.name + self._number
 
     @property
+    def climber(self) -> str:
+        """`torch:eager on cuda`: the ladder takes a variant once on each device."""
+        return str(replace(self, number=1, run=""))
+
+    @property
     def title(self) -> str:
         """`PyTorch eager (A)`, where the device is clear."""
         return self._title + self._run

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from compare.statistics.intervals import Interval
 
 MINUS = "−"
+LARGE_LOSS = 1000.0  # far above any that a network that learns begins with
 
 
 def count(number: int, noun: str) -> str:
@@ -62,26 +63,41 @@ def format_points(fraction: float, decimals: int = 2) -> str:
 
 
 def format_ratio(interval: Interval) -> str:
-    """`0.80× [0.77, 0.83]`; without the brackets where there is no interval, empty where there is nothing."""
+    """`0.80× [0.77, 0.83]`; without the brackets if there is no interval, empty if there is nothing."""
+    return " ".join(filter(None, ratio_parts(interval)))
+
+
+def ratio_parts(interval: Interval) -> tuple[str, str]:
+    """Return the ratio, and its interval in brackets; either may be empty."""
     if interval.estimate is None:
-        return ""
+        return "", ""
     decimals = ratio_decimals(interval)
-    text = f"{_ratio_number(interval.estimate, decimals)}×"
+    estimate = f"{_ratio_number(interval.estimate, decimals)}×"
     if interval.low is None or interval.high is None:
-        return text
+        return estimate, ""
     low, high = (_ratio_number(bound, decimals) for bound in (interval.low, interval.high))
-    return f"{text} [{low}, {high}]"
+    return estimate, f"[{low}, {high}]"
 
 
 def format_difference(interval: Interval) -> str:
     """Return a difference of fractions in points: `+0.02 points [−0.06, +0.10]`; empty if there is none."""
+    return " ".join(filter(None, difference_parts(interval)))
+
+
+def difference_parts(interval: Interval) -> tuple[str, str]:
+    """Return the difference in points, and its unit with its interval in brackets; either may be empty."""
     if interval.estimate is None:
-        return ""
-    text = format_points(interval.estimate)
+        return "", ""
+    estimate = _fixed(interval.estimate * 100, 2, signed=True)
     if interval.low is None or interval.high is None:
-        return text
+        return estimate, "points"
     low, high = (_fixed(bound * 100, 2, signed=True) for bound in (interval.low, interval.high))
-    return f"{text} [{low}, {high}]"
+    return estimate, f"points [{low}, {high}]"
+
+
+def format_loss(loss: float) -> str:
+    """Four decimals, as the tutorial printed a loss; three digits and an exponent if it went away."""
+    return f"{loss:.4f}" if abs(loss) < LARGE_LOSS else f"{loss:.2e}"
 
 
 def ratio_decimals(interval: Interval) -> int:

@@ -32,8 +32,10 @@ def main(argv: Sequence[str]) -> int:
 
 def report(config: ReportConfig) -> Path:
     """Read, render, and return the page's path. Raises UserError where a directory will not do."""
+    from compare.findings.findings import find
     from compare.records.foreign import read_results
     from compare.records.run_directory import refuse_if_locked
+    from compare.rendering import side_by_side
     from compare.rendering.report_files import directory_of, render, render_two
 
     if len(config.runs) not in (1, 2):
@@ -45,13 +47,14 @@ def report(config: ReportConfig) -> Path:
         home = directory_of(config.runs[0])
         directory = created(config.out or home)
         refuse_if_locked(directory)
-        render(results[0], directory, files_from=home)
+        render(find(results[0]), directory, files_from=home)
         return directory / "report.html"
     if config.out is None:
         raise UserError("Two runs were given. Name a directory for the report of both: --out DIR.")
     directory = created(config.out)
     refuse_if_locked(directory)
-    render_two(results, config.runs, directory)
+    named = zip(results, side_by_side.NAMES, strict=True)
+    render_two([find(one, name) for one, name in named], config.runs, directory)
     return directory / "report.html"
 
 

@@ -12,18 +12,18 @@ from statistics import median
 
 from rich.console import Console
 
+from compare.findings.findings import find
+from compare.labels import Label
 from compare.numbers import count, format_percent
-from compare.records import queries
 from compare.records.calibration import Calibration, Trial
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
 from compare.records.results import Results
-from compare.rendering import facts, tables, terminal
+from compare.rendering import facts, terminal, variant_table
 from compare.rendering.groups import Group, groups
 from compare.rendering.markdown import table
 from compare.rendering.report_files import render
 from compare.variants import VARIANTS
-from lenet_spec import LeNetSpec
 from tools import method_figures, option_tables, parity_docs, porting_guide
 from tools.parity_docs import refreshed
 
@@ -45,7 +45,7 @@ def main() -> None:
     for page in PAGES:
         page.write_text(refreshed(page.read_text(), found))
     EXAMPLE.mkdir(exist_ok=True)
-    render(read_results(RESULTS / "variants.json"), EXAMPLE)
+    render(find(read_results(RESULTS / "variants.json")), EXAMPLE)
 
 
 def sections() -> dict[str, str]:
@@ -86,7 +86,7 @@ def terminal_block(results: Results) -> str:
     console.print(facts.headline(results.config), markup=False)
     if results.parity is not None:
         console.print(f"parity    {results.parity.summary}", markup=False)
-    console.print(terminal.summary(results, TERMINAL_WIDTH))
+    console.print(terminal.summary(find(results), TERMINAL_WIDTH))
     lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
     head, _losses, *rest = lines.strip().split("\n\n")
     shown = "\n\n".join([head, "…", *rest])
@@ -108,28 +108,22 @@ def machine_sentence(results: Results) -> str:
 
 def variants_section(results: Results) -> str:
     """Return the table of all variants on the CPU."""
-    header = ["variant", "step time", "÷ first", "verdict", "share of peak", "test accuracy"]
+    found = [find(results)]
+    shares = {group.label: share_cell(group) for group in groups(found)}
+    columns = ("variant", "step time", "÷ baseline", "verdict", "share of peak", "test accuracy")
     rows = []
-    for group in groups(results, "cpu"):
-        comparison = tables.comparison_of(results, "step_seconds", group.label, "cpu")
-        ratio, verdict = ("1", "baseline") if comparison is None else tables.ratio_and_verdict(comparison)
-        rows.append(
-            [
-                group.title,
-                tables.seconds_cell(group.runs),
-                ratio,
-                verdict,
-                share_cell(group, results),
-                tables.accuracy_cell(group.runs),
-            ]
-        )
+    for row in variant_table.rows(found):
+        texts = {name: variant_table.cell_text(cell) for name, cell in row.cells.items()}
+        texts["share of peak"] = shares.get(row.label, "")
+        rows.append([texts[name] for name in columns])
+    header = [name.replace("baseline", "first") for name in columns]
     work = method_figures.work_sentence(results)
     return f"{table(header, rows)}\n\n{work} {machine_sentence(results)}"
 
 
-def share_cell(group: Group, results: Results) -> str:
+def share_cell(group: Group) -> str:
     """Operations per second of the median step over the worker's own peak; the median of launches."""
-    flops = LeNetSpec().training_flops(results.config.batch_size)
+    flops = group.config.spec.training_flops(group.config.batch_size)
     shares = [
         flops / median(run.timed_seconds) / run.matmul_peak_flops
         for run in group.runs
@@ -158,7 +152,7 @@ def calibration_row(calibration: Calibration, name: str) -> list[str]:
     ratios = sorted((trial.estimate or 1.0 for trial in same), key=lambda ratio: abs(ratio - 1))
     slowed = [slowed_words(trial) for trial in calibration.slowed() if trial.variant == name]
     widest = f"{ratios[-1]:.3f}×" if ratios else ""
-    return [queries.title(name), f"{quiet} of {len(same)}", widest, "; ".join(slowed)]
+    return [Label.read(name).title, f"{quiet} of {len(same)}", widest, "; ".join(slowed)]
 
 
 def slowed_words(trial: Trial) -> str:

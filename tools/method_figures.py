@@ -9,14 +9,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from compare.findings.findings import Findings, find
+from compare.labels import Label
 from compare.numbers import count, format_percent, format_ratio, format_seconds
-from compare.records import queries
 from compare.records.results import Results
 from compare.rendering import tables
 from compare.rendering.charts.scaling import batch_costs, batch_points, thread_points
 from compare.rendering.groups import groups
 from compare.rendering.markdown import table
-from compare.statistics.intervals import ratio_interval, unpaired_ratio_interval
+from compare.rendering.side_by_side import beside
+from compare.statistics.intervals import ratio_interval
 from compare.statistics.sample_size import MINIMUM_LAUNCHES
 from compare.statistics.verdicts import SMALLEST_DIFFERENCE, WIDEST_REACH
 from compare.variants import FRAMEWORK_NAMES
@@ -65,49 +67,42 @@ def tried_section(record: dict[str, Any]) -> str:
 
 def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> str:
     """Return a row for each variant: its step under two settings, unpaired: two runs are not interleaved."""
-    rows = []
-    for group in groups(plain, "cpu"):
-        sides = [
-            [tables.median_seconds(run) for run in queries.runs_of(one.runs, group.label, "cpu")]
-            for one in (plain, other)
+    rows = [
+        [
+            row.first.label.of("").title,
+            *(tables.seconds_cell(side.step_seconds) for side in (row.first, row.second)),
+            format_ratio(row.ratio) if row.ratio else "",
         ]
-        ratio = format_ratio(unpaired_ratio_interval(sides[1], sides[0])) if all(sides) else ""
-        rows.append([group.title, *(format_seconds(median(side)) if side else "" for side in sides), ratio])
+        for row in beside([find(plain, "A"), find(other, "B")])
+    ]
     found = table(["variant", *names, f"{names[1]} ÷ {names[0]}"], rows)
     return f"{found}\n\nEach way: {work_sentence(plain)}"
 
 
 def growth_section(results: Results) -> str:
     """Return a row a variant: fixed cost, cost per image, error of the fit, fixed share, second thread."""
-    batch = results.config.batch_size
-    costs = batch_costs(batch_points(results))
-    rows = []
-    for group in groups(results, "cpu"):
-        cost = costs.get((group.label, group.device))
-        if cost is None:
-            continue
-        rows.append(
-            [
-                group.title,
-                format_seconds(cost.fixed_seconds),
-                format_seconds(cost.seconds_per_image),
-                format_percent(cost.largest_misfit, 0),
-                format_percent(cost.fixed_share(batch), 0),
-                thread_cell(results, group.label, group.device),
-            ]
-        )
+    found, batch = [find(results)], results.config.batch_size
+    costs = batch_costs(batch_points(found))
+    rows = [
+        [
+            group.title,
+            format_seconds(cost.fixed_seconds),
+            format_seconds(cost.seconds_per_image),
+            format_percent(cost.largest_misfit, 0),
+            format_percent(cost.fixed_share(batch), 0),
+            thread_cell(found, group.label),
+        ]
+        for group in groups(found)
+        if (cost := costs.get(group.label))
+    ]
     header = ["variant", "fixed", "per image", "fit within", f"fixed share at {batch}", "1 → 2 threads"]
     sizes = ", ".join(sorted(results.config.batch_sizes.split(","), key=int))
     return f"{table(header, rows)}\n\nFitted over batches of {sizes}."
 
 
-def thread_cell(results: Results, label: str, device: str) -> str:
+def thread_cell(found: Sequence[Findings], label: Label) -> str:
     """How much faster the most threads are than one."""
-    times = {
-        point.size: point.seconds
-        for point in thread_points(results)
-        if (point.label, point.device) == (label, device)
-    }
+    times = {point.size: point.seconds for point in thread_points(found) if point.label == label}
     return f"{times[1] / times[max(times)]:.2f}× faster" if 1 in times and len(times) > 1 else ""
 
 
@@ -121,8 +116,9 @@ def harness_section(record: dict[str, Any]) -> str:
         ratio = format_ratio(ratio_interval(harness, bare))
         rows.append([f"{name} eager", format_seconds(median(harness)), format_seconds(median(bare)), ratio])
     found = table(["", "in the harness", "bare loop", "ratio"], rows)
-    count = len(record["launches"]) // len(FRAMEWORK_NAMES)
-    return f"{found}\n\n{count} launches of {record['steps']:,} steps each. {record['environment']['cpu']}."
+    launches_each = count(len(record["launches"]) // len(FRAMEWORK_NAMES), "launch")
+    steps = count(record["steps"], "step")
+    return f"{found}\n\n{launches_each} of {steps} each. {record['environment']['cpu']}."
 
 
 def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
@@ -140,7 +136,7 @@ def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
     for launch in soak["launches"]:
         first, *_, last = launch["median_seconds_by_tenth"]
         sentence = (
-            f"{queries.title(launch['label'])} over {launch['steps']:,} steps: memory grew by at most "
+            f"{Label.read(launch['label']).title} over {launch['steps']:,} steps: memory grew by at most "
             f"{format_percent(launch['memory_growth'], 2)} after the first 1,000; the median step was "
             f"{format_seconds(first)} in the first tenth and {format_seconds(last)} in the last"
         )

@@ -16,10 +16,10 @@ from compare.data import mnist
 from compare.data.download import download
 from compare.data.pairing import doubts
 from compare.experiment.card import CardWatch, watch
-from compare.experiment.comparisons import batch_sweep, compare_runs, warnings_about
 from compare.experiment.devices import check_devices, present_versions
 from compare.experiment.resume import check_unchanged, check_versions, keep_finished, trained
 from compare.experiment.training import new_run, train_seed
+from compare.findings.findings import Findings, find
 from compare.labels import Label
 from compare.ladder.gate import gate
 from compare.processes.scratch import remove_abandoned
@@ -97,7 +97,7 @@ class Experiment:
             results.environment.card = self.card.record
         parity = results.parity = results.parity or self.climb(results)
         self.console.print(f"parity    {parity.summary}", markup=False)
-        wrong = wrong_labels(parity)
+        wrong = parity.wrong
         self.entrants = [entrant for entrant in self.entrants if gate_label(entrant) not in wrong]
         keep_finished(results, self.entrants, self.config.threads[:-1])
         if results.runs and self.config.resume is not None:
@@ -106,11 +106,11 @@ class Experiment:
         if self.card is not None:
             self.card.finish()
         without_proof(results)
-        self.write(results)
+        found = self.write(results)
         if self.config.tensorboard:
             write_events(results, self.directory)
-        render(results, self.directory)
-        self.console.print(terminal.summary(results, self.console.width))
+        render(found, self.directory)
+        self.console.print(terminal.summary(found, self.console.width))
         self.console.print(f"report    {self.directory / 'report.html'}", markup=False, soft_wrap=True)
         return results
 
@@ -131,7 +131,7 @@ class Experiment:
         with self.console.status("climbing the parity ladder") as status:
             parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
         results.parity = parity
-        wrong = wrong_labels(parity)
+        wrong = parity.wrong
         for entrant in self.entrants:
             if gate_label(entrant) in wrong:
                 for seed in self.config.seed_range():
@@ -165,6 +165,7 @@ class Experiment:
             if self.card is not None:
                 self.card.sample()
             results.runs = in_order(finished + runs, self.config)
+            find(results).record()  # no file ever holds verdicts of other rows than its own
             write_results(results, self.directory)
 
         try:
@@ -194,28 +195,19 @@ class Experiment:
             results.thread_runs = finished + runs
             self.write(results)
 
-    def write(self, results: Results) -> None:
-        """Everything that is derived from the rows so far, then the rows."""
-        results.comparisons = compare_runs(results.runs)
-        results.warnings = warnings_about(results)
-        results.batch_sweep = batch_sweep(results.runs)
+    def write(self, results: Results) -> Findings:
+        """Return what the rows so far say, then the rows."""
+        found = find(results)
+        found.record()
         write_results(results, self.directory)
         write_atomically(self.directory / "curves.csv", tables.curves_csv(results.runs).encode())
-        write_atomically(self.directory / "report.md", markdown.report(results, []).encode())
+        write_atomically(self.directory / "report.md", markdown.report([found]).encode())
+        return found
 
 
 def gate_label(entrant: Entrant) -> str:
     """How the ladder names an entrant: each variant once on each device."""
-    return str(Label.read(entrant.variant.name).on(entrant.device))
-
-
-def wrong_labels(parity: Gate) -> set[str]:
-    """Whom the failed climbs name as wrong; both sides, if the oracle does not decide."""
-    wrong: set[str] = set()
-    for climb in parity.climbs:
-        if climb.failing is not None:
-            wrong.update(climb.failing.wrong or climb.labels)
-    return wrong
+    return Label.read(entrant.variant.name).on(entrant.device).climber
 
 
 def in_order(runs: Sequence[Run], config: RunConfig) -> list[Run]:
@@ -233,7 +225,7 @@ def without_proof(results: Results) -> None:
     """Discount what trained but could not climb, as when the system killed it on the ladder."""
     left_out = results.parity.left_out if results.parity else {}
     for run in results.runs:
-        reason = left_out.get(str(Label(run.framework, run.variant).on(run.device)))
+        reason = left_out.get(run.full_label.climber)
         if reason is not None and run.status == "ok":
             run.status, run.reason = "failed", f"trained, but its parity was not checked: {reason}"
 

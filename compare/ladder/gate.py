@@ -15,6 +15,7 @@ from compare.data.batches import TrainingImages
 from compare.ladder.config import entrant_ports
 from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan
+from compare.ladder.rungs import RUNGS
 from compare.ladder.verdicts import summary
 from compare.records.parity import Climb, Gate
 from compare.variants import VARIANTS
@@ -41,34 +42,37 @@ def gate(
     logs.mkdir(parents=True, exist_ok=True)
     plan = gate_plan(config, len(dataset.train_labels), say)
     ladder = Ladder([plan], dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
-    found = record(plan, ladder.climb(entrant_ports(entrants)), ladder.left_out)
-    found.summary = " · ".join([found.summary, *about_arithmetic(config)])
+    climbs = ladder.climb(entrant_ports(entrants))
+    found = gate_of(climbs, ladder.left_out, about_arithmetic(config.dtype, ",".join(config.variants)))
+    found.dtype, found.steps, found.oracle_steps = plan.dtype, plan.steps, plan.oracle_steps
     # results are for sharing: a log is named by its place in the run's directory
     return msgspec.convert(without(msgspec.to_builtins(found), f"{directory}{os.sep}"), Gate)
 
 
-def about_arithmetic(config: RunConfig) -> list[str]:
-    """Return what a climb in float64 leaves open of a run in bfloat16, and the variants without bfloat16."""
-    if config.dtype != "bfloat16":
+def about_arithmetic(dtype: str, variants: str) -> list[str]:
+    """Return what a climb in float64 leaves open of a run in bfloat16, and the variants without bfloat16.
+
+    variants: as results.json records them.
+    """
+    if dtype != "bfloat16":
         return []
-    said = ["of the same network; bfloat16 itself is not judged"]
-    missing = [variant.name for variant in VARIANTS if not variant.takes(config.dtype)]
-    if config.variants == ALL and missing:
-        said.append(f"left out, without a form in bfloat16: {', '.join(missing)}")
-    return said
+    notes = ["of the same network; bfloat16 itself is not judged"]
+    missing = [variant.name for variant in VARIANTS if not variant.takes(dtype)]
+    if variants == ",".join(ALL) and missing:
+        notes.append(f"left out, without a form in bfloat16: {', '.join(missing)}")
+    return notes
 
 
-def record(plan: Plan, climbs: Sequence[Climb], left_out: Mapping[str, str]) -> Gate:
-    shown = next((climb for climb in climbs if not climb.passed), climbs[0] if climbs else None)
+def gate_of(climbs: Sequence[Climb], left_out: Mapping[str, str], notes: Sequence[str]) -> Gate:
+    """Return the verdict of climbs. notes: what the summary says besides."""
+    failed = [climb for climb in climbs if climb.height < len(RUNGS)]
+    shown = next(iter([*failed, *climbs]), None)
     return Gate(
-        passed=bool(climbs) and all(climb.passed for climb in climbs),
-        summary=summary(climbs, left_out),
+        passed=bool(climbs) and not failed,
+        summary=" · ".join([summary(climbs, left_out), *notes]),
         rungs=shown.rungs if shown else [],
         climbs=list(climbs),
         left_out=dict(left_out),
-        dtype=plan.dtype,
-        steps=plan.steps,
-        oracle_steps=plan.oracle_steps,
     )
 
 

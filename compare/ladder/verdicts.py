@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from compare.ladder.rungs import ORACLE, RUNGS
 from compare.ladder.tolerances import has_own_tolerances
+from compare.numbers import count
 from compare.records.parity import Climb, Difference, Rung
+
+LARGE_LOSS = 100.0  # a difference of 1e-13 is rounding beside it, and would be none beside a loss of 1
 
 
 def summary(climbs: Sequence[Climb], left_out: Mapping[str, str]) -> str:
@@ -17,8 +20,9 @@ def summary(climbs: Sequence[Climb], left_out: Mapping[str, str]) -> str:
     without = [f"without {reason_line(label, reason)}" for label, reason in left_out.items()]
     if not climbs:
         return " · ".join(["not climbed", *without])
-    rungs = len(climbs[0].rungs)
-    return " · ".join([f"{rungs} of {rungs} rungs", agreement(climbs), *without])
+    height = min(climb.height for climb in climbs)
+    found = agreement(climbs) if height == len(RUNGS) else "the others are not judged"
+    return " · ".join([f"{height} of {len(RUNGS)} rungs", found, *without])
 
 
 def failure(rung: Rung) -> str:
@@ -43,17 +47,23 @@ def agreement(climbs: Sequence[Climb]) -> str:
     loose = [one for one in pairs if has_own_tolerances(one.left, climbs[0].dtype)]
     loose += [one for one in pairs if has_own_tolerances(one.right, climbs[0].dtype)]
     strict = [one for one in pairs if one not in loose]
-    shown = strict or pairs or differences
-    largest = max((one.max_abs or 0.0 for one in shown), default=0.0)
-    climb = climbs[0]
-    if pairs:
-        said = f"{climb.dtype} losses agree to {largest:.0e} over {climb.judged_steps:,} steps"
-        own = f"{max((one.max_abs or 0.0 for one in loose), default=0.0):.0e}"
-        if strict and loose and own != f"{largest:.0e}":
-            said += f", {loose[0].right}'s to {own}"
-        return said
-    steps = min(climb.oracle_steps, climb.judged_steps)
-    return f"{climb.dtype} losses agree with the oracle's to {largest:.0e} over {steps:,} steps"
+    climb, closeness = climbs[0], distance(strict or pairs or differences)
+    if not pairs:
+        steps = count(min(climb.oracle_steps, climb.judged_steps), "step")
+        return f"{climb.dtype} losses agree with the oracle's to {closeness} over {steps}"
+    words = f"{climb.dtype} losses agree to {closeness} over {count(climb.judged_steps, 'step')}"
+    own = distance(loose)
+    return words + (f", {loose[0].right}'s to {own}" if strict and loose and own != closeness else "")
+
+
+def distance(differences: Sequence[Difference]) -> str:
+    """Return the largest, in the losses' own unit; if they are far above 1, as a share of them."""
+    largest = max(differences, key=lambda one: one.max_abs or 0.0, default=None)
+    if largest is None or not largest.max_abs or not largest.relative:
+        return "the last bit"
+    if largest.max_abs / largest.relative < LARGE_LOSS:
+        return f"{largest.max_abs:.0e}"
+    return f"{largest.relative:.0e} of their size"
 
 
 def loss_differences(climb: Climb) -> list[Difference]:

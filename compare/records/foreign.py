@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from compare.errors import UserError
+from compare.labels import Label
 from compare.records.results import FILE_NAME, SCHEMA_VERSION, Results, Run
 
 LARGEST_BYTES = 1 << 29  # 10 seeds of all variants for 10,000 steps take a fifth of it
@@ -116,11 +117,21 @@ def check(results: Results, path: Path) -> None:
             raise UserError(f"{path}: run {number} ({run.label[:50]!r}): {problem}.\n{AGAIN}")
 
 
+def is_label(run: Run) -> bool:
+    """Whether the label is one, and of the row's own variant."""
+    try:
+        return run.label == Label(run.framework, run.variant, Label.read(run.label).number).entry
+    except ValueError:
+        return False
+
+
 def problems(run: Run) -> Iterator[str]:
     """Each rule that a row breaks."""
     steps = len(run.losses)
     if len(run.label) > LONGEST_LABEL:
         yield f"its label has {len(run.label):,} characters; {LONGEST_LABEL} is the most"
+    elif not is_label(run):
+        yield f"its label must be {run.framework}:{run.variant[:50]}, or that with a number such as #2"
     if len(run.train_accuracies) != steps or len(run.step_seconds) != steps:
         yield (
             f"it has {steps} losses, {len(run.train_accuracies)} accuracies and {len(run.step_seconds)} step "

@@ -67,8 +67,13 @@ class Climb(msgspec.Struct):
     seconds: float = 0.0
 
     @property
+    def height(self) -> int:
+        """How many rungs hold."""
+        return sum(rung.verdict == "pass" for rung in self.rungs)
+
+    @property
     def passed(self) -> bool:
-        return all(rung.verdict == "pass" for rung in self.rungs)
+        return 0 < self.height == len(self.rungs)
 
     @property
     def failing(self) -> Rung | None:
@@ -86,6 +91,12 @@ class Gate(msgspec.Struct):
     dtype: str = "float64"
     steps: int = 0
     oracle_steps: int = 0
+
+    @property
+    def wrong(self) -> set[str]:
+        """Whom the failed climbs name as wrong; both sides, if the oracle does not decide."""
+        failing = [(climb, climb.failing) for climb in self.climbs]
+        return {label for climb, rung in failing if rung is not None for label in rung.wrong or climb.labels}
 
 
 class SelfDivergence(msgspec.Struct):

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from compare.labels import Label
 from compare.records.config import Config
 from compare.records.environment import Environment
 from compare.records.files import write_json
@@ -64,6 +65,11 @@ class Run(msgspec.Struct):
     ended: bool = False  # nothing more is to come: what `--resume` may keep
 
     @property
+    def full_label(self) -> Label:
+        """Of its variant on its device. Raises ValueError if the label is none."""
+        return Label.read(self.label).on(self.device)
+
+    @property
     def timed_seconds(self) -> list[float]:
         """`step_seconds` without the warm-up."""
         return self.step_seconds[self.warmup_steps :]
@@ -77,7 +83,7 @@ class Run(msgspec.Struct):
 
 def file_stem(run: Run) -> str:
     """Return what the names of a launch's own files begin with."""
-    return f"{run.label.replace(':', '-').replace('#', '-')}-{run.device}-seed{run.seed}"
+    return f"{run.full_label.stem}-seed{run.seed}"
 
 
 class Comparison(msgspec.Struct):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from compare.dtypes import arithmetic
+from compare.findings.findings import Findings
 from compare.numbers import count, format_bytes
 from compare.records.config import Config
 from compare.records.environment import Card, CardMoment, Environment
@@ -30,10 +32,23 @@ def headline(config: Config) -> str:
     return f"LeNet on {config.data.source} · {conditions(config)}"
 
 
-def method(results: Results) -> Facts:
+def title(found: Sequence[Findings]) -> str:
+    sets = dict.fromkeys(one.results.config.data.source for one in found)
+    return f"LeNet on {' and '.join(sets)}: TensorFlow and PyTorch, side by side"
+
+
+def all_conditions(found: Sequence[Findings]) -> str:
+    """Of one run, or of two that share them; else each run's own."""
+    each = {one.name: conditions(one.results.config) for one in found}
+    if len(set(each.values())) == 1:
+        return next(iter(each.values()))
+    return "; ".join(f"{name}: {text}" for name, text in each.items())
+
+
+def method(one: Findings) -> Facts:
     """Return the options that decide what the figures mean."""
-    config = results.config
-    warmup = sorted({run.warmup_steps for run in results.runs if run.step_seconds})
+    config = one.results.config
+    warmup = sorted({run.warmup_steps for run in one.results.runs if run.step_seconds})
     rows: list[tuple[str, Any]] = [
         ("seeds, steps", f"{count(config.seeds, 'seed')} × {count(config.steps, 'step')}"),
         ("batch size", config.batch_size),
@@ -45,7 +60,7 @@ def method(results: Results) -> Facts:
         ("dropout", on_off(config.dropout)),
         ("warm-up steps, left out", ", ".join(map(str, warmup))),
         ("data", f"{config.data.source} ({config.data.sha256[:12]})"),
-        ("parity", results.parity.summary if results.parity else "not checked in this run"),
+        ("parity", one.parity.summary if one.parity else "not checked in this run"),
     ]
     return known(rows)
 

@@ -1,72 +1,93 @@
-"""Launches by what they share: a label on a device. The rows of every chart and table."""
+"""Launches by what they share: a label. The rows of every chart and table, of one run or of two."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
+from compare.findings.findings import Findings
+from compare.labels import Label
 from compare.records import queries
-from compare.records.results import Results, Run
-from compare.rendering import tables
+from compare.records.config import Config
+from compare.records.results import Run
 
 
 @dataclass(frozen=True)
 class Group:
-    """The good launches of one label on one device. `title` names the device where there are several."""
+    """The good launches of one label; config: of their run. `title` tells it from those it stands among."""
 
-    label: str
-    device: str
-    framework: str
+    label: Label
     title: str
     runs: Sequence[Run]
+    config: Config
+
+    @property
+    def framework(self) -> str:
+        return self.label.framework
 
     @property
     def step_seconds(self) -> float | None:
-        return tables.typical_seconds(self.runs)
+        """The median over launches of each launch's median step."""
+        values = [median(run.timed_seconds) for run in self.runs if run.timed_seconds]
+        return median(values) if values else None
 
 
-def devices(results: Results) -> list[str]:
-    return list(dict.fromkeys(run.device for run in results.runs))
+@dataclass(frozen=True)
+class Panel:
+    """Groups that share a chart. `name` becomes part of the chart's; `suffix` ends its title."""
+
+    name: str
+    suffix: str
+    groups: list[Group]
 
 
-def panels(results: Results) -> list[tuple[str, list[Group]]]:
-    """Return the groups by the chart that they share: a device, in a report of two runs that of both."""
-    shared: dict[str, list[Group]] = {}
-    for device in devices(results):
-        shared.setdefault(panel(device), []).extend(groups(results, device))
-    for name, found in shared.items():
-        if len({group.device for group in found}) > 1:
-            shared[name] = [replace(group, title=f"{group.title}, {group.device}") for group in found]
-    return list(shared.items())
+def groups(found: Sequence[Findings]) -> list[Group]:
+    """Every label with at least one good launch, in the runs' order."""
+    return titled(
+        [
+            Group(label.of(one.name), "", runs, one.results.config)
+            for one in found
+            for label in queries.labels(one.results.runs)
+            if (runs := queries.runs_of(one.results.runs, label))
+        ]
+    )
 
 
-def panel(device: str) -> str:
-    """`cpu (A)` and `cpu (B)`, as `side_by_side` calls them, share a panel."""
-    return re.sub(r" \([AB]\)$", "", device)
+def titled(shown: Sequence[Group]) -> list[Group]:
+    """With titles that name the device only if there are several."""
+    several = len({group.label.device for group in shown}) > 1
+    return [replace(group, title=group.label.full_title if several else group.label.title) for group in shown]
 
 
-def groups(results: Results, device: str | None = None) -> list[Group]:
-    """Every label and device with at least one good launch, in the run's order."""
-    several = len(devices(results)) > 1 and device is None
-    found = []
-    for label, place in queries.labels(results.runs):
-        runs = queries.runs_of(results.runs, label, place)
-        if runs and device in (None, place):
-            title = queries.title(label) + (f", {place}" if several else "")
-            found.append(Group(label, place, runs[0].framework, title, runs))
-    return found
+def device_panels(found: Sequence[Findings]) -> list[Panel]:
+    """One for each device: two runs share it."""
+    return panels(groups(found), lambda label: (label.device, ""))
 
 
-def pair(found: Sequence[Group]) -> list[Group]:
+def run_panels(found: Sequence[Findings]) -> list[Panel]:
+    """One for each device of each run, for what only launches of one run can be held against."""
+    return panels(groups(found), lambda label: (label.device, label.run))
+
+
+def panels(shown: Sequence[Group], key: Callable[[Label], tuple[str, str]]) -> list[Panel]:
+    parts: dict[tuple[str, str], list[Group]] = {}
+    for group in shown:
+        parts.setdefault(key(group.label), []).append(group)
+    several = len({device for device, _ in parts}) > 1
+    return [
+        Panel(
+            f"{device} {run}".strip(),
+            (f", {device}" if several else "") + (f" ({run})" if run else ""),
+            titled(within),
+        )
+        for (device, run), within in parts.items()
+    ]
+
+
+def pair(shown: Sequence[Group]) -> list[Group]:
     """Return the first of each framework."""
     firsts: dict[str, Group] = {}
-    for group in found:
+    for group in shown:
         firsts.setdefault(group.framework, group)
     return list(firsts.values())
-
-
-def suffix(results: Results, device: str) -> str:
-    """Return what a chart's title adds to name its device or panel: nothing where there is only one."""
-    names = {panel(name) for name in devices(results)} if panel(device) == device else set(devices(results))
-    return f", {device}" if len(names) > 1 else ""

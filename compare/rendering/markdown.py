@@ -3,53 +3,68 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from compare.records.results import Results
-from compare.rendering import facts, tables, verdicts
+from compare.findings.findings import Findings
+from compare.rendering import facts, side_by_side, tables, variant_table, verdicts
 from compare.rendering.charts.frame import Chart
 
 CHARTS = "charts"  # the directory of the SVG files, beside report.md
 
 
-def report(results: Results, pictures: Sequence[Chart] = ()) -> str:
-    """Return the whole report. `pictures` are shown from `charts/<name>.svg`, each with its message."""
-    parts = [
-        "# LeNet on MNIST: TensorFlow and PyTorch, side by side",
-        escape(facts.conditions(results.config)),
-    ]
-    parts += failures(results)
-    parts += said(results)
-    parts.append(table(*tables.verdict_table(results)))
+def report(
+    found: Sequence[Findings], pictures: Sequence[Chart] = (), places: Mapping[str, str] | None = None
+) -> str:
+    """Return the whole report of one run, or of two; places: where each of two lies, by its name.
+
+    `pictures` are shown from `charts/<name>.svg`, each with its message.
+    """
+    parts = [f"# {escape(facts.title(found))}", escape(facts.all_conditions(found))]
+    parts += first_lines(found)
+    parts += beside(found, places) if places else []
+    parts.append(table(*variant_table.summary(found)))
     for chart in pictures:
         parts += [f"### {escape(chart.title)}", image(chart), escape(chart.message)]
-    parts += curves(results)
-    if results.warnings:
-        parts += ["## Warnings", bullets(results.warnings)]
-    parts += ["## How it was measured", table(["what", "value"], facts.method(results))]
-    parts += ["## Environment", table(["what", "value"], facts.environment(results))]
-    return "\n\n".join(parts) + "\n"
+    if len(found) == 1:
+        parts += curves(found[0])
+    if warnings := verdicts.warnings(found):
+        parts += ["## Warnings", bullets(warnings)]
+    return "\n\n".join([*parts, *conditions(found)]) + "\n"
 
 
-def failures(results: Results) -> list[str]:
-    lines = verdicts.failures(results)
-    return ["**First, what failed**", bullets(lines)] if lines else []
-
-
-def said(results: Results) -> list[str]:
+def first_lines(found: Sequence[Findings]) -> list[str]:
     """Return the same sentences as at the top of the page."""
-    lines = [sentence for sentence, _, _ in verdicts.said(results, verdicts.headlines(results))]
-    lines += verdicts.fastest(results)
-    if results.parity is not None and results.parity.passed:
-        lines.append(f"Parity holds: {results.parity.summary}.")
-    return [bullets(lines)] if lines else []
+    parts = [f"**{escape(sentence)}**" for sentence in verdicts.written_otherwise(found)]
+    if failed := verdicts.failures(found):
+        parts += ["**First, what failed**", bullets(failed)]
+    lines = [one.sentence for one in verdicts.headlines(found)] + verdicts.fastest(found)
+    lines += [" ".join(line) for line in verdicts.parity_lines(found)]
+    return [*parts, bullets(lines)] if lines else parts
 
 
-def curves(results: Results) -> list[str]:
-    header, rows = tables.curve_table(results, results.config.spec.training.log_interval)
+def beside(found: Sequence[Findings], places: Mapping[str, str]) -> list[str]:
+    rows = side_by_side.beside(found)
+    reason = side_by_side.why_losses_differ(rows, side_by_side.conditions(found))
+    parts = ["## A beside B", bullets(f"{name}: {place}" for name, place in places.items())]
+    parts += [table(side_by_side.HEADER, [row.cells() for row in rows])] if rows else []
+    return [*parts, escape(reason)] if reason else parts
+
+
+def curves(one: Findings) -> list[str]:
+    header, rows = tables.curve_table(one.results)
     if not rows:
         return []
-    return [f"## Loss and batch accuracy, seed {results.config.first_seed}", table(header, rows)]
+    return [f"## Loss and batch accuracy, seed {one.results.config.first_seed}", table(header, rows)]
+
+
+def conditions(found: Sequence[Findings]) -> list[str]:
+    if len(found) == 1:
+        method, environment = facts.method(found[0]), facts.environment(found[0].results)
+        parts = ["## How it was measured", table(["what", "value"], method)]
+        return [*parts, "## Environment", table(["what", "value"], environment)]
+    rows = [[one.name, *one.values] for one in side_by_side.conditions(found)]
+    header = ["what", *(one.name for one in found)]
+    return ["## How and where they were measured", table(header, rows)]
 
 
 def image(chart: Chart) -> str:

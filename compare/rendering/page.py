@@ -5,21 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from compare.records.results import Results
-from compare.rendering import facts, ladder_table, source_pairs, variant_table, verdicts
+from compare.findings.findings import Findings
+from compare.rendering import facts, ladder_table, side_by_side, source_pairs, variant_table, verdicts
 from compare.rendering.charts import charts
 from compare.rendering.charts.frame import Chart
 from compare.rendering.look import PAGE
 
 ASSETS = Path(__file__).parent / "assets"
-TITLE = "LeNet on MNIST: TensorFlow and PyTorch, side by side"
 WIDE = ("step-time", "ratio", "batch-size", "threads")  # charts that take the page's full width
 
 
@@ -32,37 +31,52 @@ class Link:
 
 
 def page(
-    results: Results,
-    files: Sequence[Link] = (),
-    extra: dict[str, Any] | None = None,
-    template: str = "report.html.jinja",
+    found: Sequence[Findings], files: Sequence[Link] = (), places: Mapping[str, str] | None = None
 ) -> str:
-    """Return the report as HTML. `extra` holds what another template shows besides."""
-    values = said(results) | assets(charts(results, PAGE)) | {"files": files} | (extra or {})
+    """Return the report of one run, or of two, as HTML; places: where each of two lies, by its name."""
+    values = contents(found) | assets(charts(found, PAGE)) | {"files": files}
+    if places:
+        values |= beside(found, places)
+    template = "two_runs.html.jinja" if places else "report.html.jinja"
     rendered: str = environment().get_template(template).render(values)
     return rendered
 
 
-def said(results: Results) -> dict[str, Any]:
-    """Return what the page tells in words and tables."""
+def contents(found: Sequence[Findings]) -> dict[str, Any]:
+    """Return the page's words and tables."""
+    one = found[0] if len(found) == 1 else None
+    rungs = one.parity.rungs if one is not None and one.parity is not None else []
     return {
-        "title": TITLE,
-        "headline": facts.conditions(results.config),
-        "failures": verdicts.failures(results),
-        "verdicts": verdicts.said(results, verdicts.headlines(results)),
-        "other_verdicts": verdicts.said(results, verdicts.others(results)),
-        "fastest": verdicts.fastest(results),
-        "parity": results.parity,
-        "rungs": ladder_table.rows(results.parity.rungs if results.parity else []),
+        "title": facts.title(found),
+        "headline": facts.all_conditions(found),
+        "notices": verdicts.written_otherwise(found),
+        "failures": verdicts.failures(found),
+        "verdicts": verdicts.headlines(found),
+        "other_verdicts": verdicts.others(found),
+        "fastest": verdicts.fastest(found),
+        "parity_lines": verdicts.parity_lines(found),
+        "rungs": ladder_table.rows(rungs),
         "rung_header": ladder_table.HEADER,
         "columns": variant_table.COLUMNS,
         "text_columns": variant_table.TEXT_COLUMNS,
-        "rows": variant_table.rows(results),
-        "changes": variant_table.changes(results),
+        "rows": variant_table.rows(found),
+        "changes": variant_table.changes(found),
         "concepts": source_pairs.rendered(),
-        "method": facts.method(results),
-        "environment": facts.environment(results),
-        "warnings": results.warnings,
+        "method": facts.method(one) if one else [],
+        "environment": facts.environment(one.results) if one else [],
+        "warnings": verdicts.warnings(found),
+    }
+
+
+def beside(found: Sequence[Findings], places: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a page of two runs holds besides."""
+    rows, conditions = side_by_side.beside(found), side_by_side.conditions(found)
+    return {
+        "places": places,
+        "beside": [row.cells() for row in rows],
+        "beside_header": side_by_side.HEADER,
+        "conditions": conditions,
+        "why_losses_differ": side_by_side.why_losses_differ(rows, conditions),
     }
 
 

@@ -1,19 +1,28 @@
-"""Two runs as one report: each keeps its verdicts, every row says whose it is, differences are marked."""
+"""Two runs held against each other: what both trained, and what differs between their conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
 
-import msgspec
-
+from compare.findings.findings import Findings
 from compare.numbers import count, format_ratio
-from compare.records import queries
-from compare.records.parity import Gate
-from compare.records.results import Comparison, Results, Run
+from compare.records.results import Run
 from compare.rendering import facts, tables
-from compare.statistics.intervals import unpaired_ratio_interval
+from compare.rendering.groups import Group, groups
+from compare.statistics.intervals import Interval, unpaired_ratio_interval
 
 NAMES = ("A", "B")
+HEADER = (
+    "variant",
+    "step time, A",
+    "step time, B",
+    "B ÷ A",
+    "test accuracy, A",
+    "test accuracy, B",
+    "losses of one seed",
+)
 # Conditions, by their names in the report, that can change the order of a sum, or what is summed.
 MOVES_LOSSES = (
     "batch size",
@@ -29,105 +38,104 @@ MOVES_LOSSES = (
 )
 
 
-def merged(results: Sequence[Results], names: Sequence[str] = NAMES) -> Results:
-    """One Results with all rows; a device becomes `cpu (A)`, so that no two runs share a group."""
-    both = Results(config=results[0].config)
-    both.parity = merged_parity([one.parity for one in results], names)
-    for one, name in zip(results, names, strict=True):
-        both.runs += [named(run, name) for run in one.runs]
-        both.comparisons += [of_run(comparison, name) for comparison in one.comparisons]
-        both.warnings += [f"{name}: {warning}" for warning in one.warnings]
-        both.batch_sweep += [
-            msgspec.structs.replace(point, device=f"{point.device} ({name})") for point in one.batch_sweep
+@dataclass(frozen=True)
+class Losses:
+    """How the losses of launches of equal seeds differ. `first_step` is None if they are identical."""
+
+    seeds: int
+    steps: int
+    first_step: int | None = None
+    largest: float = 0.0
+
+    def __str__(self) -> str:
+        if self.first_step is None:
+            return f"identical over {count(self.steps, 'step')}, {count(self.seeds, 'seed')}"
+        return f"differ from step {self.first_step:,} on, by at most {self.largest:.1e}"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """One variant that both runs trained. Unpaired: launches of two runs share nothing but the seed."""
+
+    first: Group
+    second: Group
+    ratio: Interval | None  # of step times, second ÷ first
+    losses: Losses | None  # None: no seed in common, or two dtypes
+
+    def cells(self) -> list[str]:
+        """As HEADER names them."""
+        sides = (self.first, self.second)
+        return [
+            self.first.label.of("").full_title,
+            *(tables.seconds_cell(side.step_seconds) for side in sides),
+            format_ratio(self.ratio) if self.ratio else "",
+            *(tables.accuracy_cell(side.runs) for side in sides),
+            str(self.losses or ""),
         ]
-    return both
 
 
-def named(run: Run, name: str) -> Run:
-    return msgspec.structs.replace(run, device=f"{run.device} ({name})")
+@dataclass(frozen=True)
+class Condition:
+    """A fact of method or environment, and its value in each run."""
+
+    name: str
+    values: list[str]
+
+    @property
+    def differs(self) -> bool:
+        return len(set(self.values)) > 1
 
 
-def of_run(comparison: Comparison, name: str) -> Comparison:
-    return msgspec.structs.replace(comparison, device=f"{comparison.device} ({name})")
+def beside(found: Sequence[Findings]) -> list[Beside]:
+    first, second = (groups([one]) for one in found)
+    others = {group.label.of(""): group for group in second}
+    pairs = [(one, others[one.label.of("")]) for one in first if one.label.of("") in others]
+    return [Beside(one, two, ratio(one, two), losses(one.runs, two.runs)) for one, two in pairs]
 
 
-def merged_parity(found: Sequence[Gate | None], names: Sequence[str]) -> Gate | None:
-    """Merge the verdicts on parity: it holds if it holds in both; None if neither checked it."""
-    if not any(found):
-        return None
-    summaries = [
-        f"{name}: {parity.summary if parity else 'not checked'}"
-        for parity, name in zip(found, names, strict=True)
+def ratio(first: Group, second: Group) -> Interval | None:
+    times = [
+        [median(run.timed_seconds) for run in side.runs if run.timed_seconds] for side in (second, first)
     ]
-    return Gate(passed=all(parity is None or parity.passed for parity in found), summary="; ".join(summaries))
+    return unpaired_ratio_interval(*times) if all(times) else None
 
 
-def step_rows(results: Sequence[Results]) -> list[list[str]]:
-    """For each label and device that both ran: step time, accuracy and losses in A and B, and B ÷ A.
-
-    Unpaired: launches of one seed in two runs were not interleaved, and share nothing but the seed.
-    """
-    first, second = results
-    rows = []
-    for label, device in queries.labels(first.runs):
-        sides = [queries.runs_of(one.runs, label, device) for one in (first, second)]
-        if not all(sides):
-            continue
-        medians = [[tables.median_seconds(run) for run in side if run.timed_seconds] for side in sides]
-        ratio = format_ratio(unpaired_ratio_interval(medians[1], medians[0])) if all(medians) else ""
-        cells = [tables.seconds_cell(side) for side in sides]
-        rows.append(
-            [
-                f"{queries.title(label)}, {device}",
-                *cells,
-                ratio,
-                *(tables.accuracy_cell(side) for side in sides),
-                losses_cell(*sides),
-            ]
-        )
-    return rows
-
-
-def losses_cell(first: Sequence[Run], second: Sequence[Run]) -> str:
+def losses(first: Sequence[Run], second: Sequence[Run]) -> Losses | None:
     """Whether the launches of one seed have the same losses in both runs, to the last bit."""
     other = {run.seed: run for run in second}
     pairs = [(run.losses, other[run.seed].losses) for run in first if run.seed in other]
-    if not pairs:
-        return ""
-    if len({run.dtype for run in [*first, *second]}) > 1:
-        return "of two dtypes"
+    if not pairs or len({run.dtype for run in [*first, *second]}) > 1:
+        return None
     differing = [
         (step, abs(a - b))
         for one, two in pairs
         for step, (a, b) in enumerate(zip(one, two, strict=False))
         if a != b
     ]
+    steps = min(min(len(one), len(two)) for one, two in pairs)
     if not differing:
-        steps = min(min(len(one), len(two)) for one, two in pairs)
-        return f"identical over {steps:,} steps, {count(len(pairs), 'seed')}"
-    first_step, largest = min(step for step, _ in differing), max(gap for _, gap in differing)
-    return f"differ from step {first_step:,} on, by at most {largest:.1e}"
+        return Losses(len(pairs), steps)
+    return Losses(len(pairs), steps, min(step for step, _ in differing), max(gap for _, gap in differing))
 
 
-def why_losses_differ(rows: Sequence[Sequence[str]], found: Sequence[tuple[str, list[str], bool]]) -> str:
-    """Return a sentence on what can have moved the losses; empty where none moved."""
-    if not any(row[-1].startswith("differ ") for row in rows):
+def why_losses_differ(rows: Sequence[Beside], found: Sequence[Condition]) -> str:
+    """Return a sentence on what can have moved the losses; empty if none moved."""
+    if not any(row.losses and row.losses.first_step is not None for row in rows):
         return ""
-    differing = [name for name, _, differs in found if differs and name in MOVES_LOSSES]
+    differing = [one.name for one in found if one.differs and one.name in MOVES_LOSSES]
     if differing:
         return (
-            "Where losses differ, sums were taken in another order. What differs between the runs and can "
+            "Losses that differ come of sums taken in another order. What differs between the runs and can "
             f"do that: {', '.join(differing)}."
         )
     return (
-        "Where losses differ, though the runs share threads, processor and versions, threads took sums in "
-        "another order: --deterministic fixes the order, where the framework can."
+        "Losses that differ come of threads that took sums in another order, since the runs share threads, "
+        "processor and versions: --deterministic fixes the order, if the framework can."
     )
 
 
-def conditions(results: Sequence[Results]) -> list[tuple[str, list[str], bool]]:
-    """Every fact of method and environment: its name, its value in each run, whether they differ."""
-    told = [dict(facts.method(one) + facts.environment(one)) for one in results]
-    names = dict.fromkeys(name for one in told for name in one)
-    rows = [(name, [one.get(name, "") for one in told]) for name in names]
-    return [(name, values, len(set(values)) > 1) for name, values in rows]
+def conditions(found: Sequence[Findings]) -> list[Condition]:
+    """Every fact of method and environment."""
+    each = [dict(facts.method(one) + facts.environment(one.results)) for one in found]
+    names = dict.fromkeys(name for one in each for name in one)
+    return [Condition(name, [one.get(name, "") for one in each]) for name in names]

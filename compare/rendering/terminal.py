@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from compare.findings.findings import Findings
 from compare.numbers import count
-from compare.records.results import Results
-from compare.rendering import tables, verdicts
+from compare.rendering import tables, variant_table, verdicts
 from compare.variants import FRAMEWORK_NAMES
 
 MOST_WARNINGS = 4
@@ -24,20 +24,19 @@ LINE_ENDS = re.compile(
 )
 
 
-def summary(results: Results, width: int) -> RenderableType:
+def summary(found: Findings, width: int) -> RenderableType:
     """Return the tables, the verdicts in sentences, and the warnings."""
-    log_interval = results.config.spec.training.log_interval
+    one = [found]
     parts: list[RenderableType] = [Text()]
-    header, rows = tables.curve_table(results, log_interval)
+    header, rows = tables.curve_table(found.results)
     if rows:
         parts += [plain_table(header, rows, width), Text()]
-    parts += [plain_table(*tables.verdict_table(results), width, left=(0, 4)), Text()]
-    parts += [indented(line) for line in verdicts.failures(results)]
-    parts += [indented(line) for line, _, _ in verdicts.said(results, verdicts.headlines(results))]
-    parts += [indented(line) for line in verdicts.fastest(results)]
-    shown = results.warnings[:MOST_WARNINGS]
+    parts += [plain_table(*variant_table.summary(one), width, left=(0, 4)), Text()]
+    lines = verdicts.failures(one) + [verdict.sentence for verdict in verdicts.headlines(one)]
+    parts += [indented(line) for line in [*lines, *verdicts.fastest(one)]]
+    shown = found.warnings[:MOST_WARNINGS]
     parts += [indented(f"warning: {warning}", "yellow") for warning in shown]
-    if left := len(results.warnings) - len(shown):
+    if left := len(found.warnings) - len(shown):
         parts.append(indented(f"{count(left, 'more warning')} in the report", "yellow"))
     return Group(*parts, Text())
 

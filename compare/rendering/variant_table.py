@@ -1,16 +1,18 @@
-"""The page's table: a row for each variant and device, each cell with its text and what it sorts by."""
+"""Every variant in a row: each cell with its text and what it sorts by. The page shows all columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from compare.numbers import format_bytes, format_seconds
+from compare.findings.comparisons import Compared
+from compare.findings.findings import Findings
+from compare.labels import Label
+from compare.numbers import format_bytes, format_ratio, format_seconds
 from compare.records import queries
-from compare.records.results import Comparison, Results, Run
+from compare.records.results import Run
 from compare.rendering import tables
-from compare.rendering.groups import devices
 from compare.variants import VARIANTS_BY_NAME
 
 COLUMNS = (
@@ -25,6 +27,13 @@ COLUMNS = (
     "launches",
 )
 TEXT_COLUMNS = ("variant", "verdict")
+SUMMARY = {
+    "variant": "",
+    "test accuracy": "test accuracy",
+    "step time": "step time",
+    "÷ baseline": "÷ first",
+    "verdict": "verdict",
+}  # what the terminal and Markdown show, each under its heading
 
 
 @dataclass(frozen=True)
@@ -40,72 +49,83 @@ class Cell:
 class Row:
     """A variant's cells, in the order of COLUMNS."""
 
-    framework: str
-    cells: Sequence[Cell]
+    label: Label
+    cells: Mapping[str, Cell]  # by column
 
 
-def rows(results: Results) -> list[Row]:
-    several = len(devices(results)) > 1
-    first: dict[str, str] = {}
-    made = []
-    for label, device in queries.labels(results.runs):
-        first.setdefault(device, label)
-        runs = [run for run in results.runs if (run.label, run.device) == (label, device)]
-        title = queries.title(label) + (f", {device}" if several else "")
-        comparison = tables.comparison_of(results, "step_seconds", label, device)
-        cells = row_cells(runs, comparison, first[device] == label, results.config.batch_size)
-        made.append(Row(runs[0].framework, [Cell(title, title), *cells]))
-    return made
+def rows(found: Sequence[Findings]) -> list[Row]:
+    """One for each label of each run, also if none of its launches is good."""
+    several = len({run.device for one in found for run in one.results.runs}) > 1
+    return [row(label, one, several=several) for one in found for label in queries.labels(one.results.runs)]
 
 
-def changes(results: Results) -> list[tuple[str, str]]:
-    """Return what each of our own variants in the table changes: title and words, in the table's order."""
-    labels = dict.fromkeys(run.label for run in results.runs)
-    return [
-        (queries.title(label), VARIANTS_BY_NAME[label].changes)
-        for label in labels
-        if label in VARIANTS_BY_NAME
+def summary(found: Sequence[Findings]) -> tuple[list[str], list[list[str]]]:
+    """Return the columns of SUMMARY as text: header and rows."""
+    return list(SUMMARY.values()), [
+        [cell_text(one.cells[column]) for column in SUMMARY] for one in rows(found)
     ]
 
 
-def row_cells(
-    runs: Sequence[Run], comparison: Comparison | None, baseline: bool, batch_size: int
-) -> list[Cell]:
+def cell_text(cell: Cell) -> str:
+    return f"{cell.text}: {cell.note}" if cell.note else cell.text
+
+
+def row(label: Label, one: Findings, *, several: bool) -> Row:
+    runs = [run for run in one.results.runs if run.full_label == label]
     good = [run for run in runs if run.status == "ok"]
-    seconds = [tables.median_seconds(run) for run in good if run.timed_seconds]
+    seconds = [median(run.timed_seconds) for run in good if run.timed_seconds]
     step = median(seconds) if seconds else None
+    rate = one.results.config.batch_size / step if step else None
     accuracies = [run.test_accuracy for run in good if run.test_accuracy is not None]
-    rate = batch_size / step if step else None
-    return [
-        Cell(tables.seconds_cell(good), step),
-        ratio(comparison, baseline and bool(seconds)),
-        verdict(runs, comparison, baseline),
-        Cell("" if rate is None else f"{rate:,.0f}", rate),
-        Cell(tables.accuracy_cell(good), fmean(accuracies) if accuracies else None),
-        middle([run.first_step_seconds for run in good], format_seconds),
-        middle([run.peak_rss_bytes for run in good], format_bytes),
-        Cell(f"{len(good)} of {len(runs)}", len(good)),
-    ]
+    compared, baseline = comparison_of(label, one), is_baseline(label, one)
+    name = label.of(one.name)
+    title = name.full_title if several else name.title
+    return Row(
+        label,
+        {
+            "variant": Cell(title, title),
+            "step time": Cell(tables.seconds_cell(step), step),
+            "÷ baseline": ratio(compared, baseline=baseline),
+            "verdict": verdict(runs, compared, baseline=baseline),
+            "images/s": Cell("" if rate is None else f"{rate:,.0f}", rate),
+            "test accuracy": Cell(tables.accuracy_cell(good), fmean(accuracies) if accuracies else None),
+            "first step": middle([run.first_step_seconds for run in good], format_seconds),
+            "peak memory": middle([run.peak_rss_bytes for run in good], format_bytes),
+            "launches": Cell(f"{len(good)} of {len(runs)}", len(good)),
+        },
+    )
 
 
-def ratio(comparison: Comparison | None, baseline: bool) -> Cell:
-    if comparison is not None:
-        return Cell(tables.ratio_cell(comparison), comparison.estimate)
+def is_baseline(label: Label, one: Findings) -> bool:
+    """Whether it is the first with a good launch on its device: what the others are held against."""
+    good = queries.labels(run for run in one.results.runs if run.status == "ok")
+    return label == next((other for other in good if other.device == label.device), None)
+
+
+def comparison_of(label: Label, one: Findings) -> Compared | None:
+    """Its step time against the baseline's."""
+    found = (each for each in one.comparisons if (each.metric, each.other) == ("step_seconds", label))
+    return next(found, None)
+
+
+def ratio(compared: Compared | None, *, baseline: bool) -> Cell:
+    if compared is not None:
+        return Cell(format_ratio(compared.verdict.interval), compared.verdict.interval.estimate)
     return Cell("1", 1.0) if baseline else Cell("")
 
 
-def verdict(runs: Sequence[Run], comparison: Comparison | None, baseline: bool) -> Cell:
+def verdict(runs: Sequence[Run], compared: Compared | None, *, baseline: bool) -> Cell:
     """Return what was found, or why nothing was."""
     bad = [run for run in runs if run.status != "ok"]
     if len(bad) == len(runs):
         return Cell(bad[0].status, bad[0].status, shortened(bad[0].reason))
-    text = comparison.verdict if comparison is not None else ("baseline" if baseline else "")
+    text = compared.verdict.words if compared is not None else ("baseline" if baseline else "")
     note = f"{len(bad)} {bad[0].status}: {shortened(bad[0].reason)}" if bad else ""
     return Cell(text, text, note)
 
 
 def shortened(reason: str | None, length: int = 90) -> str:
-    """Return the start of a reason, which the page's first lines give in full."""
+    """Return the start of a reason, which the report's first lines give in full."""
     text = " ".join((reason or "").split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
@@ -113,3 +133,11 @@ def shortened(reason: str | None, length: int = 90) -> str:
 def middle(values: Sequence[float | None], text: Callable[[float], str]) -> Cell:
     known = [value for value in values if value is not None]
     return Cell(text(median(known)), median(known)) if known else Cell("")
+
+
+def changes(found: Sequence[Findings]) -> list[tuple[str, str]]:
+    """Return what each of our own variants in the table changes: title and words, in the table's order."""
+    names = dict.fromkeys(run.full_label.name for one in found for run in one.results.runs)
+    return [
+        (Label.read(name).title, VARIANTS_BY_NAME[name].changes) for name in names if name in VARIANTS_BY_NAME
+    ]

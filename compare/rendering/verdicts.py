@@ -3,26 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from compare.numbers import format_difference, format_ratio
-from compare.records import queries
-from compare.records.results import Comparison, Results
-from compare.rendering import tables
-from compare.rendering.groups import Group, devices, groups, pair
+from compare.findings.comparisons import Compared
+from compare.findings.findings import Findings, contradictions
+from compare.numbers import difference_parts, format_seconds, ratio_parts
+from compare.rendering.groups import Group, groups, pair
+
+METRICS = ("step_seconds", "test_accuracy")
 
 
-def failures(results: Results) -> list[str]:
+class Verdict(NamedTuple):
+    """A comparison in a sentence; its estimate, and its interval with its unit: either may be empty."""
+
+    sentence: str
+    estimate: str
+    interval: str
+
+
+def written_otherwise(found: Sequence[Findings]) -> list[str]:
+    """Return a sentence for each run whose file holds verdicts that its samples do not give."""
+    sentences = []
+    for one in found:
+        if others := contradictions(one):
+            which = f"Run {one.name} was" if one.name else "The file was"
+            listed = "; ".join(others[:4]) + ("; and more" if len(others) > 4 else "")
+            sentences.append(
+                f"{which} written with other verdicts than its samples give ({listed}). What stands here is "
+                "worked out from the samples."
+            )
+    return sentences
+
+
+def failures(found: Sequence[Findings]) -> list[str]:
     """Failed parity first, then every kind of launch that is not ok, once, with its seeds."""
-    lines = []
-    if results.parity is not None and not results.parity.passed:
-        lines.append(f"Parity failed: {results.parity.summary}. The times below compare unequal work.")
-    seeds: dict[tuple[str, str, str, str], list[int]] = {}
-    for run in results.runs:
+    return [line for one in found for line in [*failed_parity(one), *failed_launches(one)]]
+
+
+def failed_parity(one: Findings) -> list[str]:
+    if one.parity is None or one.parity.passed:
+        return []
+    whose = f" in {one.name}" if one.name else ""
+    line = f"Parity failed{whose}: {one.parity.summary}."
+    wrong = one.parity.wrong
+    timed = [c for c in one.comparisons if c.metric == "step_seconds" and c.verdict.interval.launches]
+    sides = dict.fromkeys(side for compared in timed for side in (compared.baseline, compared.other))
+    unequal = [side.full_title for side in sides if side.climber in wrong]
+    if unequal:
+        line += f" The times of {' and '.join(unequal)} below compare unequal work."
+    return [line]
+
+
+def failed_launches(one: Findings) -> list[str]:
+    seeds: dict[tuple[str, str, str], list[int]] = {}
+    for run in one.results.runs:
         if run.status != "ok":
-            seeds.setdefault((run.label, run.device, run.status, run.reason or ""), []).append(run.seed)
-    for (label, device, status, reason), which in seeds.items():
-        lines.append(f"{queries.title(label)}, {device}, {seed_list(which)}: {status}: {reason}")
-    return lines
+            title = run.full_label.of(one.name).full_title
+            seeds.setdefault((title, run.status, run.reason or ""), []).append(run.seed)
+    return [
+        f"{title}, {seed_list(which)}: {status}: {reason}" for (title, status, reason), which in seeds.items()
+    ]
 
 
 def seed_list(seeds: Sequence[int]) -> str:
@@ -35,59 +75,73 @@ def seed_list(seeds: Sequence[int]) -> str:
     return "seeds " + ", ".join(map(str, ordered))
 
 
-def headlines(results: Results) -> list[Comparison]:
-    """For each device and metric what a reader came for: the first comparison across the frameworks."""
-    chosen = []
-    for device in dict.fromkeys(comparison.device for comparison in results.comparisons):
-        for metric in ("step_seconds", "test_accuracy"):
-            found = [c for c in results.comparisons if (c.device, c.metric) == (device, metric)]
-            across = [c for c in found if framework(c.baseline) != framework(c.other)]
-            chosen += (across or found)[:1]
-    return chosen
+def headlines(found: Sequence[Findings]) -> list[Verdict]:
+    """For each run, device and metric what a reader came for: the first comparison across the frameworks."""
+    return [verdict(compared, one) for one in found for compared in chosen(one)]
 
 
-def others(results: Results) -> list[Comparison]:
+def others(found: Sequence[Findings]) -> list[Verdict]:
     """Return the comparisons that are no headline."""
-    chosen = headlines(results)
-    return [comparison for comparison in results.comparisons if comparison not in chosen]
+    return [
+        verdict(compared, one) for one in found for compared in one.comparisons if compared not in chosen(one)
+    ]
 
 
-def framework(label: str) -> str:
-    return label.partition(":")[0]
+def chosen(one: Findings) -> list[Compared]:
+    picked = []
+    for device in dict.fromkeys(compared.other.device for compared in one.comparisons):
+        for metric in METRICS:
+            all_ = [c for c in one.comparisons if (c.other.device, c.metric) == (device, metric)]
+            picked += ([c for c in all_ if c.across] or all_)[:1]
+    return picked
 
 
-def number(comparison: Comparison) -> tuple[str, str]:
-    """Return the estimate, and what comes with it, unit and interval; either may be empty."""
-    form = format_ratio if comparison.metric == "step_seconds" else format_difference
-    estimate, _, rest = form(tables.interval(comparison)).partition(" ")
-    return estimate, rest
+def verdict(compared: Compared, one: Findings) -> Verdict:
+    """In words; the run and the device are named if there are several."""
+    several = len({run.device for run in one.results.runs}) > 1
+    place = ", ".join(filter(None, (one.name, compared.other.device if several else "")))
+    parts = ratio_parts if compared.metric == "step_seconds" else difference_parts
+    sentence = f"{place}: {compared.verdict.sentence}" if place else compared.verdict.sentence
+    return Verdict(sentence, *parts(compared.verdict.interval))
 
 
-def sentence(comparison: Comparison, several_devices: bool) -> str:
-    """Return the comparison's sentence, with its device where there are several."""
-    return f"{comparison.device}: {comparison.sentence}" if several_devices else comparison.sentence
-
-
-def said(results: Results, comparisons: Sequence[Comparison]) -> list[tuple[str, str, str]]:
-    """Each comparison's sentence, estimate and interval."""
-    several = len(devices(results)) > 1
-    return [(sentence(comparison, several), *number(comparison)) for comparison in comparisons]
-
-
-def fastest(results: Results) -> list[str]:
-    """Each framework's fastest variant, where it is not the headline's: one sentence a device."""
+def fastest(found: Sequence[Findings]) -> list[str]:
+    """Each framework's fastest variant, if it is not the headline's: one sentence a run and device."""
     sentences = []
-    for device in devices(results):
-        timed = [group for group in groups(results, device) if group.step_seconds is not None]
-        best = [quickest(timed, name) for name in ("tf", "torch")]
-        if None in best or [group.label for group in pair(timed)] == [group.label for group in best if group]:
-            continue
-        ranked = sorted((group for group in best if group), key=lambda group: group.step_seconds or 0)
-        facts = ", then ".join(f"{group.title} with {tables.seconds_cell(group.runs)}" for group in ranked)
-        sentences.append(f"Each framework at its fastest on {device}: {facts} a step.")
+    for one in found:
+        timed = [group for group in groups([one]) if group.step_seconds is not None]
+        for device in dict.fromkeys(group.label.device for group in timed):
+            here = [group for group in timed if group.label.device == device]
+            best = [quickest(here, name) for name in ("tf", "torch")]
+            if None in best or [g.label for g in pair(here)] == [g.label for g in best if g]:
+                continue
+            ranked = sorted((group for group in best if group), key=lambda group: group.step_seconds or 0)
+            facts = ", then ".join(
+                f"{group.label.title} with {format_seconds(group.step_seconds or 0)}" for group in ranked
+            )
+            sentences.append(f"Each framework at its fastest on {device}: {facts} a step.")
     return sentences
 
 
 def quickest(timed: Sequence[Group], name: str) -> Group | None:
     mine = [group for group in timed if group.framework == name]
     return min(mine, key=lambda group: group.step_seconds or 0, default=None)
+
+
+def parity_lines(found: Sequence[Findings]) -> list[tuple[str, str]]:
+    """Return that parity holds, or was not checked, of each run: what to stress, and the rest."""
+    lines = []
+    for one in found:
+        whose = f" in {one.name}" if one.name else ""
+        if one.parity is None:
+            lines.append(
+                (f"Parity was not checked{whose}.", "Whether both sides compute the same is not shown here.")
+            )
+        elif one.parity.passed:
+            lines.append((f"Parity holds{whose}:", f"{one.parity.summary}."))
+    return lines
+
+
+def warnings(found: Sequence[Findings]) -> list[str]:
+    """Each run's, under its name if there are two."""
+    return [f"{one.name}: {text}" if one.name else text for one in found for text in one.warnings]

@@ -106,7 +106,7 @@ def unpaired_difference_interval(
     return _linear(_welch_mean(_finite(values), _finite(baselines)), confidence)
 
 
-def common_seeds(first: Mapping[int, float], second: Mapping[int, float]) -> list[int]:
+def common_seeds(first: Mapping[int, object], second: Mapping[int, object]) -> list[int]:
     """Return the seeds that both sides have, in order: those that can be paired."""
     return sorted(first.keys() & second.keys())
 

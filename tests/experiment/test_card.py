@@ -12,8 +12,8 @@ import pytest
 from compare.config import RunConfig
 from compare.experiment import experiment
 from compare.experiment.card import CardWatch, watch
-from compare.experiment.card_cautions import card_cautions
 from compare.experiment.experiment import Experiment
+from compare.findings.card_cautions import card_cautions
 from compare.records.environment import Card
 from compare.records.foreign import read_results
 from compare.records.parity import Gate

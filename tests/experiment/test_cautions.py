@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from compare.experiment.comparisons import foreign_load, throttled
+from compare.findings.cautions import foreign_load, throttled
 from compare.records.environment import Environment
 from compare.records.results import Results, Run
 from tests.rendering import synthetic

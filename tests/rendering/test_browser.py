@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,15 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return a report with every kind of chart, on disk."""
-    results = synthetic.results(
-        ("tf:eager", "tf:graph", "torch:eager", "torch:tuned"),
+    found = synthetic.found(
+        *("tf:eager", "tf:graph", "torch:eager", "torch:tuned"),
         seeds=2,
         steps=200,
         devices=("cpu", "cuda"),
         explained=True,
     )
-    results.warnings = ["a warning that says what to do next " * 8]
-    return written(page.page(results, [page.Link("results.json", "results.json")]), tmp_path_factory)
+    found = [replace(found[0], warnings=["a warning that says what to do next " * 8])]
+    return written(page.page(found, [page.Link("results.json", "results.json")]), tmp_path_factory)
 
 
 def written(text: str, factory: pytest.TempPathFactory) -> str:
@@ -53,7 +54,7 @@ def test_every_chart_is_drawn_and_fits(browser: Any, address: str, width: int, s
     browser.get_log("browser")
     opened(browser, address, width=width, scheme=scheme)
     charts = browser.execute_script(MARKS)
-    assert len(charts) == 19
+    assert len(charts) == 20
     assert all(marks > 0 for _, marks, _ in charts), charts
     assert all(right <= width for _, _, right in charts), charts
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width

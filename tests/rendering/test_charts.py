@@ -9,25 +9,29 @@ from statistics import median
 
 import pytest
 
-from compare.records.results import Results, Run
+from compare.findings.findings import Findings, find
+from compare.labels import Label
+from compare.records.results import Run
 from compare.rendering.charts import accuracy, charts, divergence, scaling, timing
-from compare.rendering.charts.frame import Chart, decades, slug, spoken
-from compare.rendering.groups import panels
+from compare.rendering.charts.frame import Chart, all_or_extremes, decades, slug
+from compare.rendering.groups import device_panels, groups
 from compare.rendering.look import PAGE, PRINT
 from compare.rendering.page import svg
 from tests.rendering import synthetic
 
+EAGER = Label("tf", "eager")
+ON_CARD = Label("torch", "eager", device="cuda")
 FAMILY = ("tf:eager", "tf:graph", "torch:eager", "torch:tuned")
 
 
 @pytest.fixture(scope="module")
-def explained() -> Results:
+def explained() -> list[Findings]:
     """Return results with everything that a chart can show."""
-    return synthetic.results(FAMILY, seeds=2, devices=("cpu", "cuda"), steps=60, explained=True)
+    return synthetic.found(*FAMILY, seeds=2, devices=("cpu", "cuda"), steps=60, explained=True)
 
 
 @pytest.fixture(scope="module")
-def drawn(explained: Results) -> list[Chart]:
+def drawn(explained: list[Findings]) -> list[Chart]:
     """Return every chart of them."""
     return charts(explained, PAGE)
 
@@ -36,7 +40,7 @@ def test_every_kind_of_chart_is_drawn(drawn: list[Chart]) -> None:
     """Complete results give each chart once, per device where the devices' scales differ."""
     names = [chart.name for chart in drawn]
     assert names == [
-        "ratio",
+        *("ratio", "ratio-torch-eager"),
         *("step-time-cpu", "step-time-cuda"),
         *("loss-linear-cpu", "loss-log-cpu", "loss-linear-cuda", "loss-log-cuda"),
         "test-accuracy",
@@ -61,9 +65,9 @@ def test_every_chart_has_a_text_alternative_with_numbers(drawn: list[Chart]) -> 
         assert chart.numbers, chart.name
 
 
-def test_svg_files_use_plain_colours(explained: Results) -> None:
+def test_svg_files_use_plain_colours(explained: list[Findings]) -> None:
     """An SVG file is read where no style sheet gives CSS variables a value."""
-    [chart] = timing.ratios(explained, PRINT)
+    chart = timing.ratios(explained, PRINT)[0]
     text = svg(chart)
     assert "var(" not in text
     assert PRINT.torch in text
@@ -71,14 +75,13 @@ def test_svg_files_use_plain_colours(explained: Results) -> None:
 
 def test_nothing_to_show_gives_no_chart() -> None:
     """Neither without a launch nor with one that took no step."""
-    assert charts(synthetic.rows(), PAGE) == []
-    assert charts(synthetic.rows(failed_run()), PAGE) == []
+    assert charts([find(synthetic.rows())], PAGE) == []
+    assert charts([find(synthetic.rows(failed_run()))], PAGE) == []
 
 
 def test_only_what_was_measured_is_drawn() -> None:
     """Without comparisons, phases, peaks and a sweep, those charts are absent."""
-    results = synthetic.results(("tf:eager",), steps=60)
-    names = {chart.name for chart in charts(results, PAGE)}
+    names = {chart.name for chart in charts(synthetic.found("tf:eager", steps=60), PAGE)}
     assert names == {
         "step-time-cpu",
         "loss-linear-cpu",
@@ -92,8 +95,8 @@ def test_only_what_was_measured_is_drawn() -> None:
 def test_each_launch_has_its_own_mark() -> None:
     """The launch effect is seen: ten launches of two variants are twenty marks, none on another."""
     results = synthetic.results(seeds=10, steps=60)
-    [(_, groups)] = panels(results)
-    launches, labels, _ = timing.launch_rows(groups)
+    [panel] = device_panels([find(results)])
+    launches, labels, _ = timing.launch_rows(panel.groups)
     assert len({mark["y"] for mark in launches}) == 20
     run = results.runs[0]
     assert launches[0]["median"] == pytest.approx(median(run.timed_seconds) * 1000, rel=1e-4)
@@ -102,10 +105,7 @@ def test_each_launch_has_its_own_mark() -> None:
 
 def test_a_ratio_without_an_interval_is_not_drawn() -> None:
     """One launch gives a ratio, and no interval around it."""
-    results = synthetic.results(steps=60)
-    for comparison in results.comparisons:
-        comparison.low = comparison.high = None
-    assert timing.ratios(results, PAGE) == []
+    assert timing.ratios(synthetic.found(steps=60, seeds=1), PAGE) == []
 
 
 def test_ratio_ticks_keep_their_distance() -> None:
@@ -121,13 +121,13 @@ def test_divergence_pairs_equal_seeds() -> None:
     for run in results.runs:
         run.losses = [float(run.seed)] * 3 if run.framework == "tf" else [run.seed + 0.5] * 3
     del results.runs[-1]
-    one, other = (panels(results)[0][1][i] for i in (0, 1))
+    one, other = groups([find(results)])
     assert divergence.loss_gap(one, other) == [0.5, 0.5, 0.5]
 
 
-def test_divergence_reads_what_the_ladder_recorded(explained: Results) -> None:
+def test_divergence_reads_what_the_ladder_recorded(explained: list[Findings]) -> None:
     """The float64 curve is the climb's; without a climb there is none."""
-    [gap] = divergence.float64_gap(explained.parity).values()
+    [gap] = divergence.float64_gap(explained[0].parity).values()
     assert 0 < max(value for value in gap if value is not None) < 1e-13
     assert divergence.float64_gap(None) == {}
 
@@ -145,17 +145,14 @@ def test_a_batch_sweep_is_read_from_the_launches_too() -> None:
     results = synthetic.results(steps=60)
     for run in results.runs:
         run.batch_size_seconds = {"8": [0.004, 0.005, 0.006], "128": [0.03]}
-    points = scaling.batch_points(results)
-    assert [(p.label, p.size, p.seconds) for p in points[:2]] == [
-        ("tf:eager", 8, 0.005),
-        ("tf:eager", 128, 0.03),
-    ]
+    points = scaling.batch_points([find(results)])
+    assert points[:2] == [scaling.Point(EAGER, 8, 0.005), scaling.Point(EAGER, 128, 0.03)]
 
 
 def test_a_batch_sweep_tells_the_fixed_cost_and_the_cost_per_image() -> None:
     """From times that are 3 ms and a cost per image, as the made-up ones are."""
-    results = synthetic.results(("tf:eager", "torch:tuned"), steps=60, explained=True)
-    [chart] = scaling.batch_sweep(results, PAGE)
+    found = synthetic.found("tf:eager", "torch:tuned", steps=60, explained=True)
+    [chart] = scaling.batch_sweep(found, PAGE)
     assert "fixed TensorFlow eager 3.00 ms; PyTorch tuned 3.00 ms" in chart.message
     assert "per image TensorFlow eager 242 µs; PyTorch tuned 126 µs" in chart.message
     assert dict(chart.numbers)["TensorFlow eager"].endswith("3.00 ms + 242 µs an image, within 0 %")
@@ -164,8 +161,10 @@ def test_a_batch_sweep_tells_the_fixed_cost_and_the_cost_per_image() -> None:
 def test_a_step_of_mostly_fixed_cost_is_called_launch_bound() -> None:
     """A flat line, as a GPU gives, and a climbing one beside it."""
     sizes = (1, 8, 32, 128, 512)
-    flat = [scaling.Point("torch:eager", "cuda", size, 0.001 + 1e-7 * size) for size in sizes]
-    climbing = [scaling.Point("tf:eager", "cpu", size, 0.001 + 1e-4 * size) for size in sizes]
+    flat = [
+        scaling.Point(Label("torch", "eager", device="cuda"), size, 0.001 + 1e-7 * size) for size in sizes
+    ]
+    climbing = [scaling.Point(EAGER, size, 0.001 + 1e-4 * size) for size in sizes]
     points = [*flat, *climbing]
     said = scaling.launch_bound(points, scaling.batch_costs(points), 128)
     assert "fixed cost with PyTorch eager, cuda: it is bound by launching" in said
@@ -175,7 +174,7 @@ def test_a_step_of_mostly_fixed_cost_is_called_launch_bound() -> None:
 
 def test_two_batch_sizes_are_drawn_without_a_fit() -> None:
     """A line through two points is no finding."""
-    points = [scaling.Point("tf:eager", "cpu", size, 0.01 * size) for size in (1, 8)]
+    points = [scaling.Point(EAGER, size, 0.01 * size) for size in (1, 8)]
     assert scaling.batch_costs(points) == {}
     assert scaling.cost_message(points, {}) == ""
 
@@ -186,7 +185,7 @@ def test_threads_are_drawn_where_more_than_one_count_ran() -> None:
     results.thread_runs = [synthetic.run(label, "cpu", 0, 60) for label in ("tf:eager", "torch:eager")]
     for run in results.thread_runs:
         run.threads = {"intra_op": 1}
-    assert [chart.name for chart in scaling.thread_scaling(results, PAGE)] == ["threads-cpu"]
+    assert [chart.name for chart in scaling.thread_scaling([find(results)], PAGE)] == ["threads-cpu"]
 
 
 def test_chart_names_are_safe_and_different() -> None:
@@ -195,7 +194,7 @@ def test_chart_names_are_safe_and_different() -> None:
     names = {"../<b>": "tf:eager", "--- b-": "torch:eager"}
     for run in results.runs:
         run.device = next(device for device, label in names.items() if label == run.label)
-    found = [chart.name for chart in charts(results, PAGE)]
+    found = [chart.name for chart in charts([find(results)], PAGE)]
     assert len(set(found)) == len(found)
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in found)
 
@@ -215,8 +214,8 @@ def test_ticks_of_a_logarithmic_axis() -> None:
 def test_many_values_are_told_by_their_extremes() -> None:
     """Two are named each; of four, the least and the greatest."""
     rows = [(name, f"{size} ms", float(size)) for name, size in zip("abcd", (4, 9, 2, 5), strict=True)]
-    assert spoken(rows[:2]) == "a 4 ms; b 9 ms"
-    assert spoken(rows) == "from 2 ms (c) to 9 ms (b)"
+    assert all_or_extremes(rows[:2]) == "a 4 ms; b 9 ms"
+    assert all_or_extremes(rows) == "from 2 ms (c) to 9 ms (b)"
 
 
 def test_slug_keeps_letters_and_digits() -> None:
@@ -235,7 +234,7 @@ def test_a_loss_that_is_no_number_breaks_nothing() -> None:
     results = synthetic.results(steps=60)
     results.runs[0].status = "diverged"
     results.runs[0].losses = [2.3, math.inf]
-    for chart in charts(results, PAGE):
+    for chart in charts([find(results)], PAGE):
         json.dumps(chart.spec(), allow_nan=False)
 
 
@@ -244,10 +243,10 @@ def test_one_slow_launch_does_not_squash_the_others() -> None:
     results = synthetic.results(steps=60)
     slow = results.runs[0].step_seconds
     slow[-8:] = [2.0] * 8  # of 48 timed steps: beyond the 95th percentile's reach, within the upper quarter
-    [chart] = timing.step_times(results, PAGE)
+    [chart] = timing.step_times([find(results)], PAGE)
     assert timing.CUT in chart.message
-    [(_, groups)] = panels(results)
-    launches, _, _ = timing.launch_rows(groups)
+    [panel] = device_panels([find(results)])
+    launches, _, _ = timing.launch_rows(panel.groups)
     assert 30 < timing.axis_limit(launches) < 80
     assert timing.axis_limit(launches) > max(mark["q3"] for mark in launches)
 

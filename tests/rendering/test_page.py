@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 
-from compare.records.parity import Gate, Rung
-from compare.records.results import Results
-from compare.rendering import markdown, page, side_by_side
+from compare.findings.findings import Findings, find
+from compare.rendering import facts, markdown, page, side_by_side, variant_table, verdicts
 from compare.rendering.charts import charts
+from compare.rendering.groups import groups
 from compare.rendering.look import PRINT
 from tests.rendering import synthetic
 
@@ -35,21 +35,22 @@ class Tags(HTMLParser):
         self.text.append(data)
 
 
-def hostile() -> Results:
+def hostile() -> list[Findings]:
     """Results with HTML and Markdown wherever a worker, a user or a machine supplies text."""
     results = synthetic.results(steps=60, explained=True)
     results.environment.cpu = results.environment.kernel = HOSTILE
     results.config.allocator = results.config.data.source = results.config.data.sha256 = HOSTILE
-    results.warnings = [HOSTILE]
-    results.parity = Gate(passed=False, summary=HOSTILE, rungs=[Rung(1, HOSTILE, "fail")])
-    for comparison in results.comparisons:
-        comparison.sentence = comparison.verdict = HOSTILE
+    results.config.data.doubts = [HOSTILE]
+    assert results.parity is not None
+    [failing] = [rung for rung in results.parity.climbs[0].rungs if rung.number == 4]
+    failing.name, failing.differences[0].passed = HOSTILE, False
+    failing.differences[0].tensor = failing.differences[0].left = HOSTILE
     for run in results.runs:
         run.device_name, run.versions = HOSTILE, {"torch": HOSTILE}
         if run.framework == "torch":
             run.device = HOSTILE
     results.runs[0].status, results.runs[0].reason = "failed", HOSTILE
-    return results
+    return [find(results)]
 
 
 def test_hostile_text_is_shown_as_text_in_the_page() -> None:
@@ -64,8 +65,8 @@ def test_hostile_text_is_shown_as_text_in_the_page() -> None:
 
 def test_hostile_text_is_shown_as_text_in_markdown() -> None:
     """No markup comes of it, and no cell of a table."""
-    results = hostile()
-    written = markdown.report(results, charts(results, PRINT))
+    found = hostile()
+    written = markdown.report(found, charts(found, PRINT))
     prose = re.sub(r"\\.", "", written)  # without what a backslash makes text
     assert "<" not in prose
     assert "**bold" not in prose
@@ -88,7 +89,7 @@ def test_markdown_starts_no_list_or_heading_from_a_text() -> None:
 
 def test_nothing_is_fetched() -> None:
     """No attribute leads out of the page, and the browser is told to allow no request."""
-    tags = Tags(page.page(synthetic.results(steps=60), [page.Link("results.json", "results.json")]))
+    tags = Tags(page.page(synthetic.found(steps=60), [page.Link("results.json", "results.json")]))
     for tag, attributes in tags.tags:
         for name in ("src", "href", "srcset", "action", "data", "poster"):
             value = attributes.get(name) or ""
@@ -101,7 +102,7 @@ def test_nothing_is_fetched() -> None:
 
 def test_the_page_can_be_read_without_seeing_it() -> None:
     """A language, a skip link, a heading order without gaps, captions, and a text for each chart."""
-    tags = Tags(page.page(synthetic.results(steps=60, explained=True)))
+    tags = Tags(page.page(synthetic.found(steps=60, explained=True)))
     assert ("html", {"lang": "en"}) in tags.tags
     ids = {attributes["id"] for _, attributes in tags.tags if attributes.get("id")}
     assert {"main", "table", "charts", "code", "method"} <= ids
@@ -116,75 +117,98 @@ def test_the_page_can_be_read_without_seeing_it() -> None:
 
 def test_ids_are_given_once() -> None:
     """Each element's id names that element alone."""
-    tags = Tags(page.page(synthetic.results(steps=60, devices=("cpu", "cuda"), explained=True)))
+    tags = Tags(page.page(synthetic.found(steps=60, devices=("cpu", "cuda"), explained=True)))
     ids = [attributes["id"] for _, attributes in tags.tags if attributes.get("id")]
     assert len(ids) == len(set(ids))
 
 
 def test_page_and_markdown_say_the_same() -> None:
     """Each comparison's sentence stands in both."""
-    results = synthetic.results(steps=60)
-    rendered, written = html.unescape(page.page(results)), markdown.report(results)
-    for comparison in results.comparisons:
-        assert comparison.sentence in rendered
-        assert markdown.escape(comparison.sentence) in written
+    found = synthetic.found(steps=60)
+    rendered, written = html.unescape(page.page(found)), markdown.report(found)
+    for compared in found[0].comparisons:
+        assert compared.verdict.sentence in rendered
+        assert markdown.escape(compared.verdict.sentence) in written
 
 
 def test_empty_results_make_a_page() -> None:
     """A run that was cut off before its first launch still has a report, without charts or their library."""
-    rendered = page.page(synthetic.rows())
+    rendered = page.page([find(synthetic.rows())])
     assert len(rendered) < 200_000
     assert "Parity was not checked" in rendered
-    assert markdown.report(synthetic.rows()).startswith("# LeNet")
+    assert markdown.report([find(synthetic.rows())]).startswith("# LeNet")
 
 
 def test_ten_seeds_of_all_variants_stay_under_five_megabytes() -> None:
     """A page that holds its library and every curve can still be sent."""
-    results = synthetic.results(tuple(synthetic.VARIANTS), seeds=10, explained=True)
-    assert len(page.page(results).encode()) < 5_000_000
+    found = synthetic.found(*synthetic.VARIANTS, seeds=10, explained=True)
+    assert len(page.page(found).encode()) < 5_000_000
 
 
 def test_two_runs_on_one_page() -> None:
     """Rows say whose they are, conditions that differ are marked, and B ÷ A comes with an interval."""
     one, two = synthetic.results(steps=60), synthetic.results(seeds=2, steps=60)
     two.environment.cpu = "Another CPU"
-    both = side_by_side.merged([one, two])
-    assert {run.device for run in both.runs} == {"cpu (A)", "cpu (B)"}
-    differing = {name for name, _, differs in side_by_side.conditions([one, two]) if differs}
+    found = synthetic.two(one, two)
+    assert [group.title for group in groups(found)] == [
+        f"{name} eager ({run})" for run in "AB" for name in ("TensorFlow", "PyTorch")
+    ]
+    assert facts.all_conditions(found).startswith("A: 3 seeds × 60 steps × batch 128 · cpu")
+    differing = {one.name for one in side_by_side.conditions(found) if one.differs}
     assert differing == {"seeds, steps", "processor"}
-    rows = side_by_side.step_rows([one, two])
+    rows = [row.cells() for row in side_by_side.beside(found)]
     assert [row[0] for row in rows] == ["TensorFlow eager, cpu", "PyTorch eager, cpu"]
     assert all(re.fullmatch(r"[\d.]+× \[[\d.]+, [\d.]+\]", row[3]) for row in rows)
-    assert len(one.runs) == 6  # merging leaves its parts as they were
-    assert one.runs[0].device == "cpu"
+    assert verdicts.headlines(found)[2].sentence.startswith("B: ")
+
+
+def test_each_of_two_runs_is_counted_by_its_own_batch_size() -> None:
+    """Images a second of half the batch in the same time are half as many."""
+    one, two = synthetic.results(steps=60), synthetic.results(steps=60)
+    two.config.batch_size = 64
+    rates = [row.cells["images/s"].key for row in variant_table.rows(synthetic.two(one, two))]
+    assert rates[0] == pytest.approx(2 * float(rates[2] or 0))
+
+
+def test_two_runs_share_the_charts_of_a_device_and_keep_their_curves_apart() -> None:
+    """Step times stand beside each other; losses of two runs are not drawn as if of one."""
+    found = synthetic.two(synthetic.results(steps=60), synthetic.results(steps=60))
+    names = [chart.name for chart in charts(found, PRINT)]
+    assert names.count("step-time-cpu") == 1
+    assert {"loss-log-cpu-a", "loss-log-cpu-b"} <= set(names)
 
 
 def test_two_runs_say_whether_their_losses_are_the_same() -> None:
     """To the last bit; else from which step on, by how much, and what can have done it."""
     one, two = synthetic.results(steps=60), synthetic.results(steps=60)
-    same = side_by_side.step_rows([one, two])
-    assert {row[-1] for row in same} == {"identical over 60 steps, 3 seeds"}
-    assert side_by_side.why_losses_differ(same, side_by_side.conditions([one, two])) == ""
+
+    def compared() -> tuple[list[str], str]:
+        found = synthetic.two(one, two)
+        rows = side_by_side.beside(found)
+        reason = side_by_side.why_losses_differ(rows, side_by_side.conditions(found))
+        return [row.cells()[-1] for row in rows], reason
+
+    assert compared() == (["identical over 60 steps, 3 seeds"] * 2, "")
     two.runs[0].losses[41] += 2e-7
-    rows = side_by_side.step_rows([one, two])
-    assert rows[0][-1] == "differ from step 41 on, by at most 2.0e-07"
-    assert rows[1][-1].startswith("identical")
-    assert "--deterministic" in side_by_side.why_losses_differ(rows, side_by_side.conditions([one, two]))
+    cells, reason = compared()
+    assert cells[0] == "differ from step 41 on, by at most 2.0e-07"
+    assert cells[1].startswith("identical")
+    assert "--deterministic" in reason
     two.environment.cpu = "Another CPU"
-    said = side_by_side.why_losses_differ(rows, side_by_side.conditions([one, two]))
-    assert said.endswith("can do that: processor.")
+    assert compared()[1].endswith("can do that: processor.")
 
 
-def test_parity_of_two_runs_holds_where_both_hold() -> None:
-    """One that was not checked does not count; without either there is no verdict."""
-    held, broken = Gate(passed=True, summary="8 of 8"), Gate(passed=False, summary="rung 7")
-    assert side_by_side.merged_parity([held, broken], "AB") == Gate(
-        passed=False, summary="A: 8 of 8; B: rung 7"
-    )
-    merged = side_by_side.merged_parity([held, None], "AB")
-    assert merged is not None
-    assert merged.passed
-    assert side_by_side.merged_parity([None, None], "AB") is None
+def test_the_parity_of_each_of_two_runs_is_said() -> None:
+    """One holds, one fails, one was not checked: each under its run's name."""
+    one, two = synthetic.results(steps=60), synthetic.results(steps=60)
+    assert two.parity is not None
+    two.parity.climbs[0].rungs[6].differences[0].passed = False
+    found = synthetic.two(one, two)
+    assert [line[0] for line in verdicts.parity_lines(found)] == ["Parity holds in A:"]
+    assert verdicts.failures(found)[0].startswith("Parity failed in B: fails at rung 7 of 8")
+    one.parity = None
+    lines = verdicts.parity_lines(synthetic.two(one, two))
+    assert [line[0] for line in lines] == ["Parity was not checked in A."]
 
 
 @pytest.mark.parametrize("text", ["</script>", "<!--", "&amp;"])

@@ -51,9 +51,9 @@ def test_a_run_is_rendered_again(run_directory: Path) -> None:
 
 def test_rendering_twice_gives_the_same_bytes() -> None:
     """Nothing of the moment, such as a date or a set's order, is in a report: a diff shows what changed."""
-    results = synthetic.results(seeds=1, steps=20)
-    assert page.page(results) == page.page(results)
-    [chart] = accuracy.test_accuracy(results, PRINT)
+    found = synthetic.found(seeds=1, steps=20)
+    assert page.page(found) == page.page(found)
+    [chart] = accuracy.test_accuracy(found, PRINT)
     assert page.svg(chart) == page.svg(chart)
 
 

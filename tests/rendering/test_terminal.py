@@ -13,9 +13,9 @@ from tests.rendering import synthetic
 
 def printed(width: int) -> str:
     """Return what the terminal shows of a run, at a width."""
-    results = synthetic.results(steps=1000)
+    [found] = synthetic.found(steps=1000)
     out = io.StringIO()
-    Console(file=out, width=width, highlight=False).print(terminal.summary(results, width))
+    Console(file=out, width=width, highlight=False).print(terminal.summary(found, width))
     return out.getvalue()
 
 

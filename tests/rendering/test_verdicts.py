@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-from compare.records.parity import Difference, Gate, Rung
+import msgspec
+
+from compare.findings.findings import find
+from compare.records.parity import Difference, Rung
+from compare.records.results import Results
 from compare.rendering import ladder_table, variant_table, verdicts
 from tests.rendering import synthetic
 
 
 def test_failed_parity_comes_first_then_each_kind_of_failure_once() -> None:
-    """Seeds that failed alike share a line."""
+    """Ten seeds that failed alike are one line."""
     results = synthetic.results(seeds=4, steps=60)
-    results.parity = Gate(passed=False, summary="rung 7: conv1/kernel")
+    failing(results, 7)
     for run in results.runs:
         if run.framework == "torch":
             run.status, run.reason = "failed", "SIGSEGV"
-    lines = verdicts.failures(results)
-    assert lines[0].startswith("Parity failed: rung 7: conv1/kernel")
+    lines = verdicts.failures([find(results)])
+    assert lines[0].startswith("Parity failed: fails at rung 7 of 8, one step")
     assert lines[1:] == ["PyTorch eager, cpu, seeds 0–3: failed: SIGSEGV"]
+
+
+def failing(results: Results, rung: int) -> None:
+    """Put a difference beyond its tolerance on one rung, between both sides."""
+    assert results.parity is not None
+    [one] = [one for one in results.parity.climbs[0].rungs if one.number == rung]
+    one.differences = [msgspec.structs.replace(each, relative=0.5) for each in one.differences]
+
+
+def test_unequal_work_is_said_only_of_times_that_compare_it() -> None:
+    """Not of a third variant's, and of nobody's if nothing was timed."""
+    results = synthetic.results(("tf:eager", "tf:graph", "torch:eager"), seeds=3, steps=60)
+    failing(results, 4)
+    [line] = verdicts.failures([find(results)])
+    assert line.endswith(
+        "The times of TensorFlow eager, cpu and PyTorch eager, cpu below compare unequal work."
+    )
+    for run in results.runs:
+        if run.label == "torch:eager":
+            run.status, run.reason = "failed", "not trained, since parity fails"
+    assert "The times of TensorFlow eager, cpu below" in verdicts.failures([find(results)])[0]
+    results.runs = [run for run in results.runs if run.label == "torch:eager"]
+    assert not any("unequal" in line for line in verdicts.failures([find(results)]))
 
 
 def test_seeds_are_listed_shortly() -> None:
@@ -28,29 +55,28 @@ def test_seeds_are_listed_shortly() -> None:
 
 def test_the_headline_is_across_the_frameworks() -> None:
     """Of many comparisons the top shows TensorFlow against PyTorch, once a metric."""
-    results = synthetic.results(("tf:eager", "tf:graph", "torch:eager", "torch:tuned"), steps=60)
-    assert [(c.metric, c.other) for c in verdicts.headlines(results)] == [
+    found = synthetic.found("tf:eager", "tf:graph", "torch:eager", "torch:tuned", steps=60)
+    assert [(c.metric, c.other.entry) for c in verdicts.chosen(found[0])] == [
         ("step_seconds", "torch:eager"),
         ("test_accuracy", "torch:eager"),
     ]
-    assert len(verdicts.others(results)) == len(results.comparisons) - 2
+    assert len(verdicts.headlines(found)) == 2
+    assert len(verdicts.others(found)) == len(found[0].comparisons) - 2
 
 
 def test_each_framework_at_its_fastest_is_named_where_it_is_not_the_headline() -> None:
     """The sentence compares the fastest of each; without another variant there is none."""
-    results = synthetic.results(("tf:eager", "tf:graph", "torch:eager"), steps=60)
-    [sentence] = verdicts.fastest(results)
+    [sentence] = verdicts.fastest(synthetic.found("tf:eager", "tf:graph", "torch:eager", steps=60))
     assert "TensorFlow graph" in sentence
     assert "PyTorch eager" in sentence
-    assert verdicts.fastest(synthetic.results(steps=60)) == []
+    assert verdicts.fastest(synthetic.found(steps=60)) == []
 
 
 def test_several_devices_are_named_in_each_sentence() -> None:
     """Each sentence begins with its device."""
-    results = synthetic.results(steps=60, devices=("cpu", "cuda"))
-    sentences = [sentence for sentence, _, _ in verdicts.said(results, results.comparisons)]
-    assert sentences[0].startswith("cpu: ")
-    assert sentences[-1].startswith("cuda: ")
+    headlines = verdicts.headlines(synthetic.found(steps=60, devices=("cpu", "cuda")))
+    assert headlines[0].sentence.startswith("cpu: ")
+    assert headlines[-1].sentence.startswith("cuda: ")
 
 
 def test_a_row_keeps_its_place_and_reason_where_every_launch_failed() -> None:
@@ -59,8 +85,7 @@ def test_a_row_keeps_its_place_and_reason_where_every_launch_failed() -> None:
     for run in results.runs:
         if run.framework == "torch":
             run.status, run.reason = "unavailable", "torch is not installed"
-    rows = variant_table.rows(results)
-    cells = dict(zip(variant_table.COLUMNS, rows[1].cells, strict=True))
+    cells = variant_table.rows([find(results)])[1].cells
     assert (cells["verdict"].text, cells["verdict"].note) == ("unavailable", "torch is not installed")
     assert cells["step time"].text == ""
     assert cells["launches"].text == "0 of 3"
@@ -85,7 +110,7 @@ def test_a_rung_shows_the_difference_nearest_to_its_tolerance() -> None:
 
 def test_empty_results_say_nothing_and_break_nothing() -> None:
     """No sentence and no row without a launch."""
-    empty = synthetic.rows()
+    empty = [find(synthetic.rows())]
     assert verdicts.failures(empty) == []
     assert verdicts.headlines(empty) == []
     assert variant_table.rows(empty) == []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from compare.records.results import Results
+from compare.findings.findings import Findings
 from compare.rendering.charts import accuracy, curves, divergence, explanation, scaling, timing
 from compare.rendering.charts.frame import Chart
 from compare.rendering.look import Look
@@ -25,13 +26,13 @@ KINDS = (
 )
 
 
-def charts(results: Results, look: Look) -> list[Chart]:
-    """In the order of the report, with names that are all different."""
-    found: dict[str, Chart] = {}
+def charts(found: Sequence[Findings], look: Look) -> list[Chart]:
+    """Of one run or two, in the order of the report, with names that are all different."""
+    drawn: dict[str, Chart] = {}
     for kind in KINDS:
-        for chart in kind(results, look):
+        for chart in kind(found, look):
             name, number = chart.name, 2
-            while name in found:
+            while name in drawn:
                 name, number = f"{chart.name}-{number}", number + 1
-            found[name] = replace(chart, name=name)
-    return list(found.values())
+            drawn[name] = replace(chart, name=name)
+    return list(drawn.values())

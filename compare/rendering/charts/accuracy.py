@@ -8,14 +8,14 @@ from typing import Any
 
 import altair as alt
 
-from compare.records.results import Results
+from compare.findings.findings import Findings
 from compare.rendering import tables
 from compare.rendering.charts.frame import (
     Chart,
+    all_or_extremes,
     framed,
     framework_colour,
     row_labels,
-    spoken,
     values,
     y_pixels,
 )
@@ -25,8 +25,8 @@ from compare.rendering.look import Look
 ROW = 44
 
 
-def test_accuracy(results: Results, look: Look) -> list[Chart]:
-    tested = [group for group in groups(results) if any(run.test_accuracy is not None for run in group.runs)]
+def test_accuracy(found: Sequence[Findings], look: Look) -> list[Chart]:
+    tested = [group for group in groups(found) if any(run.test_accuracy is not None for run in group.runs)]
     if not tested:
         return []
     seeds, means, rows = accuracy_rows(tested)
@@ -49,7 +49,7 @@ def test_accuracy(results: Results, look: Look) -> list[Chart]:
         ),
         *row_labels(rows, height, look),
     ]
-    facts = spoken(
+    facts = all_or_extremes(
         [(row["title"], row["value"], mean["accuracy"]) for row, mean in zip(rows, means, strict=True)]
     )
     message = f"Test accuracy: {facts}. A dot is one seed, the tick their mean."

@@ -10,10 +10,10 @@ import altair as alt
 
 from compare.rendering.charts.frame import (
     Chart,
+    all_or_extremes,
     framed,
     framework_colour,
     row_labels,
-    spoken,
     values,
     y_pixels,
 )
@@ -54,7 +54,7 @@ def bars(groups: Sequence[Group], quantity: Quantity, look: Look) -> list[Chart]
         (title, value + spelled(parts, quantity.text))
         for (title, value, _), (_, parts) in zip(totals, shown, strict=True)
     ]
-    message = f"{quantity.title}: {spoken(totals)}. {quantity.note}".strip()
+    message = f"{quantity.title}: {all_or_extremes(totals)}. {quantity.note}".strip()
     return [Chart(quantity.name, quantity.title, message, framed(layers, look, height), numbers)]
 
 

@@ -8,33 +8,33 @@ from typing import Any
 
 import altair as alt
 
-from compare.records.results import Results
+from compare.findings.findings import Findings
 from compare.rendering.charts.frame import Chart, decades, framed, slug, styles, values
-from compare.rendering.groups import Group, devices, groups, pair, suffix
+from compare.rendering.groups import Group, Panel, pair, run_panels
 from compare.rendering.look import Look
 from compare.rendering.thinning import evenly, median_over, running_median, significant
-from compare.rendering.tutorial import PUBLISHED_RUN
+from compare.rendering.tutorial import TutorialPoint, published
 
 WINDOW = 25  # steps under one running median
 HEIGHT = 300
 
 
-def losses(results: Results, look: Look) -> list[Chart]:
+def losses(found: Sequence[Findings], look: Look) -> list[Chart]:
     """Two panels a device, linear and logarithmic: the start shows in one, the end in the other."""
     charts = []
-    for device in devices(results):
-        trained = on_common_seeds(groups(results, device))
+    for panel in run_panels(found):
+        trained = on_common_seeds(panel.groups)
         scales = ("linear", "log") if trained else ()
-        charts += [loss_chart(trained, device, suffix(results, device), scale, look) for scale in scales]
+        charts += [loss_chart(trained, panel, scale, look) for scale in scales]
     return charts
 
 
-def on_common_seeds(found: Sequence[Group]) -> list[Group]:
-    """Only launches that all can be compared on; where no seed is common to all, every launch with losses.
+def on_common_seeds(shown: Sequence[Group]) -> list[Group]:
+    """Only launches that all can be compared on; if no seed is common to all, every launch with losses.
 
     Another seed is other weights and other batches: its curve differs for reasons of its own.
     """
-    trained = [replace(group, runs=[run for run in group.runs if run.losses]) for group in found]
+    trained = [replace(group, runs=[run for run in group.runs if run.losses]) for group in shown]
     trained = [group for group in trained if group.runs]
     if not trained:
         return []
@@ -44,13 +44,12 @@ def on_common_seeds(found: Sequence[Group]) -> list[Group]:
     return [replace(g, runs=[run for run in g.runs if run.seed in common]) for g in trained]
 
 
-def loss_chart(trained: list[Group], device: str, suffix: str, scale: str, look: Look) -> Chart:
+def loss_chart(trained: list[Group], panel: Panel, scale: str, look: Look) -> Chart:
     steps = max(len(run.losses) for group in trained for run in group.runs)
-    tutorial = [
-        {"step": point.step, "loss": significant(point.loss)} for point in PUBLISHED_RUN if point.step < steps
-    ]
+    points = [point for point in published(trained[0].config) if point.step < steps]
+    tutorial = [{"step": point.step, "loss": significant(point.loss)} for point in points]
     x = alt.X("step:Q", axis=alt.Axis(title="step", tickCount=5), scale=alt.Scale(nice=False))
-    y = loss_axis(trained, scale)
+    y = loss_axis(trained, points, scale)
     layers = [
         *(layer.encode(x, y) for layer in thin_lines(trained, look)),
         values(smoothed(pair(trained)))
@@ -61,8 +60,8 @@ def loss_chart(trained: list[Group], device: str, suffix: str, scale: str, look:
         .encode(x, y, tooltip=["step:Q", alt.Tooltip("loss:Q", title="the tutorial's loss")]),
     ]
     return Chart(
-        f"loss-{scale}-{slug(device)}",
-        f"Training loss, {'logarithmic' if scale == 'log' else 'linear'}{suffix}",
+        f"loss-{scale}-{slug(panel.name)}",
+        f"Training loss, {'logarithmic' if scale == 'log' else 'linear'}{panel.suffix}",
         loss_message(trained, scale, bool(tutorial)),
         framed(layers, look, HEIGHT),
         [(g.title, f"from {first:.2f} to {last:.4f}") for g, first, last in ends(trained)],
@@ -80,12 +79,12 @@ def thin_lines(trained: Sequence[Group], look: Look) -> list[alt.Chart]:
     ]
 
 
-def loss_axis(trained: Sequence[Group], scale: str) -> alt.Y:
+def loss_axis(trained: Sequence[Group], points: Sequence[TutorialPoint], scale: str) -> alt.Y:
     """From zero, or on the logarithmic scale from the smallest loss shown, with a tick a decade."""
     if scale == "linear":
         return alt.Y("loss:Q", axis=alt.Axis(title=None, tickCount=5))
     shown = [loss for group in pair(trained) for loss in group.runs[0].losses if loss > 0]
-    shown += [point.loss for point in PUBLISHED_RUN]
+    shown += [point.loss for point in points]
     low, high = min(shown) / 1.2, max(shown) * 1.2
     return alt.Y(
         "loss:Q",

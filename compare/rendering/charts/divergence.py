@@ -8,10 +8,11 @@ from typing import Any
 
 import altair as alt
 
+from compare.findings.findings import Findings
+from compare.labels import Label
 from compare.records.parity import Gate
-from compare.records.results import Results
 from compare.rendering.charts.frame import Chart, decades, framed, slug, values
-from compare.rendering.groups import Group, devices, groups, pair, suffix
+from compare.rendering.groups import Group, Panel, pair, run_panels
 from compare.rendering.look import DASHES, Look
 from compare.rendering.thinning import evenly, median_over, significant
 
@@ -19,17 +20,18 @@ HEIGHT = 280
 Curves = dict[str, Sequence[float | None]]
 
 
-def divergence(results: Results, look: Look) -> list[Chart]:
-    """Draw the largest loss difference up to each step, logarithmic; one chart a device."""
+def divergence(found: Sequence[Findings], look: Look) -> list[Chart]:
+    """Return the largest loss difference up to each step, logarithmic; one chart a device of each run."""
     charts = []
-    for device in devices(results):
-        first = pair(groups(results, device))
+    gates = {one.name: one.parity for one in found}
+    for panel in run_panels(found):
+        first = pair(panel.groups)
         gap = loss_gap(*first) if len(first) == 2 else []
         if any(gap):
             dtype = first[0].runs[0].dtype
             curves: Curves = {f"both frameworks, this run, {dtype}": gap}
-            curves |= float64_gap(results.parity)
-            charts.append(chart(curves, device, suffix(results, device), look))
+            curves |= float64_gap(gates[first[0].label.run])
+            charts.append(chart(curves, panel, look))
     return charts
 
 
@@ -51,14 +53,14 @@ def float64_gap(parity: Gate | None) -> Curves:
     """Return the curves of the ladder's float64 climb without dropout: what is left without rounding."""
     for climb in parity.climbs if parity else ():
         if climb.dtype == "float64" and not climb.dropout:
-            sides = {label.partition(":")[0]: losses for label, losses in reversed(climb.losses.items())}
+            sides = {Label.read(label).framework: losses for label, losses in reversed(climb.losses.items())}
             if {"tf", "torch"} <= set(sides):
                 gap = gap_of(sides["tf"], sides["torch"])
                 return {"both frameworks, parity gate, float64": gap} if any(gap) else {}
     return {}
 
 
-def chart(curves: Curves, device: str, suffix: str, look: Look) -> Chart:
+def chart(curves: Curves, panel: Panel, look: Look) -> Chart:
     names = list(curves)
     points: list[dict[str, Any]] = [
         {"step": i, "gap": significant(value, 4), "series": name}
@@ -78,8 +80,8 @@ def chart(curves: Curves, device: str, suffix: str, look: Look) -> Chart:
         alt.StrokeDash("series:N", scale=dashes, **shared),
     )
     return Chart(
-        f"divergence-{slug(device)}",
-        f"How far the losses part{suffix}",
+        f"divergence-{slug(panel.name)}",
+        f"How far the losses part{panel.suffix}",
         message(curves),
         framed([line], look, HEIGHT),
         numbers(curves),

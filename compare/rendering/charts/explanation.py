@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 
+from compare.findings.findings import Findings
 from compare.numbers import format_bytes, format_percent, format_seconds
-from compare.records.results import Results, Run
+from compare.records.results import Run
 from compare.rendering.charts.bars import Parts, Quantity, bars
 from compare.rendering.charts.frame import Chart, slug
-from compare.rendering.groups import Group, groups, panels, suffix
+from compare.rendering.groups import Group, device_panels, groups
 from compare.rendering.look import Look
 
 
-def phases(results: Results, look: Look) -> list[Chart]:
+def phases(found: Sequence[Findings], look: Look) -> list[Chart]:
     """Milliseconds of each phase of a step, stacked; a chart a device, whose steps differ tenfold."""
     quantity = Quantity(
         "phases",
@@ -25,9 +26,9 @@ def phases(results: Results, look: Look) -> list[Chart]:
         note="Measured apart: synchronizing after each phase makes the sum longer than a step.",
     )
     charts = []
-    for name, found in panels(results):
-        title = quantity.title + suffix(results, name)
-        charts += bars(found, replace(quantity, name=f"phases-{slug(name)}", title=title), look)
+    for panel in device_panels(found):
+        title = quantity.title + panel.suffix
+        charts += bars(panel.groups, replace(quantity, name=f"phases-{slug(panel.name)}", title=title), look)
     return charts
 
 
@@ -40,14 +41,14 @@ def phase_milliseconds(group: Group) -> Parts:
     }
 
 
-def share_of_peak(results: Results, look: Look) -> list[Chart]:
+def share_of_peak(found: Sequence[Findings], look: Look) -> list[Chart]:
     """Matrix-product operations a second in the median step, over the best that the same worker reached."""
-    flops = results.config.spec.training_flops(results.config.batch_size)
 
     def of(group: Group) -> Parts:
         peaks = [run.matmul_peak_flops for run in group.runs if run.matmul_peak_flops]
         if not peaks or not group.step_seconds:
             return {}
+        flops = group.config.spec.training_flops(group.config.batch_size)
         return {"share": flops / group.step_seconds / median(peaks)}
 
     quantity = Quantity(
@@ -60,15 +61,15 @@ def share_of_peak(results: Results, look: Look) -> list[Chart]:
         whole=1.0,
         axis_format="%",
     )
-    return bars(groups(results), quantity, look)
+    return bars(groups(found), quantity, look)
 
 
-def throughput(results: Results, look: Look) -> list[Chart]:
+def throughput(found: Sequence[Findings], look: Look) -> list[Chart]:
     """Images a second where only the last of many steps waits for the device."""
 
     def of(group: Group) -> Parts:
         seconds = medians(group, {"images": lambda run: run.unsynchronized_step_seconds})
-        return {name: results.config.batch_size / value for name, value in seconds.items()}
+        return {name: group.config.batch_size / value for name, value in seconds.items()}
 
     quantity = Quantity(
         "throughput",
@@ -78,10 +79,10 @@ def throughput(results: Results, look: Look) -> list[Chart]:
         text=lambda value: f"{value:,.0f} images/s",
         note="One synchronization after many steps: no step time, since steps may overlap.",
     )
-    return bars(groups(results), quantity, look)
+    return bars(groups(found), quantity, look)
 
 
-def cold_start(results: Results, look: Look) -> list[Chart]:
+def cold_start(found: Sequence[Findings], look: Look) -> list[Chart]:
     """Seconds from a fresh process to the end of the first step."""
     parts: dict[str, Callable[[Run], float | None]] = {
         "import": lambda run: run.import_seconds,
@@ -96,10 +97,10 @@ def cold_start(results: Results, look: Look) -> list[Chart]:
         text=format_seconds,
         note="Compilation, where there is any, is part of the first step.",
     )
-    return bars(groups(results), quantity, look)
+    return bars(groups(found), quantity, look)
 
 
-def memory(results: Results, look: Look) -> list[Chart]:
+def memory(found: Sequence[Findings], look: Look) -> list[Chart]:
     """Peak memory of the process, and on a card what the framework allocated there."""
     own = "As each framework's allocator counts it: the driver's context and loaded code are not in it."
     fields: dict[str, tuple[str, Callable[[Run], int | None], str]] = {
@@ -109,7 +110,7 @@ def memory(results: Results, look: Look) -> list[Chart]:
     charts = []
     for name, (title, field, note) in fields.items():
         quantity = Quantity(name, title, peak_mebibytes(field), axis="MiB", text=mebibytes, note=note)
-        charts += bars(groups(results), quantity, look)
+        charts += bars(groups(found), quantity, look)
     return charts
 
 

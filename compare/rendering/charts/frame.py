@@ -82,8 +82,8 @@ def row_labels(rows: Sequence[dict[str, Any]], height: int, look: Look) -> list[
     return layers
 
 
-def spoken(rows: Sequence[tuple[str, str, float]]) -> str:
-    """Each title with its value where they are few; the smallest and the largest where they are many."""
+def all_or_extremes(rows: Sequence[tuple[str, str, float]]) -> str:
+    """Each title with its value if they are few, else the smallest and the largest."""
     if len(rows) <= 3:
         return "; ".join(f"{title} {value}" for title, value, _ in rows)
     low, high = min(rows, key=lambda row: row[2]), max(rows, key=lambda row: row[2])

@@ -10,12 +10,10 @@ from typing import Any
 
 import altair as alt
 
+from compare.findings.findings import Findings
+from compare.labels import Label
 from compare.numbers import format_percent, format_seconds
-from compare.records import queries
-from compare.records.results import Results
-from compare.rendering import tables
-from compare.rendering.charts.frame import Chart, decades, framed, slug, spoken, styles, values
-from compare.rendering.groups import devices, groups, panel, suffix
+from compare.rendering.charts.frame import Chart, all_or_extremes, decades, framed, slug, styles, values
 from compare.rendering.look import Look
 from compare.statistics.fits import BatchCost, batch_cost
 
@@ -28,78 +26,64 @@ MOSTLY_FIXED = 0.5  # of a step
 class Point:
     """One place on a line: `size` is a batch or a number of threads."""
 
-    label: str
-    device: str
+    label: Label
     size: int
     seconds: float
 
 
-def batch_sweep(results: Results, look: Look) -> list[Chart]:
-    points = batch_points(results)
+Costs = Mapping[Label, BatchCost]
+
+
+def batch_sweep(found: Sequence[Findings], look: Look) -> list[Chart]:
+    points = batch_points(found)
     costs = batch_costs(points)
-    said = "A flat line is a cost that the batch does not change, a straight climb one that grows with it."
-    bound = launch_bound(points, costs, results.config.batch_size)
-    return lines(
-        results,
-        look,
-        points,
-        what="batch size",
-        axis="images in a batch",
-        said=f"{said}{bound}",
-        costs=costs,
-    )
+    note = "A flat line is a cost that the batch does not change, a straight climb one that grows with it."
+    for one in found:
+        own = [point for point in points if point.label.run == one.name]
+        note += launch_bound(own, costs, one.results.config.batch_size)
+    return lines(points, look, what="batch size", axis="images in a batch", note=note, costs=costs)
 
 
-def thread_scaling(results: Results, look: Look) -> list[Chart]:
-    said = "A line that falls by half where the threads double uses them all."
-    return lines(results, look, thread_points(results), what="threads", axis="threads", said=said)
+def thread_scaling(found: Sequence[Findings], look: Look) -> list[Chart]:
+    note = "A line that falls by half where the threads double uses them all."
+    return lines(thread_points(found), look, what="threads", axis="threads", note=note)
 
 
-def batch_points(results: Results) -> list[Point]:
-    """From `batch_sweep`; where that is empty, from what the launches recorded."""
-    if results.batch_sweep:
-        return [Point(p.label, p.device, p.batch_size, p.step_seconds) for p in results.batch_sweep]
+def batch_points(found: Sequence[Findings]) -> list[Point]:
     return [
-        Point(group.label, group.device, int(size), median(found))
-        for group in groups(results)
-        for size in sorted({size for run in group.runs for size in run.batch_size_seconds}, key=int)
-        if (found := [median(t) for run in group.runs if (t := run.batch_size_seconds.get(size))])
+        Point(Label.read(point.label).on(point.device).of(one.name), point.batch_size, point.step_seconds)
+        for one in found
+        for point in one.sweep
     ]
 
 
-def thread_points(results: Results) -> list[Point]:
-    """Return the run's own thread count, and those of its short launches at others."""
-    if not results.thread_runs:
-        return []
-    found: dict[tuple[str, str, int], list[float]] = {}
-    for run in [*results.runs, *results.thread_runs]:
-        count = run.threads.get("intra_op")
-        if run.status == "ok" and count and run.timed_seconds:
-            found.setdefault((run.label, run.device, count), []).append(tables.median_seconds(run))
-    return [
-        Point(*key, median(seconds)) for key, seconds in sorted(found.items(), key=lambda item: item[0][2])
-    ]
+def thread_points(found: Sequence[Findings]) -> list[Point]:
+    """Of each run with short launches at other thread counts: those, and its own."""
+    times: dict[tuple[Label, int], list[float]] = {}
+    for one in found:
+        for run in [*one.results.runs, *one.results.thread_runs] if one.results.thread_runs else ():
+            count = run.threads.get("intra_op")
+            if run.status == "ok" and count and run.timed_seconds:
+                key = run.full_label.of(one.name), count
+                times.setdefault(key, []).append(median(run.timed_seconds))
+    ordered = sorted(times.items(), key=lambda item: item[0][1])
+    return [Point(label, count, median(seconds)) for (label, count), seconds in ordered]
 
 
 def lines(
-    results: Results,
-    look: Look,
-    points: Sequence[Point],
-    *,
-    what: str,
-    axis: str,
-    said: str,
-    costs: Mapping[tuple[str, str], BatchCost] | None = None,
+    points: Sequence[Point], look: Look, *, what: str, axis: str, note: str, costs: Costs | None = None
 ) -> list[Chart]:
-    """One chart a device with at least two sizes. `costs`: fits to tell of, by label and device."""
+    """One chart a device with at least two sizes. `costs`: fits to describe."""
     charts = []
-    for device in dict.fromkeys(panel(device) for device in devices(results)):
-        shown = [point for point in points if panel(point.device) == device and point.seconds > 0]
+    devices = list(dict.fromkeys(point.label.device for point in points))
+    for device in devices:
+        shown = [point for point in points if point.label.device == device]
         if len({point.size for point in shown}) > 1:
-            name, title = f"{slug(what)}-{slug(device)}", f"Step time against {what}{suffix(results, device)}"
+            title = f"Step time against {what}" + (f", {device}" if len(devices) > 1 else "")
             fitted = cost_message(shown, costs or {})
-            message = f"{line_message(shown, what)} {fitted}Both axes are logarithmic. {said}"
+            message = f"{line_message(shown, what)} {fitted}Both axes are logarithmic. {note}"
             picture = framed(line_layers(shown, axis, look), look, HEIGHT)
+            name = f"{slug(what)}-{slug(device)}"
             charts.append(Chart(name, title, message, picture, line_numbers(shown, costs or {})))
     return charts
 
@@ -145,14 +129,14 @@ def time_axis(points: Sequence[Point]) -> alt.Y:
 
 
 def named(points: Sequence[Point]) -> list[tuple[str, Point]]:
-    """Each point with its line's name, which names the device where a chart shows two."""
-    several = len({point.device for point in points}) > 1
-    return [(queries.title(p.label) + (f", {p.device}" if several else ""), p) for p in points]
+    """Each point with its line's name, which names the device if a chart shows two."""
+    several = len({point.label.device for point in points}) > 1
+    return [(point.label.full_title if several else point.label.title, point) for point in points]
 
 
 def series_names(points: Sequence[Point]) -> dict[str, str]:
     """Each line's name and framework."""
-    return {name: point.label.partition(":")[0] for name, point in named(points)}
+    return {name: point.label.framework for name, point in named(points)}
 
 
 def limits(points: Sequence[Point]) -> list[float]:
@@ -194,44 +178,40 @@ def line_message(points: Sequence[Point], what: str) -> str:
     facts = []
     for size in (min(point.size for point in points), max(point.size for point in points)):
         found = [(name, format_seconds(p.seconds), p.seconds) for name, p in named(points) if p.size == size]
-        facts.append(f"at {what} {size} {spoken(found)}")
+        facts.append(f"at {what} {size} {all_or_extremes(found)}")
     return f"Median step {', '.join(facts)}."
 
 
-def batch_costs(points: Sequence[Point]) -> dict[tuple[str, str], BatchCost]:
-    """Return the fit of each label on each device that has enough sizes for one."""
-    found = {}
-    for key in dict.fromkeys((point.label, point.device) for point in points):
-        own = [point for point in points if (point.label, point.device) == key and point.seconds > 0]
+def batch_costs(points: Sequence[Point]) -> dict[Label, BatchCost]:
+    """Return the fit of each label that has enough sizes for one."""
+    fits = {}
+    for label in dict.fromkeys(point.label for point in points):
+        own = [point for point in points if point.label == label]
         cost = batch_cost([point.size for point in own], [point.seconds for point in own])
         if cost is not None:
-            found[key] = cost
-    return found
+            fits[label] = cost
+    return fits
 
 
-def cost_message(points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost]) -> str:
+def cost_message(points: Sequence[Point], costs: Costs) -> str:
     """Return the fixed costs and the costs per image, in a sentence; empty without a fit."""
     fixed, per_image = {}, {}
     for name, point in named(points):
-        if cost := costs.get((point.label, point.device)):
+        if cost := costs.get(point.label):
             fixed[name] = (name, format_seconds(cost.fixed_seconds), cost.fixed_seconds)
             per_image[name] = (name, format_seconds(cost.seconds_per_image), cost.seconds_per_image)
     if not fixed:
         return ""
     return (
-        f"As a fixed cost plus a cost per image: fixed {spoken(list(fixed.values()))}; "
-        f"per image {spoken(list(per_image.values()))}. "
+        f"As a fixed cost plus a cost per image: fixed {all_or_extremes(list(fixed.values()))}; "
+        f"per image {all_or_extremes(list(per_image.values()))}. "
     )
 
 
-def launch_bound(points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost], batch_size: int) -> str:
-    """Whose step is mostly fixed cost at the run's batch size, and what it means; empty where nobody's is."""
-    several = len({point.device for point in points}) > 1
-    names = [
-        queries.title(label) + (f", {device}" if several else "")
-        for (label, device), cost in costs.items()
-        if cost.fixed_share(batch_size) > MOSTLY_FIXED
-    ]
+def launch_bound(points: Sequence[Point], costs: Costs, batch_size: int) -> str:
+    """Whose step is mostly fixed cost at the run's batch size, and what it means; empty if nobody's is."""
+    fixed = {label for label, cost in costs.items() if cost.fixed_share(batch_size) > MOSTLY_FIXED}
+    names = list(dict.fromkeys(name for name, point in named(points) if point.label in fixed))
     if not names:
         return ""
     return (
@@ -240,16 +220,14 @@ def launch_bound(points: Sequence[Point], costs: Mapping[tuple[str, str], BatchC
     )
 
 
-def line_numbers(
-    points: Sequence[Point], costs: Mapping[tuple[str, str], BatchCost]
-) -> list[tuple[str, str]]:
+def line_numbers(points: Sequence[Point], costs: Costs) -> list[tuple[str, str]]:
     texts: dict[str, list[str]] = {}
     fits: dict[str, str] = {}
     for name, point in named(points):
         texts.setdefault(name, []).append(f"{format_seconds(point.seconds)} at {point.size}")
-        if cost := costs.get((point.label, point.device)):
+        if cost := costs.get(point.label):
             fits[name] = f"; {cost_text(cost)}"
-    return [(name, ", ".join(found) + fits.get(name, "")) for name, found in texts.items()]
+    return [(name, ", ".join(sizes) + fits.get(name, "")) for name, sizes in texts.items()]
 
 
 def cost_text(cost: BatchCost) -> str:

@@ -3,45 +3,48 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import altair as alt
 
-from compare.numbers import format_percent, format_seconds
-from compare.records import queries
-from compare.records.results import Comparison, Results
-from compare.rendering import tables
+from compare.findings.comparisons import Compared
+from compare.findings.findings import Findings
+from compare.numbers import format_percent, format_ratio, format_seconds
 from compare.rendering.charts.frame import (
     LABEL_HEIGHT,
     Chart,
+    all_or_extremes,
     framed,
     framework_colour,
     row_labels,
     slug,
-    spoken,
     values,
     y_pixels,
 )
-from compare.rendering.groups import Group, devices, panels, suffix
+from compare.rendering.groups import Group, Panel, device_panels
 from compare.rendering.look import Look
 from compare.rendering.thinning import quantiles
+from compare.statistics.intervals import Interval
 from compare.statistics.verdicts import SMALLEST_DIFFERENCE
 
 ROW_GAP = 14
 RATIO_ROW = 46
 
 
-def step_times(results: Results, look: Look) -> list[Chart]:
+def step_times(found: Sequence[Findings], look: Look) -> list[Chart]:
     """One chart a device: every launch's own distribution, so that the launch effect is seen."""
     charts = []
-    for device, found in panels(results):
-        timed = [group for group in found if group.step_seconds is not None]
+    for panel in device_panels(found):
+        timed = [group for group in panel.groups if group.step_seconds is not None]
         if timed:
-            charts.append(step_time_chart(timed, device, suffix(results, device), look))
+            charts.append(step_time_chart(timed, panel, look))
     return charts
 
 
-def step_time_chart(timed: list[Group], device: str, suffix: str, look: Look) -> Chart:
+def step_time_chart(timed: list[Group], panel: Panel, look: Look) -> Chart:
     launches, rows, height = launch_rows(timed)
     limit = axis_limit(launches)
     for mark in launches:
@@ -59,8 +62,8 @@ def step_time_chart(timed: list[Group], device: str, suffix: str, look: Look) ->
         *row_labels(rows, height, look),
     ]
     return Chart(
-        f"step-time-{slug(device)}",
-        f"Step time of every launch{suffix}",
+        f"step-time-{slug(panel.name)}",
+        f"Step time of every launch{panel.suffix}",
         step_time_message(timed) + (CUT if any(mark["high"] > limit for mark in launches) else ""),
         framed(layers, look, height),
         [(group.title, step_time_numbers(group)) for group in timed],
@@ -87,7 +90,7 @@ def launch_rows(timed: list[Group]) -> tuple[list[dict[str, Any]], list[dict[str
     y = LABEL_HEIGHT // 2
     thickness = 12 if max(len(group.runs) for group in timed) <= 5 else 9
     for group in timed:
-        labels.append({"y": y, "title": group.title, "value": tables.seconds_cell(group.runs)})
+        labels.append({"y": y, "title": group.title, "value": format_seconds(group.step_seconds or 0)})
         y += LABEL_HEIGHT
         for run in group.runs:
             if run.timed_seconds:
@@ -99,8 +102,8 @@ def launch_rows(timed: list[Group]) -> tuple[list[dict[str, Any]], list[dict[str
 
 
 def step_time_message(timed: list[Group]) -> str:
-    facts = spoken(
-        [(group.title, tables.seconds_cell(group.runs), group.step_seconds or 0) for group in timed]
+    facts = all_or_extremes(
+        [(group.title, format_seconds(group.step_seconds or 0), group.step_seconds or 0) for group in timed]
     )
     return (
         f"Median step: {facts}. One line a launch: the tick is its median, the bar its middle half, the thin "
@@ -109,31 +112,33 @@ def step_time_message(timed: list[Group]) -> str:
 
 
 def step_time_numbers(group: Group) -> str:
-    medians = [tables.median_seconds(run) for run in group.runs if run.timed_seconds]
+    medians = [median(run.timed_seconds) for run in group.runs if run.timed_seconds]
     low, high = format_seconds(min(medians)), format_seconds(max(medians))
     slowest = max(quantiles(run.timed_seconds)["high"] for run in group.runs if run.timed_seconds)
-    text = tables.seconds_cell(group.runs) + (f", launches from {low} to {high}" if low != high else "")
+    text = format_seconds(median(medians)) + (f", launches from {low} to {high}" if low != high else "")
     return f"{text}, 95th percentile up to {format_seconds(slowest)}"
 
 
-def ratios(results: Results, look: Look) -> list[Chart]:
-    """Draw a chart for each baseline: every step-time comparison with it that has an interval."""
-    shown: dict[str, list[Comparison]] = {}
-    for comparison in results.comparisons:
-        if comparison.metric == "step_seconds" and has_interval(comparison):
-            shown.setdefault(comparison.baseline, []).append(comparison)
-    several = len(devices(results)) > 1
+def ratios(found: Sequence[Findings], look: Look) -> list[Chart]:
+    """Return a chart for each baseline: every step-time comparison with it that has an interval."""
+    shown: dict[str, list[Compared]] = {}
+    for one in found:
+        for compared in one.comparisons:
+            if compared.metric == "step_seconds" and has_interval(compared.verdict.interval):
+                named = replace(compared, other=compared.other.of(one.name))
+                shown.setdefault(compared.baseline.entry, []).append(named)
+    several = len({compared.other.device for each in shown.values() for compared in each}) > 1
     return [
-        ratio_chart("ratio" if number == 0 else f"ratio-{slug(baseline)}", found, several, look)
-        for number, (baseline, found) in enumerate(shown.items())
+        ratio_chart("ratio" if number == 0 else f"ratio-{slug(baseline)}", each, several=several, look=look)
+        for number, (baseline, each) in enumerate(shown.items())
     ]
 
 
-def ratio_chart(name: str, shown: list[Comparison], several: bool, look: Look) -> Chart:
+def ratio_chart(name: str, shown: list[Compared], *, several: bool, look: Look) -> Chart:
     """Comparisons with one baseline, beside the band within which nobody wins."""
-    baseline = queries.title(shown[0].baseline)
+    baseline = shown[0].baseline.title
     height = RATIO_ROW * len(shown)
-    points = [ratio_point(number, comparison, several) for number, comparison in enumerate(shown)]
+    points = [ratio_point(number, compared, several=several) for number, compared in enumerate(shown)]
     base = values(points).encode(y=y_pixels(height), color=framework_colour(look))
     layers = [
         *band(ratio_axis(points), look),
@@ -141,7 +146,7 @@ def ratio_chart(name: str, shown: list[Comparison], several: bool, look: Look) -
         base.mark_point(filled=True, size=70, opacity=1).encode(x="estimate:Q", tooltip=RATIO_TIPS),
         *row_labels([{**point, "y": point["y"] - 18} for point in points], height, look),
     ]
-    facts = spoken([(point["title"], point["value"], point["estimate"]) for point in points])
+    facts = all_or_extremes([(point["title"], point["value"], point["estimate"]) for point in points])
     message = (
         f"Step time divided by that of {baseline}, with its 95 % interval: {facts}. "
         f"The grey band, ±{format_percent(SMALLEST_DIFFERENCE, 0)}, is the smallest difference that matters."
@@ -153,19 +158,22 @@ def ratio_chart(name: str, shown: list[Comparison], several: bool, look: Look) -
 RATIO_TIPS = [alt.Tooltip("title:N", title="variant"), alt.Tooltip("value:N", title="ratio")]
 
 
-def has_interval(comparison: Comparison) -> bool:
-    return None not in (comparison.estimate, comparison.low, comparison.high)
+def has_interval(interval: Interval) -> bool:
+    """Whether there is one that can be drawn."""
+    bounds = (interval.estimate, interval.low, interval.high)
+    return all(bound is not None and 0 < bound < math.inf for bound in bounds)
 
 
-def ratio_point(number: int, comparison: Comparison, several: bool) -> dict[str, Any]:
+def ratio_point(number: int, compared: Compared, *, several: bool) -> dict[str, Any]:
+    interval = compared.verdict.interval
     return {
         "y": number * RATIO_ROW + 28,
-        "framework": comparison.other.partition(":")[0],
-        "title": queries.title(comparison.other) + (f", {comparison.device}" if several else ""),
-        "value": tables.ratio_cell(comparison),
-        "estimate": comparison.estimate,
-        "low": comparison.low,
-        "high": comparison.high,
+        "framework": compared.other.framework,
+        "title": compared.other.full_title if several else compared.other.title,
+        "value": format_ratio(interval),
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
     }
 
 

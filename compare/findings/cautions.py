@@ -1,0 +1,93 @@
+"""Reasons to trust a run's figures less, each with what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from compare.findings.card_cautions import card_cautions
+from compare.numbers import format_percent
+from compare.records.queries import labels, runs_of
+from compare.records.results import Results, Run
+from compare.statistics.summaries import warnings_for
+from compare.supported import SUPPORTED, untested
+
+MOST_FOREIGN_LOAD = 0.05  # of the CPUs' time while a worker trained
+MOST_THROTTLED = 0.01  # of the periods of a CPU quota
+MOST_CLOCK_CHANGE = 0.10  # of the highest frequency seen
+
+
+def warnings_about(results: Results) -> list[str]:
+    """Reasons to trust the figures less, each with what to do next."""
+    found = list(results.config.data.doubts)
+    for label in labels(results.runs):
+        timed = [run.timed_seconds for run in runs_of(results.runs, label)]
+        found += [caution.sentence for caution in warnings_for(label.full_title, timed)]
+    found += [*foreign_load(results), *throttled(results), *clock_change(results), *card_cautions(results)]
+    found += [*launch_bound_unknown(results), *notes(results.runs)]
+    return [*found, *untested_versions(results.runs)]
+
+
+def foreign_load(results: Results) -> Iterable[str]:
+    """Other programs on the CPUs that the workers may use, while they trained."""
+    shares = []
+    # files from before cpus_allowed counted what others did on every CPU
+    cpus = results.environment.cpus_allowed or results.environment.cpus_total or 1
+    for run in results.runs:
+        ends = run.warmup_steps
+        wall = sum(run.step_seconds[ends:])
+        if wall and len(run.foreign_cpu_seconds) > 1:
+            shares.append(sum(run.foreign_cpu_seconds[1:]) / (wall * cpus))
+    if shares and fmean(shares) > MOST_FOREIGN_LOAD:
+        yield (
+            f"Other programs used {format_percent(fmean(shares), 0)} of the CPUs while the workers trained. "
+            "Close them, or leave the machine alone, and run again."
+        )
+
+
+def throttled(results: Results) -> Iterable[str]:
+    """Periods of a container's CPU quota that the workers had used up before their end."""
+    periods = sum(run.quota_periods for run in results.runs)
+    waited = sum(run.throttled_periods for run in results.runs)
+    if waited > MOST_THROTTLED * periods:
+        quota = results.environment.cpu_quota
+        limit = f" of {quota:.3g} CPUs" if quota else ""
+        yield (
+            f"The CPU quota{limit} held the workers back in {waited:,} of {periods:,} periods: step times "
+            "hold waiting. Raise the quota (docker --cpus, Kubernetes' limits) to whole CPUs, and run again."
+        )
+
+
+def clock_change(results: Results) -> Iterable[str]:
+    """Return the processor's frequency, where the system tells it, at the start of each seed."""
+    seen = [value for value in results.environment.cpu_mhz if value]
+    if seen and min(seen) < (1 - MOST_CLOCK_CHANGE) * max(seen):
+        yield (
+            f"The processor's clock went from {max(seen):,.0f} to {min(seen):,.0f} MHz during the run. "
+            "Fix the frequency (the governor `performance`, boost off), or let the machine cool first."
+        )
+
+
+def launch_bound_unknown(results: Results) -> Iterable[str]:
+    """Return a network this small may keep a card waiting, which only a sweep of batch sizes shows."""
+    if any(run.device == "cuda" and run.status == "ok" for run in results.runs) and not any(
+        run.batch_size_seconds for run in results.runs if run.device == "cuda"
+    ):
+        yield (
+            "Whether a step on cuda is bound by launching kernels, as a network this small can be, was not "
+            "measured: add --batch-sizes 1,8,32,128,512."
+        )
+
+
+def notes(runs: Sequence[Run]) -> Iterable[str]:
+    for run in runs:
+        for note in run.notes:
+            yield f"{run.full_label.full_title}, seed {run.seed}: not all was explained: {note}"
+
+
+def untested_versions(runs: Sequence[Run]) -> Iterable[str]:
+    """Supported versions that the tests do not run with: parity still proves that they compute the same."""
+    versions = {(name, str(v)) for run in runs for name, v in run.versions.items() if name in SUPPORTED}
+    for name, version in sorted(versions):
+        if caution := untested(name, version):
+            yield f"{caution}. Look whether parity held, or install that one."
