@@ -21,7 +21,7 @@ def climb(largest: dict[tuple[str, str], float]) -> Climb:
         steps=20,
         judged_steps=20,
         oracle_steps=20,
-        rungs=[Rung(8, "N steps", "pass", losses)],
+        rungs=[*(Rung(number, "", "pass") for number in range(1, 8)), Rung(8, "N steps", "pass", losses)],
     )
 
 
@@ -40,4 +40,26 @@ PAIR = {("tf:eager", "torch:eager"): 2e-15}
 def test_a_variant_with_its_own_tolerances_is_told_apart(own: float, said: str) -> None:
     """Whenever its figure is another one, however small."""
     shown = summary([climb(PAIR | {("tf:eager", "tf:keras"): own})], {})
-    assert shown == f"1 of 1 rungs · float64 losses agree to 2e-15 over 20 steps{said}"
+    assert shown == f"8 of 8 rungs · float64 losses agree to 2e-15 over 20 steps{said}"
+
+
+def test_losses_that_went_away_agree_as_a_share_of_their_size() -> None:
+    """A difference of 2e16 between losses of 1e20 is rounding, and no closeness of 2e16."""
+    away = climb({("tf:eager", "torch:eager"): 0.0})
+    away.rungs[-1].differences = [
+        Difference("tf:eager", "torch:eager", "losses", 2e16, 2e-4, 1e-3, passed=True)
+    ]
+    assert summary([away], {}).endswith("float64 losses agree to 2e-04 of their size over 20 steps")
+
+
+def test_equal_losses_agree_to_the_last_bit() -> None:
+    """As of a variant with itself."""
+    equal = climb({("tf:eager", "torch:eager"): 0.0})
+    assert summary([equal], {}).endswith("losses agree to the last bit over 20 steps")
+
+
+def test_rungs_that_were_not_judged_are_not_counted() -> None:
+    """Nor is anything said of losses that nobody held against each other."""
+    stopped = climb(PAIR)
+    stopped.rungs[-1] = Rung(8, "N steps", "not judged")
+    assert summary([stopped], {}) == "7 of 8 rungs · the others are not judged"
