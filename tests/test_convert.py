@@ -1,7 +1,7 @@
 """`python -m compare.convert`: both frameworks' files, there and back, and what is refused."""
 
 import subprocess
-import venv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,13 @@ import safetensors.numpy
 from compare.data import mnist
 from compare.ladder.oracle import Oracle
 from lenet_spec import LeNetSpec
-from tests.conversion.commands import NOT_NEEDED, child, convert, trained_alike
+from tests.commands import bare_python, command
+from tests.conversion.commands import NOT_NEEDED, child, trained_alike
 from torch_impl.layout import from_canonical
 
 SPEC = LeNetSpec()
+Chain = dict[str, subprocess.CompletedProcess[str]]
+convert = partial(command, module="compare.convert")
 
 
 def logits_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -33,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def chain(place: Path) -> dict[str, subprocess.CompletedProcess[str]]:
+def chain(place: Path) -> Chain:
     """Canonical to Keras to torch to Keras to canonical: every format is written once and read once."""
     steps = [
         ("start.safetensors", "a.weights.h5", "--torch-python", NOT_NEEDED),
@@ -45,7 +48,7 @@ def chain(place: Path) -> dict[str, subprocess.CompletedProcess[str]]:
 
 
 def test_each_conversion_gives_the_same_predictions(
-    chain: dict[str, subprocess.CompletedProcess[str]],
+    chain: Chain,
 ) -> None:
     """Ten thousand equal predictions at each step, and one line that says so."""
     for done in chain.values():
@@ -54,9 +57,7 @@ def test_each_conversion_gives_the_same_predictions(
         assert len(done.stdout.splitlines()) == 2
 
 
-def test_there_and_back_no_bit_is_lost(
-    chain: dict[str, subprocess.CompletedProcess[str]], place: Path
-) -> None:
+def test_there_and_back_no_bit_is_lost(chain: Chain, place: Path) -> None:
     """After Keras, torch and Keras again the canonical arrays are the first ones, bit for bit."""
     assert chain["end.safetensors"].returncode == 0
     end = safetensors.numpy.load_file(place / "end.safetensors")
@@ -66,9 +67,7 @@ def test_there_and_back_no_bit_is_lost(
         assert end[name].tobytes() == array.tobytes(), name
 
 
-def test_a_user_without_this_project_loads_both_keras_files(
-    chain: dict[str, subprocess.CompletedProcess[str]], place: Path
-) -> None:
+def test_a_user_without_this_project_loads_both_keras_files(chain: Chain, place: Path) -> None:
     """Plain Keras gives the ten thousand predictions that the oracle gives."""
     assert chain["c.keras"].returncode == 0
     images = mnist.scale(mnist.load().test_images, SPEC)
@@ -101,14 +100,8 @@ def test_a_target_that_is_there_is_not_replaced(place: Path, tmp_path: Path) -> 
 
 def test_a_framework_that_is_missing(tmp_path: Path) -> None:
     """Exit 2, with the option that names another interpreter."""
-    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
-    site = next((tmp_path / "bare" / "lib").glob("python*/site-packages"))
-    for package in ("numpy", "numpy.libs", "msgspec", "safetensors"):
-        source = Path(np.__file__).parents[1] / package
-        if source.exists():
-            (site / package).symlink_to(source)
     (tmp_path / "some.keras").write_bytes(b"")
-    bare = str(tmp_path / "bare" / "bin" / "python")
+    bare = bare_python(tmp_path / "bare")
     done = convert(tmp_path / "some.keras", tmp_path / "out.pt", "--tf-python", bare)
     assert done.returncode == 2
     assert f"TensorFlow is needed here: tensorflow is not installed for {bare}; install it" in done.stderr

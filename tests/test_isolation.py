@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 FRAMEWORKS = ("tensorflow", "keras", "torch", "torchvision")
 
@@ -34,11 +36,12 @@ def test_the_parent_imports_neither_framework() -> None:
     assert not modules_after(code) & set(FRAMEWORKS)
 
 
-def test_help_loads_no_heavy_library() -> None:
+@pytest.mark.parametrize("name", ["run", "parity", "report", "convert", "calibrate"])
+def test_help_loads_no_heavy_library(name: str) -> None:
     """`--help` answers at once because nothing slow is imported for it."""
     code = (
-        "from compare.run import parse_config\n"
-        "try:\n    parse_config(['--help'])\n"
+        f"from compare.{name} import main\n"
+        "try:\n    main(['--help'])\n"
         "except SystemExit as ended:\n    assert ended.code == 0\n"
     )
     loaded = modules_after(code)

@@ -1,15 +1,10 @@
 """`python -m compare.run`, from the command line to the files it leaves."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
-import venv
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -17,32 +12,9 @@ import pytest
 import safetensors.numpy
 
 from lenet_spec import LeNetSpec
+from tests.commands import ROOT, bare_python, command, results_of, wait_until
 
-ROOT = Path(__file__).parents[1]
 SMALL = ("--seeds", "1", "--steps", "6", "--batch-size", "8")
-
-
-def compare_run(*options: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-    """Run `compare.run`, and return how it ended."""
-    return subprocess.run(
-        [sys.executable, "-m", "compare.run", *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        **kwargs,
-    )
-
-
-def read(directory: Path) -> dict[str, Any]:
-    """results.json, refusing the NaN and Infinity that strict JSON does not have."""
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} in results.json")
-
-    found: dict[str, Any] = json.loads((directory / "results.json").read_text(), parse_constant=refuse)
-    return found
 
 
 Quick = tuple[subprocess.CompletedProcess[str], Path]
@@ -52,7 +24,7 @@ Quick = tuple[subprocess.CompletedProcess[str], Path]
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Quick:
     """Return the quick preset, run once; its directory has a space and a letter outside ASCII."""
     out = tmp_path_factory.mktemp("run") / "ein Läufchen"
-    return compare_run("--preset", "quick", "--out", str(out)), out
+    return command("--preset", "quick", "--out", out), out
 
 
 def test_the_quick_preset_ends_well(quick: Quick) -> None:
@@ -77,7 +49,7 @@ def test_everything_a_run_promises_is_written(quick: Quick) -> None:
 
 def test_the_rows_hold_what_the_contract_names(quick: Quick) -> None:
     """Both launches are ok, with one entry a step and every figure of design section 6."""
-    results = read(quick[1])
+    results = results_of(quick[1])
     assert [run["framework"] for run in results["runs"]] == ["tf", "torch"]
     for run in results["runs"]:
         assert (run["status"], run["reason"]) == ("ok", None)
@@ -98,7 +70,7 @@ def test_the_rows_hold_what_the_contract_names(quick: Quick) -> None:
 
 def test_both_train_on_the_same_bytes_and_learn_alike(quick: Quick) -> None:
     """Equal digests, equal first losses, and more than nine in ten digits right after 100 steps."""
-    tf, torch = read(quick[1])["runs"]
+    tf, torch = results_of(quick[1])["runs"]
     for digest in ("batches_sha256", "initial_weights_sha256"):
         assert tf[digest] == torch[digest]
     assert tf["losses"][0] == pytest.approx(torch["losses"][0], abs=1e-6)
@@ -112,7 +84,7 @@ def test_the_curves_file_has_a_line_a_step(quick: Quick) -> None:
     lines = (quick[1] / "curves.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 100
     first = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
-    assert float(first["loss"]) == read(quick[1])["runs"][0]["losses"][0]
+    assert float(first["loss"]) == results_of(quick[1])["runs"][0]["losses"][0]
 
 
 def test_final_weights_are_kept_in_canonical_shapes(quick: Quick) -> None:
@@ -131,9 +103,9 @@ def test_no_path_of_this_machine_is_in_the_results(quick: Quick) -> None:
 
 def test_in_float64_the_curves_agree(tmp_path: Path) -> None:
     """Two workers, two frameworks, dropout on: losses and parameters equal to rounding."""
-    done = compare_run(*SMALL, "--dtype", "float64", "--dropout", "--out", str(tmp_path / "run"))
+    done = command(*SMALL, "--dtype", "float64", "--dropout", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stdout + done.stderr
-    tf, torch = read(tmp_path / "run")["runs"]
+    tf, torch = results_of(tmp_path / "run")["runs"]
     np.testing.assert_allclose(tf["losses"], torch["losses"], rtol=0, atol=1e-14)
     left, right = (
         safetensors.numpy.load_file(tmp_path / "run" / f"{name}-eager-cpu-seed0.safetensors")
@@ -147,7 +119,7 @@ def test_in_float64_the_curves_agree(tmp_path: Path) -> None:
 def test_cuda_where_there_is_none_is_refused_at_once(tmp_path: Path) -> None:
     """Exit 2, a line for each framework that says why, and nothing left behind."""
     hidden = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
-    done = compare_run("--device", "cuda", "--out", str(tmp_path / "run"), env=hidden)
+    done = command("--device", "cuda", "--out", tmp_path / "run", env=hidden)
     assert done.returncode == 2
     assert "TensorFlow: " in done.stderr
     assert "PyTorch: " in done.stderr
@@ -155,25 +127,12 @@ def test_cuda_where_there_is_none_is_refused_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.fixture(scope="module")
-def python_without_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an interpreter that has what a worker needs, but no framework."""
-    place = tmp_path_factory.mktemp("env")
-    venv.create(place, with_pip=False, symlinks=True)
-    site = next((place / "lib").glob("python*/site-packages"))
-    for package in ("numpy", "numpy.libs", "msgspec", "safetensors"):
-        source = Path(np.__file__).parents[1] / package
-        if source.exists():
-            (site / package).symlink_to(source)
-    return place / "bin" / "python"
-
-
-def test_a_framework_that_is_missing_keeps_its_row(tmp_path: Path, python_without_tensorflow: Path) -> None:
+def test_a_framework_that_is_missing_keeps_its_row(tmp_path: Path) -> None:
     """The other framework runs to its end; the missing one says why; exit 1."""
     out = tmp_path / "run"
-    done = compare_run(*SMALL, "--tf-python", str(python_without_tensorflow), "--out", str(out))
+    done = command(*SMALL, "--tf-python", bare_python(tmp_path / "env"), "--out", out)
     assert done.returncode == 1, done.stdout + done.stderr
-    tf, torch = read(out)["runs"]
+    tf, torch = results_of(out)["runs"]
     assert tf["status"] == "unavailable"
     assert "tensorflow" in tf["reason"]
     assert torch["status"] == "ok"
@@ -185,23 +144,15 @@ def test_a_framework_that_is_missing_keeps_its_row(tmp_path: Path, python_withou
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--variants", "tf:eagre"), "'tf:eagre' is not a variant"),
-        (("--device", "gpu"), "'gpu' is not a device"),
-        (("--steps", "0"), "--steps is 0; it must be at least 1"),
         (("--steps", "many"), "many"),
-        (("--threads", "4096"), "--threads is 4096"),
         (("--batch-size", "-3"), "--batch-size"),
-        (("--tf-python", "/no/such/python"), "/no/such/python is not a program"),
-        (("--data-dir", "/no/such/data"), "/no/such/data"),
-        (("--download", "KMNIST"), "--download needs --data-dir"),
         (("--batch-sizes", "1,,8"), "'' is not a whole number"),
         (("--preset", "fast"), "fast"),
-        (("--out", str(ROOT)), "is not empty"),
     ],
 )
 def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str) -> None:
     """The option, the rule and the value, without a traceback."""
-    done = compare_run(*options)
+    done = command(*options)
     assert done.returncode == 2
     assert said in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
@@ -239,7 +190,7 @@ def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
     assert f"--resume {out}" in errors
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
-    for run in read(out)["runs"]:
+    for run in results_of(out)["runs"]:
         assert run["status"] == "failed"
         assert "interrupted" in run["reason"] or run["reason"] == "not started"
     assert not list(out.glob(".*"))
@@ -247,13 +198,5 @@ def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
 
 def trained(out: Path) -> bool:
     """Return whether a run has written a launch's row."""
-    runs = read(out)["runs"]
+    runs = results_of(out)["runs"]
     return bool(runs) and all(run["losses"] for run in runs)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds, for so long as a run can take."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen within two minutes"
-        time.sleep(0.05)

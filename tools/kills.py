@@ -14,7 +14,7 @@ from typing import Any
 
 from compare.records import machine
 from compare.records.files import write_json
-from tests.faults.commands import ROOT, results_of
+from tests.commands import ROOT, results_of
 from tests.reliability.small_runs import Place, half_written, kill_at, moments, outcome, workers_left
 
 KILLS = {"stand-ins": 20, "real frameworks": 3}

@@ -21,7 +21,7 @@ from typing import Any
 from compare.records.files import write_json
 from compare.records.foreign import read_results
 from compare.records.results import Run
-from tests.faults.commands import ROOT
+from tests.commands import ROOT
 
 OUT = ROOT / "docs" / "results" / "soak.json"
 SETTLED_STEPS = 1000

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from compare.records import machine
 from compare.records.files import write_json
-from tests.faults.commands import ROOT, command
+from tests.commands import ROOT, command
 
 OUT = ROOT / "docs" / "results" / "conversions.json"
 TRAINED = "runs/first/torch-eager-cpu-seed0.safetensors"

@@ -1,16 +1,15 @@
-"""What the tests of conversion share: weights, the command, children of their own."""
+"""What the tests of conversion share: weights, and children of their own."""
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from compare.data.weights import initial_weights
 from compare.processes.conditions import Conditions
 from lenet_spec import LeNetSpec
+from tests.commands import ROOT
 
-ROOT = Path(__file__).parents[2]
 SPEC = LeNetSpec()
 NOT_NEEDED = "/bin/false"  # an interpreter that has no framework: a process started with it ends at once
 
@@ -22,18 +21,6 @@ def trained_alike() -> dict[str, np.ndarray]:
         name: array if name.endswith("kernel") else rng.normal(0, 0.05, array.shape).astype(np.float32)
         for name, array in initial_weights(SPEC, 3).items()
     }
-
-
-def convert(source: Path, target: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run `compare.convert`, and return how it ended."""
-    return subprocess.run(
-        [sys.executable, "-m", "compare.convert", str(source), str(target), *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def child(module: str, *arguments: object) -> str:

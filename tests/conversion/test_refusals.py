@@ -12,7 +12,8 @@ from compare.conversion.config import ConvertConfig
 from compare.conversion.sides import Side, read_canonical
 from compare.data import mnist
 from compare.errors import UserError
-from tests.conversion.commands import NOT_NEEDED, child, convert, trained_alike
+from tests.commands import command
+from tests.conversion.commands import NOT_NEEDED, child, trained_alike
 
 Outcomes = tuple[dict[str, str], Path]
 
@@ -102,7 +103,13 @@ def test_what_keras_files_are_taken_and_refused(keras_outcomes: Outcomes, case: 
 def test_code_in_a_pickle_is_not_run(torch_outcomes: Outcomes, tmp_path: Path) -> None:
     """From the command line: exit 2, the file named, nothing written, nothing executed."""
     directory = torch_outcomes[1]
-    done = convert(directory / "hostile.pt", tmp_path / "out.safetensors", "--tf-python", NOT_NEEDED)
+    done = command(
+        directory / "hostile.pt",
+        tmp_path / "out.safetensors",
+        "--tf-python",
+        NOT_NEEDED,
+        module="compare.convert",
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {directory / 'hostile.pt'}: it asks for posix.mkdir")
     assert not (directory / "executed").exists()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import venv
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from tests.commands import bare_python, site_of
 
 STAND_INS = Path(__file__).parent / "stand_ins"
-WORKER_NEEDS = ("numpy", "numpy.libs", "msgspec", "safetensors")  # and its framework, and nothing else
 
 CARD = ["Stand-in card", [9, 0]]
 DRIVER = {"version": 13000, "status": 0, "devices": 1}
@@ -29,12 +27,7 @@ def interpreter(place: Path, **changes: Any) -> Path:
         name: None if name in changes and changes[name] is None else fields | changes.get(name, {})
         for name, fields in working.items()
     }
-    venv.create(place, with_pip=False, symlinks=True)
-    site = next((place / "lib").glob("python*/site-packages"))
-    for package in WORKER_NEEDS:
-        source = Path(np.__file__).parents[1] / package
-        if source.exists():
-            (site / package).symlink_to(source)
+    python, site = bare_python(place), site_of(place)
     shutil.copytree(STAND_INS, site, dirs_exist_ok=True)
     (site / "scenario.json").write_text(json.dumps(scenario))
-    return place / "bin" / "python"
+    return python

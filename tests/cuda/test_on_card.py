@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands import command, results_of
 from tests.cuda.pythons import cuda_python
 
 pytestmark = pytest.mark.cuda
@@ -21,32 +21,19 @@ SMALL = ("--seeds", "1", "--steps", "20", "--device", "cuda")
 GRAPHS = "tf:eager,tf:graph,tf:xla,torch:eager,torch:compiled,torch:cudagraph"
 
 
-def command(program: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the programs under the frameworks' own interpreters."""
+def on_card(module: str, *options: object) -> subprocess.CompletedProcess[str]:
+    """Run one of the commands under the frameworks' own interpreters."""
     pythons = ("--tf-python", PYTHONS["tf"], "--torch-python", PYTHONS["torch"])
-    return subprocess.run(
-        [sys.executable, "-m", f"compare.{program}", *options, *pythons],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=1200,
-        check=False,
-    )
-
-
-def results(out: Path) -> dict[str, Any]:
-    """Return what results.json of a run holds."""
-    found: dict[str, Any] = json.loads((out / "results.json").read_text())
-    return found
+    return command(*options, *pythons, module=module, timeout_seconds=1200)
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Every variant that launches in its own way, once, in float32 without TF32."""
     out = tmp_path_factory.mktemp("quick") / "run"
-    done = command("run", *SMALL, "--variants", GRAPHS, "--out", str(out))
+    done = on_card("compare.run", *SMALL, "--variants", GRAPHS, "--out", str(out))
     assert done.returncode == 0, done.stdout + done.stderr
-    return results(out)
+    return results_of(out)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -56,7 +43,7 @@ def test_every_variant_climbs_the_ladder(tmp_path: Path, dtype: str, device: str
     variants = GRAPHS if device == "cuda" else "tf:eager,torch:eager"
     out = tmp_path / "parity"
     options = ("--device", device, "--dtype", dtype, "--variants", variants, "--out", str(out))
-    done = command("parity", *options)
+    done = on_card("compare.parity", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     parity = json.loads((out / "parity.json").read_text())
     assert parity["passed"]
@@ -84,11 +71,11 @@ def test_tf32_is_off_and_autotuning_alike_on_both_sides(quick: dict[str, Any]) -
 
 def test_tf32_is_on_in_both_where_it_is_asked_for(tmp_path: Path) -> None:
     """Cards before compute capability 8.0 have none, and round nothing."""
-    done = command("run", *SMALL, "--tf32", "--out", str(tmp_path / "run"))
+    done = on_card("compare.run", *SMALL, "--tf32", "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stdout + done.stderr
-    computed = [run["runtime"]["tf32_computed"]["products"] for run in results(tmp_path / "run")["runs"]]
+    computed = [run["runtime"]["tf32_computed"]["products"] for run in results_of(tmp_path / "run")["runs"]]
     assert len(set(computed)) == 1
-    assert {run["runtime"]["tf32"] for run in results(tmp_path / "run")["runs"]} == {True}
+    assert {run["runtime"]["tf32"] for run in results_of(tmp_path / "run")["runs"]} == {True}
 
 
 def test_a_product_is_waited_for(quick: dict[str, Any]) -> None:
@@ -109,9 +96,9 @@ def test_the_cards_facts_are_recorded(quick: dict[str, Any]) -> None:
 @pytest.mark.parametrize("options", [("--dtype", "bfloat16"), ("--deterministic",)])
 def test_other_arithmetics_train(tmp_path: Path, options: tuple[str, ...]) -> None:
     """bfloat16 layers and deterministic kernels learn too, in every way of launching."""
-    done = command("run", *SMALL, *options, "--variants", GRAPHS, "--out", str(tmp_path / "run"))
+    done = on_card("compare.run", *SMALL, *options, "--variants", GRAPHS, "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stdout + done.stderr
-    for run in results(tmp_path / "run")["runs"]:
+    for run in results_of(tmp_path / "run")["runs"]:
         assert run["losses"][-1] < run["losses"][0]
 
 
@@ -140,10 +127,10 @@ def full_card() -> Iterator[None]:
 def test_a_full_card_is_told_in_words(tmp_path: Path) -> None:
     """Whenever it is noticed, the reason says what to do, and there is no traceback."""
     out = tmp_path / "run"
-    done = command("run", *SMALL, "--batch-size", "8192", "--out", str(out))
+    done = on_card("compare.run", *SMALL, "--batch-size", "8192", "--out", str(out))
     assert done.returncode in (1, 2)
     reasons = done.stderr + "".join(
-        str(run["reason"]) for run in (results(out)["runs"] if out.exists() else [])
+        str(run["reason"]) for run in (results_of(out)["runs"] if out.exists() else [])
     )
     assert "the card's memory is full" in reasons
     assert "--batch-size" in reasons

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,9 @@ from compare.experiment.devices import check_devices
 from compare.worker import refusals
 from compare.worker.driver import Driver
 from compare.worker.refusals import from_error, runs_on
+from tests.commands import command
 from tests.cuda.scenarios import interpreter
 
-ROOT = Path(__file__).parents[2]
 NO_CODE_ERROR = "CUDA error: no kernel image is available for execution on the device"
 FULL_ERROR = "CUDA out of memory. Tried to allocate 20.00 MiB."
 
@@ -105,18 +103,10 @@ def test_a_card_that_fails_at_first_use_is_refused(
 
 def test_hidden_cards_are_told_through_the_command_line(tmp_path: Path) -> None:
     """CUDA_VISIBLE_DEVICES empty: exit 2, the variable named for both, no traceback, no directory."""
-    python = str(interpreter(tmp_path / "environment", driver={"status": 100}))
-    out = tmp_path / "run"
-    command = [sys.executable, "-m", "compare.run", "--device", "cuda", "--out", str(out)]
-    done = subprocess.run(
-        [*command, "--tf-python", python, "--torch-python", python],
-        cwd=ROOT,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    python = interpreter(tmp_path / "environment", driver={"status": 100})
+    out, hidden = tmp_path / "run", os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    pythons = ("--tf-python", python, "--torch-python", python)
+    done = command("--device", "cuda", "--out", out, *pythons, env=hidden)
     assert done.returncode == 2
     assert done.stderr.count("CUDA_VISIBLE_DEVICES is '', which hides every card. Unset it") == 2
     assert "Traceback" not in done.stderr

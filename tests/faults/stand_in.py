@@ -105,7 +105,7 @@ def plan() -> dict[str, str]:
 def act(what: str, channel: Channel) -> None:
     """Misbehaves, mostly without coming back."""
     kind, _, value = what.partition(" ")
-    print("what the framework printed last", flush=True)
+    print("what the framework printed last", flush=True)  # `commands.LAST_WORDS`
     if kind == "signal":
         os.kill(os.getpid(), int(value) if value.isdecimal() else getattr(signal, value))
     elif kind == "exit":

@@ -13,15 +13,17 @@ import pytest
 from compare.config import check
 from compare.errors import UserError
 from compare.run import parse_config
-from tests.faults.commands import (
+from tests.commands import (
     ROOT,
     SMALL,
+    WIDE,
     assert_refused,
     command,
     interpreter,
     results_of,
     script,
     small_data,
+    small_run,
 )
 from tests.faults.recording import Fault
 
@@ -79,20 +81,11 @@ def test_a_path_that_is_not_utf8_is_named_on_the_command_line() -> None:
     assert_refused(done, "'/tmp/caf\\udce9' is not UTF-8")
 
 
-def small_run(place: Path, out: Path) -> list[str]:
-    """Options for two steps of stand-ins on a small data set in `place`."""
-    python = str(interpreter(place / "python"))
-    data = str(small_data(place / "data"))
-    steps = ["--steps", "2", "--data-dir", data, "--out", str(out)]
-    return [*SMALL, *steps, "--tf-python", python, "--torch-python", python]
-
-
 def test_closed_streams_and_a_reader_that_leaves(tmp_path: Path, fault: Fault) -> None:
     """With input, output and errors closed the run goes on to its end, and its files are whole."""
     out = tmp_path / "out"
-    options = small_run(tmp_path, out)
     closing = script(tmp_path / "closing", f'exec {sys.executable} -m compare.run "$@" <&- >&- 2>&-')
-    done = subprocess.run([closing, *options], cwd=ROOT, timeout=300, check=False)
+    done = subprocess.run([closing, *map(str, small_run(tmp_path))], cwd=ROOT, timeout=300, check=False)
     assert done.returncode == 0
     assert [run["status"] for run in results_of(out)["runs"]] == ["ok", "ok"]
     assert (out / "report.html").exists()
@@ -121,7 +114,7 @@ def test_output_on_a_full_disk(tmp_path: Path, fault: Fault) -> None:
     out = tmp_path / "out"
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "compare.run", *small_run(tmp_path, out)],
+            [sys.executable, "-m", "compare.run", *map(str, small_run(tmp_path))],
             cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False,
         )  # fmt: skip
     assert done.returncode == 1
@@ -145,7 +138,7 @@ def test_no_descriptor_is_left_for_a_worker(tmp_path: Path, fault: Fault) -> Non
         [limited, *SMALL, "--steps", "2", "--data-dir", str(small_data(tmp_path / "data")), "--out", str(out),
          "--variants", ",".join(["tf:eager"] * 4), "--tf-python", str(python)],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-        env=os.environ | {"COLUMNS": "400"},
+        env=WIDE,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == 1, done.stdout + done.stderr

@@ -15,8 +15,8 @@ import pytest
 from compare.data.mnist import EMBEDDED, load
 from compare.data.pairing import doubts
 from compare.errors import UserError
+from tests.commands import assert_refused, command
 from tests.data.idx_files import SPEC, idx_bytes, pixels, small_set, without_root, write_set
-from tests.faults.commands import assert_refused, command
 from tests.faults.recording import Fault
 
 FAULTS = "Data sets"

@@ -15,15 +15,17 @@ from typing import Any
 import pytest
 
 from compare.cpus import usable_cpus
-from tests.faults.commands import (
+from tests.commands import (
     ROOT,
     SMALL,
+    WIDE,
     command,
     interpreter,
     processes_of,
     results_of,
     script,
     small_data,
+    small_run,
 )
 from tests.faults.recording import Fault
 
@@ -201,13 +203,9 @@ def test_an_interpreter_that_favours_a_side_is_found_out(tmp_path: Path, fault: 
     cpu = min(os.sched_getaffinity(0))
     pinned = interpreter(tmp_path / "pinned", before=f"taskset -p -c {cpu} $$ >/dev/null")
     starved = interpreter(tmp_path / "starved", before="export OMP_NUM_THREADS=1")
-    out = tmp_path / "out"
-    done = command(
-        *SMALL, "--steps", "2", "--data-dir", small_data(tmp_path / "data"), "--out", out,
-        "--tf-python", pinned, "--torch-python", starved, env=os.environ | {"COLUMNS": "400"},
-    )  # fmt: skip
+    done = command(*small_run(tmp_path, tf=pinned, torch=starved), env=WIDE)
     assert done.returncode == 1
-    tf, torch = results_of(out)["runs"]
+    tf, torch = results_of(tmp_path / "out")["runs"]
     assert tf["status"] == torch["status"] == "failed"
     assert f"it may run on CPUs [{cpu}], this command on" in tf["reason"]
     assert "OMP_NUM_THREADS is '1' in it, but should be" in torch["reason"]
@@ -243,13 +241,9 @@ def test_frameworks_that_cannot_be_used(tmp_path: Path, fault: Fault) -> None:
     old = with_packages(tmp_path / "old", fake_framework(tmp_path / "1", "tensorflow", "2.4.1"))
     raising = "raise AttributeError('_ARRAY_API not found')"
     broken = with_packages(tmp_path / "broken", fake_framework(tmp_path / "2", "torch", "2.14.1", raising))
-    out = tmp_path / "out"
-    done = command(
-        *SMALL, "--steps", "2", "--data-dir", small_data(tmp_path / "data"), "--out", out,
-        "--tf-python", old, "--torch-python", broken, env=os.environ | {"COLUMNS": "400"},
-    )  # fmt: skip
+    done = command(*small_run(tmp_path, tf=old, torch=broken), env=WIDE)
     assert done.returncode == 1, done.stderr
-    tf, torch = results_of(out)["runs"]
+    tf, torch = results_of(tmp_path / "out")["runs"]
     assert tf["status"] == torch["status"] == "unavailable"
     assert (
         'tensorflow 2.4.1 is not supported: it must be 2.18 or newer, and below 3. Install "' in tf["reason"]
@@ -267,7 +261,7 @@ def test_too_little_memory_to_import(tmp_path: Path, fault: Fault) -> None:
     limited = script(tmp_path / "limited", f'ulimit -v 700000; exec {sys.executable} "$@"')
     done = command(
         "--variants", "torch:eager", "--torch-python", limited, "--out", tmp_path / "out",
-        module="compare.parity", env=os.environ | {"COLUMNS": "400"},
+        module="compare.parity", env=WIDE,
     )  # fmt: skip
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -6,8 +6,6 @@ import json
 import os
 import pickle
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,8 @@ from compare.convert import convert
 from compare.errors import UserError
 from compare.records.results import write_results
 from compare.report import ReportConfig, report
+from tests.commands import assert_refused, command
 from tests.conversion.commands import NOT_NEEDED, trained_alike
-from tests.faults.commands import assert_refused, command
 from tests.faults.recording import Fault
 from tests.rendering import synthetic
 
@@ -236,9 +234,7 @@ def test_markup_in_results_is_text(tmp_path: Path, results: dict[str, Any], faul
     changed["config"]["data"]["source"] = text
     changed["environment"]["cpu"] = text
     (tmp_path / "results.json").write_text(json.dumps(changed))
-    done = subprocess.run(
-        [sys.executable, "-m", "compare.report", tmp_path], capture_output=True, text=True, check=False
-    )
+    done = command(tmp_path, module="compare.report")
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     page = (tmp_path / "report.html").read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.commands import SMALL, command, interpreter, processes_of, results_of, small_data
+from tests.commands import SMALL, WIDE, command, interpreter, processes_of, results_of, small_data, small_run
 from tests.faults.recording import Fault
 
 FAULTS = "How a worker can end"
@@ -161,7 +160,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
         *SMALL, "--steps", "4", "--timeout", "3", "--variants", variants,
         "--data-dir", small_data(place / "data"), "--out", place / "out",
         "--tf-python", python, "--torch-python", python,
-        env=os.environ | {"TMPDIR": str(place / "tmp"), "COLUMNS": "400"},
+        env=WIDE | {"TMPDIR": str(place / "tmp")},
     )  # fmt: skip
     return Ended(done, place / "out", place / "tmp", results_of(place / "out"))
 
@@ -227,10 +226,7 @@ def test_a_worker_that_ends_on_the_parity_ladder(tmp_path: Path, fault: Fault) -
         "ladder-torch-eager": at("Gradients 1", "signal SIGSEGV"),
     }
     python, out = interpreter(tmp_path / "python", plans), tmp_path / "out"
-    done = command(
-        *SMALL, "--steps", "2", "--data-dir", small_data(tmp_path / "data"), "--out", out,
-        "--tf-python", python, "--torch-python", python, env=os.environ | {"COLUMNS": "400"},
-    )  # fmt: skip
+    done = command(*small_run(tmp_path, tf=python, torch=python), env=WIDE)
     assert (done.returncode, done.stderr) == (1, "")
     rows = {run["label"]: run for run in results_of(out)["runs"]}
     assert {run["status"] for run in rows.values()} == {"failed"}

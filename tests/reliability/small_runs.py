@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.commands import ROOT, command, interpreter, processes_of, results_of, small_data
+from tests.commands import ROOT, command, interpreter, processes_of, results_of, small_data
 
 SEEDS, STEPS = 2, 40
 
@@ -43,7 +44,7 @@ class Place:
         pythons = ["--tf-python", str(self.python), "--torch-python", str(self.python)]
         return [*pythons, *(["--data-dir", str(self.data)] if self.data else [])]
 
-    def start(self, out: Path, **kwargs: Any) -> subprocess.Popen[str]:
+    def start(self, out: Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "compare.run", *self.options(out)],
             cwd=ROOT,
@@ -51,14 +52,15 @@ class Place:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            **kwargs,
         )
 
-    def run(self, out: Path, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        return command(*self.options(out), env=self.environment(), **kwargs)
+    def run(
+        self, out: Path, *, before: Callable[[], object] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return command(*self.options(out), env=self.environment(), before=before)
 
-    def resume(self, directory: Path, *options: object, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        return command("--resume", directory, *self.where(), *options, env=self.environment(), **kwargs)
+    def resume(self, directory: Path, *options: object) -> subprocess.CompletedProcess[str]:
+        return command("--resume", directory, *self.where(), *options, env=self.environment())
 
     def options(self, out: Path) -> list[str]:
         sizes = ["--seeds", str(SEEDS), "--steps", str(STEPS), "--batch-size", str(self.batch_size)]

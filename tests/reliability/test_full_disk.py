@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.commands import results_of
+from tests.commands import results_of
 from tests.faults.recording import Fault
 from tests.reliability.small_runs import Place, half_written, outcome, workers_left
 
@@ -39,7 +39,7 @@ def assert_told(done: subprocess.CompletedProcess[str], place: Place, out: Path,
 def test_files_may_not_grow_past_a_limit(place: Place, tmp_path: Path, fault: Fault) -> None:
     """A quota of the shell's (ulimit -f): weights of 4.4 MB do not fit."""
     out = tmp_path / "run"
-    done = place.run(out, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    done = place.run(out, before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
     assert_told(done, place, out, "File too large")
     fault("Files may not grow past a limit (ulimit -f)", seen=done.stderr, survives=SURVIVES)
     assert place.resume(out).returncode == 0

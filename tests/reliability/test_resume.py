@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from compare.errors import UserError
 from compare.experiment.resume import keep_finished, trained
 from compare.records.results import Run
 from compare.records.run_directory import DirectoryLock
-from tests.faults.commands import assert_refused, interpreter, results_of
+from tests.commands import assert_refused, interpreter, results_of, wait_until
 from tests.faults.recording import Fault
 from tests.reliability.small_runs import SEEDS, Place, outcome
 from tests.rendering import synthetic
@@ -169,9 +168,7 @@ def test_a_second_run_into_one_directory_is_refused(place: Place, tmp_path: Path
     )
     out = tmp_path / "run"
     first = hanging.start(out)
-    end = time.monotonic() + 60
-    while not (out / "results.json").exists() and time.monotonic() < end:
-        time.sleep(0.05)
+    wait_until((out / "results.json").exists)
     try:
         stderr = assert_refused(place.resume(out), f"in use by another run, process {first.pid}")
         assert_refused(place.run(out), f"process {first.pid}")

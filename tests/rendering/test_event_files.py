@@ -15,9 +15,9 @@ from compare.errors import UserError
 from compare.experiment.experiment import Experiment
 from compare.records.results import Run
 from compare.rendering.event_files import write_events
+from tests.commands import ROOT, command, results_of
 from tests.rendering import synthetic
 
-ROOT = Path(__file__).parents[2]
 STEPS = 50
 
 # TensorBoard's reader, told to do without TensorFlow, in a process of its own.
@@ -122,22 +122,9 @@ def test_a_missing_package_is_told_before_anything_starts(
 def test_a_run_writes_them(tmp_path: Path) -> None:
     """From the command line, one launch of one framework: its curve is that of results.json."""
     out = tmp_path / "out"
-    options = [
-        "--variants",
-        "torch:eager",
-        "--seeds",
-        "1",
-        "--steps",
-        "6",
-        "--batch-size",
-        "8",
-        "--tensorboard",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-m", "compare.run", *options, "--out", str(out)],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    small = ("--variants", "torch:eager", "--seeds", 1, "--steps", 6, "--batch-size", 8)
+    done = command(*small, "--tensorboard", "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
-    (run_,) = json.loads((out / "results.json").read_text())["runs"]
+    (run_,) = results_of(out)["runs"]
     found = read_back(out / "tensorboard" / "torch-eager-cpu-seed0")
     assert [value for _, _, value in found["loss"]] == np.array(run_["losses"], np.float32).tolist()

@@ -102,23 +102,6 @@ def test_a_file_in_the_way_is_named(run_directory: Path, tmp_path: Path) -> None
         report.main([str(run_directory), "--out", str(tmp_path / "file")])
 
 
-def test_help_imports_no_charts() -> None:
-    """--help answers at once: nothing heavy is imported before there is something to draw."""
-    code = (
-        "import sys, compare.report\n"
-        "assert not {'altair', 'jinja2', 'numpy', 'pygments', 'vl_convert'} & set(sys.modules), sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-    shown = subprocess.run(
-        [sys.executable, "-m", "compare.report", "--help"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert "--out" in shown.stdout
-
-
 @pytest.mark.parametrize(
     ("runs", "names"),
     [

@@ -1,6 +1,5 @@
 """Every trap on the ladder, through real workers: caught where the catalogue says, because of that rung."""
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,13 +85,6 @@ def test_a_removed_rung_is_missed_by_every_trap_declared_at_it(torch_ladder: Rea
         trial = put_on_ladder(TRAPS_BY_NAME[name], *torch_ladder, kinds)
         assert trial.caught_rung == removed + 1
         assert trial.caught_rung != TRAPS_BY_NAME[name].rung
-
-
-def test_the_catalogue_needs_only_the_standard_library() -> None:
-    """A parent reads it before anything is imported."""
-    tree = ast.parse((ROOT / "compare" / "traps" / "catalogue.py").read_text())
-    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported == {"__future__", "compare.errors", "dataclasses"}
 
 
 def test_there_are_traps_at_every_rung_that_computes() -> None:
