@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from compare.records.files import write_atomically
-from tests.faults.commands import ROOT
+from tests.commands import ROOT
 from tools.install import MEASURED
 
 TARGETS = {
