@@ -13,11 +13,11 @@ from compare.config import ALL, RunConfig, check, entrants
 from compare.data.weights import initial_weights
 from compare.errors import UserError
 from compare.ladder.gate import about_arithmetic
+from compare.processes.conditions import Conditions
 from compare.processes.launcher import WorkerRefused
 from compare.protocol import messages
 from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import LeNetSpec
-from tests.cuda.test_placement import worker
 from tests.impl.test_variants import set_up
 
 STEPS = 3
@@ -39,7 +39,7 @@ def trained(name: str, dtype: str, directory: Path) -> Trained:
     weights_path = directory / "weights.safetensors"
     safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)
     request = set_up(replace(variant, module=module, trainer=trainer), dtype, weights_path, dropout=True)
-    with worker(directory, variant.framework) as process:
+    with Conditions(threads=1).launch(variant.framework, directory / "log") as process:
         try:
             process.request(request, messages.Ready, 120)
         except WorkerRefused as refusal:
