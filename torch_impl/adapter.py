@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from torch_impl.axes import channels_first
 from torch_impl.kinds import Leaf, leaves
 from torch_impl.recorder import Mask, NotProvable, Recorder, Recording
-from torch_impl.tags import Tags, channels_first
+from torch_impl.tags import Tags
 
 LAYOUTS = {"NHWC": 4, "NDHWC": 5, "NWC": 3}  # what is turned into channels first, with its rank
 

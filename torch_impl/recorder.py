@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from torch_impl.axes import axis_order, channels_first, from_canonical, to_canonical
 from torch_impl.kinds import Leaf, pads
-from torch_impl.tags import Follow, Tags, axis_order, channels_first, from_canonical, to_canonical
+from torch_impl.tags import Follow, Tags
 
 Mask = Callable[[tuple[int, ...], float], np.ndarray]  # canonical shape and rate to 0 and 1
 

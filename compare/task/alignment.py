@@ -1,7 +1,8 @@
 """Which layer of one model is which of the other. Pure functions of two manifests; nothing is guessed.
 
-In this order: pairs that the task declares; layers that alone have their kind, shape and input; the same
-order of calls; what is left keeps no partner, and the ladder stops with the lines to paste into `pairs`.
+In this order: pairs that the task declares; layers that alone have their kind, shape and input; of several
+with one input, those whose paths end alike; the same order of calls; and, of what is left, layers that alone
+have their kind and shape. Others have no partner: the ladder stops with the lines to paste into `pairs`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def align(left: Manifest, right: Manifest, declared: Mapping[str, str]) -> Align
     lefts, rights = with_tensors(left), with_tensors(right)
     found = [pair_named(lefts, rights, *paths) for paths in declared.items()]
     rest = without(lefts, [one for one, _ in found]), without(rights, [one for _, one in found])
-    for step in (by_input, by_path, by_order):
+    for step in (by_input, by_path, by_order, by_shape):
         more = step(*rest)
         found += more
         rest = without(rest[0], [one for one, _ in more]), without(rest[1], [one for _, one in more])
@@ -85,7 +86,7 @@ def key(leaf: Leaf) -> Hashable:
 
 
 def by_input(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
-    """Layers that alone, on each side, have their key and the input that flowed into them."""
+    """Match layers that alone, on each side, have their key and the input that flowed into them."""
     grouped = grouped_by(key, rights)
     pairs = []
     for own in grouped_by(key, lefts).values():
@@ -99,7 +100,7 @@ def by_input(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
 
 
 def by_path(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
-    """Layers with one key and one input, such as query, key and value, whose paths end alike."""
+    """Match layers with one key and one input, such as query, key and value, whose paths end alike."""
     pairs = []
     for leaf in lefts:
         others = [one for one in rights if key(one) == key(leaf) and same_input(one, leaf)]
@@ -115,7 +116,7 @@ def last(path: str) -> str:
 
 
 def by_order(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
-    """Return the longest common subsequence of the keys, in the order of calls."""
+    """Match along the longest common subsequence of the keys, in the order of calls."""
     table = lengths([key(leaf) for leaf in lefts], [key(leaf) for leaf in rights])
     pairs, row, column = [], 0, 0
     while row < len(lefts) and column < len(rights):
@@ -127,6 +128,13 @@ def by_order(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
         else:
             column += 1
     return pairs
+
+
+def by_shape(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
+    """Match layers that alone, among what is left on each side, have their key."""
+    others = grouped_by(key, rights)
+    alone = [own[0] for own in grouped_by(key, lefts).values() if len(own) == 1]
+    return [(leaf, others[key(leaf)][0]) for leaf in alone if len(others.get(key(leaf), [])) == 1]
 
 
 def lengths(lefts: Sequence[Hashable], rights: Sequence[Hashable]) -> list[list[int]]:

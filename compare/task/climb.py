@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from compare.records.task import TaskRung
-from compare.task import rungs, training
+from compare.task import initialisers, matching, rungs, training
 from compare.task.evidence import Climber
 
 Climb = Callable[[Climber], TaskRung]
 
 RUNGS: tuple[tuple[str, str, Climb], ...] = (
     ("0", "dtypes", rungs.dtypes),
-    ("1", "names, shapes, count", rungs.names),
+    ("1", "names, shapes, count", matching.names),
     ("2", "batches", rungs.batches),
     ("3", "weights", rungs.weights),
-    ("3b", "initialisers", training.initialisers),
+    ("3b", "initialisers", initialisers.initialisers),
     ("4a", "activations in evaluation", lambda one: rungs.activations(one, "4a", training=False)),
     ("4b", "activations in training", lambda one: rungs.activations(one, "4b", training=True)),
     ("5", "loss", rungs.loss),

@@ -83,14 +83,22 @@ def compare(
     limits: Limits,
     *,
     order: Sequence[Tensor] | None = None,
+    rounding: Mapping[Tensor, float] | None = None,
 ) -> Comparison:
-    """Compare tensor by tensor. moved: the same sides' answers with weights moved by one unit."""
+    """Compare tensor by tensor. moved: the same sides' answers with weights moved by one unit.
+
+    rounding: absolute, of the tensors that these are the changes of: a small change has few digits.
+    """
     names = [one for one in (order or lefts) if one in lefts or one in rights]
     scale = max((largest(side[name]) for side in (lefts, rights) for name in side), default=0.0)
     return Comparison(
         [
             compared(
-                name, (lefts.get(name), rights.get(name)), [one.get(name) for one in moved], scale, limits
+                name,
+                (lefts.get(name), rights.get(name)),
+                ([one.get(name) for one in moved], (rounding or {}).get(name, 0.0)),
+                scale,
+                limits,
             )
             for name in names
         ]
@@ -100,7 +108,7 @@ def compare(
 def compared(
     tensor: Tensor,
     pair: tuple[np.ndarray | None, np.ndarray | None],
-    moved: Sequence[np.ndarray | None],
+    noise: tuple[Sequence[np.ndarray | None], float],
     group_scale: float,
     limits: Limits,
 ) -> Found:
@@ -115,7 +123,8 @@ def compared(
     apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
     if not np.isfinite(apart).all():
         return Found(tensor, None, limits.least, detail="it is not finite")
-    movements = [movement(*one) for one in zip(pair, moved, strict=True)]
+    moved, rounding = noise
+    movements = [rounding, *(movement(*one) for one in zip(pair, moved, strict=True))]
     magnitude = max(largest(left), largest(right))
     zero = 0 < magnitude < ZERO * max(movements)
     scale = group_scale if zero else magnitude

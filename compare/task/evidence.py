@@ -92,6 +92,10 @@ class Climber:
             fnmatch.fnmatchcase(one, pattern) for pattern in self.task.differs for one in (path, whole)
         )
 
+    def is_zero(self, tensor: Tensor) -> bool:
+        """Whether the parameter's gradient is zero within rounding; of a slot, its parameter's."""
+        return (tensor.path, tensor.name.partition(" ")[0]) in self.zeros
+
     def judged(self, arrays: Arrays, *roles: str) -> Arrays:
         """Return what is compared: of layers with a partner, and not accepted as different."""
         paired = {left.path for left, _ in self.alignment.pairs}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -26,8 +27,11 @@ from compare.task.evidence import Climber, finite
 from compare.task.reproducer import write_reproducer
 from compare.task.side import TaskSide
 
+Files = tuple[Path, Path]  # TensorFlow's and torch's model
+Sides = tuple[TaskSide, TaskSide]
 
-def prepare(config: ParityConfig) -> tuple[Task, tuple[Path, Path], Path]:
+
+def prepare(config: ParityConfig) -> tuple[Task, Files, Path]:
     """Return the task, both models' files and the directory. Raises UserError where these will not do."""
     assert config.task is not None
     task = task_file.read(config.task)
@@ -47,50 +51,63 @@ def prepare(config: ParityConfig) -> tuple[Task, tuple[Path, Path], Path]:
 
 
 def prove(
-    config: ParityConfig, task: Task, files: tuple[Path, Path], directory: Path, say: Callable[[str], None]
+    config: ParityConfig, task: Task, files: Files, directory: Path, say: Callable[[str], None]
 ) -> TaskParity:
-    """Climbs, and writes parity.json. Raises UserError if a model cannot be put on the ladder at all."""
+    """Climb, and write parity.json. Raises UserError if a model cannot be put on the ladder at all."""
     assert config.task is not None
-    start = time.perf_counter()
-    device = one_device(config)
+    one_device(config)
+    with climbing_sides(config, directory) as (sides, pool):
+        parity = climb_task(config, (task, config.task), files, (sides, pool), directory=directory, say=say)
+    encoded = msgspec.json.format(msgspec.json.encode(parity), indent=1)
+    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
+    return parity
+
+
+@contextmanager
+def climbing_sides(config: ParityConfig, directory: Path) -> Iterator[tuple[Sides, Executor]]:
+    """Start a worker for each framework, which any number of pairs can use in turn."""
     with ExitStack() as stack:
         sides = []
         for framework, python in (("tf", config.tf_python), ("torch", config.torch_python)):
-            log = directory / f"{framework}.log"
-            conditions = Conditions(device, config.threads, share_cpus=True)
+            conditions = Conditions(one_device(config), config.threads, share_cpus=True)
             try:
-                worker = conditions.launch(framework, log, name=framework, python=python)
+                worker = conditions.launch(
+                    framework, directory / f"{framework}.log", name=framework, python=python
+                )
             except WorkerFailed as failure:
                 raise UserError(str(failure)) from failure
             sides.append(TaskSide(framework, stack.enter_context(worker), config.timeout))
         pool = stack.enter_context(asking([side.worker for side in sides]))
-        settings = {
-            "device": device,
-            "dtype": config.dtype,
-            "seed": config.seed,
-            "threads": config.threads,
-        }
-        climber = Climber(task, (sides[0], sides[1]), pool, config.dtype, config.seed)
-        try:
-            files_of = {"tf": files[0], "torch": files[1]}
-            climber.both(lambda side: side.set_up((files_of[side.framework], config.task), **settings))  # type: ignore[arg-type]
-            rungs = climb(climber, say)
-        except (WorkerRefused, WorkerFailed) as failure:
-            raise UserError(
-                f"{failure}.\nThe log is {directory / 'tf.log'} or torch.log beside it."
-            ) from failure
-        parity = recorded(config, climber, files)
-        parity.rungs = rungs
-        parity.passed = all(rung.verdict == "pass" for rung in rungs)
-        if not parity.passed:
-            written = write_reproducer(climber, directory)
-            failing = parity.failing
-            if failing is not None and written is not None:
-                failing.hints.append(f"the layer alone: {directory / written}")
+        yield (sides[0], sides[1]), pool
+
+
+def climb_task(
+    config: ParityConfig,
+    task: tuple[Task, Path],
+    files: Files,
+    climbing: tuple[Sides, Executor],
+    *,
+    directory: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> TaskParity:
+    """Climb with workers that run already. Raises UserError if a model cannot be put on the ladder."""
+    start = time.perf_counter()
+    sides, pool = climbing
+    climber = Climber(task[0], sides, pool, config.dtype, config.seed)
+    settings = {"device": one_device(config), "dtype": config.dtype, "seed": config.seed}
+    own = {"tf": (files[0], task[1]), "torch": (files[1], task[1])}
+    try:
+        climber.both(lambda side: side.set_up(own[side.framework], threads=config.threads, **settings))
+        rungs = climb(climber, say)
+    except (WorkerRefused, WorkerFailed) as failure:
+        raise UserError(f"{failure}.\nThe workers' logs are in {directory}.") from failure
+    parity = recorded(config, climber, files)
+    parity.rungs = rungs
+    parity.passed = all(rung.verdict == "pass" for rung in rungs)
+    if parity.failing is not None and (written := write_reproducer(climber, directory)) is not None:
+        parity.failing.hints.append(f"the layer alone: {directory / written}")
     parity.seconds = time.perf_counter() - start
     parity.summary = summary(parity)
-    encoded = msgspec.json.format(msgspec.json.encode(parity), indent=1)
-    write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
     return parity
 
 
@@ -101,7 +118,7 @@ def one_device(config: ParityConfig) -> str:
     return config.device[0]
 
 
-def recorded(config: ParityConfig, climber: Climber, files: tuple[Path, Path]) -> TaskParity:
+def recorded(config: ParityConfig, climber: Climber, files: Files) -> TaskParity:
     tf, torch = (side.manifest for side in climber.sides)
     losses = climber.trained.numbers if climber.trained else ({}, {})
     return TaskParity(

@@ -3,57 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from compare.protocol import task_messages as messages
 from compare.protocol.task_messages import Leaf, Tensor
 from compare.records.task import TaskRung
-from compare.task import rules
 from compare.task.closeness import STEPS, Comparison, compare
 from compare.task.evidence import Climber, Evidence
-from compare.task.rungs import failed, row
+from compare.task.rows import failed, row
 from compare.task.side import Arrays
+from compare.task.step_hints import step_hints
 
 PLAIN_RATE = 1e-3
-KEPT_STEPS = 3  # enough to tell momentum from none, and one bias correction from another
+SAME_RATE = {"float64": 1e-12, "float32": 1e-6}  # relative: Keras holds its rate in the run's dtype
 ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Nadam", "Adadelta", "Lamb", "Ftrl")
-SEEDS = 2
-
-
-def initialisers(climber: Climber) -> TaskRung:
-    """Each side's own initial weights, as distributions. A warning, never a failure."""
-    left, right = climber.both(lambda side: side.ask(messages.TaskInitial(SEEDS)))
-    groups: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    for tensor, own in left.items():
-        pair, other = climber.pair(tensor.path), right.get(tensor)
-        if pair is None or other is None or climber.accepted(tensor.path, tensor.name):
-            continue
-        count = SEEDS * math.prod(pair[0].tensors[tensor.name])
-        if unlike(own, other, count):
-            groups[(pair[0].kind, tensor.name)].append((spread(own), spread(other)))
-    notes = [
-        f"{name} of {len(found)} {kind}: tf starts with a spread of {found[0][0]:.3g}, "
-        f"torch of {found[0][1]:.3g}"
-        for (kind, name), found in groups.items()
-    ]
-    return TaskRung("3b", "initialisers", "pass", compared=len(left), notes=notes)
-
-
-def spread(rows: np.ndarray) -> float:
-    """Root mean square over the seeds; for a constant its value."""
-    return float(np.sqrt(np.mean(rows[:, 1] ** 2 + rows[:, 0] ** 2)))
-
-
-def unlike(own: np.ndarray, other: np.ndarray, count: int) -> bool:
-    """Six standard errors of the logarithm of a standard deviation, and 2 % more."""
-    one, two = spread(own), spread(other)
-    if min(one, two) == 0 or count == 0:
-        return one != two
-    return abs(math.log(one / two)) > 6 / math.sqrt(2 * count) + 0.02
 
 
 def one_step(climber: Climber) -> TaskRung:
@@ -77,14 +41,16 @@ def compare_after(climber: Climber, evidence: Evidence, *, adaptive: bool) -> Co
     sides = [changes(climber, one, place) for place, one in enumerate((evidence.left, evidence.right))]
     moves = [changes(climber, one, place, moved=True) for place, one in enumerate(evidence.moved)]
     if adaptive:  # noise divided by its own size: whole steps of either sign
-        sides = [{t: a for t, a in one.items() if not is_zero(climber, t)} for one in sides]
+        sides = [{t: a for t, a in one.items() if not climber.is_zero(t)} for one in sides]
     order = [*sides[0], *(one for one in sides[1] if one not in sides[0] and one.role != "slot")]
     order = [one for one in order if one.role != "slot" or one in sides[1]]
-    return compare(sides[0], sides[1], (moves[0], moves[1]), STEPS[climber.dtype], order=order)
-
-
-def is_zero(climber: Climber, tensor: Tensor) -> bool:
-    return (tensor.path, tensor.name.partition(" ")[0]) in climber.zeros
+    rounding = {
+        tensor: float(np.spacing(np.abs(climber.weights[tensor]).max()))
+        for tensor in order
+        if tensor in climber.weights
+    }
+    moved = moves[0], moves[1]
+    return compare(sides[0], sides[1], moved, STEPS[climber.dtype], order=order, rounding=rounding)
 
 
 def changes(climber: Climber, arrays: Arrays, place: int, *, moved: bool = False) -> Arrays:
@@ -136,78 +102,6 @@ def bessel_notes(evidence: Evidence) -> list[str]:
     ]
 
 
-def step_hints(climber: Climber, tensor: Tensor) -> list[str]:
-    """Each side's rule and numbers, and what a layer has twice on one side."""
-    hints = []
-    pair = climber.pair(tensor.path)
-    if pair is not None and pair[0].settings.get("biases") != pair[1].settings.get("biases"):
-        counts = [leaf.settings.get("biases") for leaf in pair]
-        hints.append(
-            f"tf has {counts[0]} bias, torch {counts[1]} (bias_ih and bias_hh), which add up: both get the "
-            "whole gradient, so their sum moves twice as far. Freeze one of them, at zero"
-        )
-    if tensor.name in ("moving_mean", "moving_variance") and pair is not None:
-        own, other = (leaf.settings for leaf in pair)
-        hints += [
-            f"{name} {own[name]} in tf, {other[name]} in torch"
-            for name in ("momentum",)
-            if own[name] != other[name]
-        ]
-        return hints
-    found = rules_that_fit(climber)
-    hints += [f"{side.framework}: {text}" for side, text in zip(climber.sides, found, strict=True)]
-    decays = [side.numbers.get("decays", {}) for side in climber.sides]
-    rates = [
-        decay.get(f"{side.own_paths.get(tensor.path, '')}/{tensor.name}")
-        for decay, side in zip(decays, climber.sides, strict=True)
-    ]
-    if rates[0] != rates[1]:
-        hints.append(f"weight decay of {tensor.path}/{tensor.name}: {rates[0]} in tf, {rates[1]} in torch")
-    return hints
-
-
-def rules_that_fit(climber: Climber) -> tuple[str, str]:
-    """By side, the rule in words, with its numbers."""
-    evidence = climber.twice(messages.TaskTrain(KEPT_STEPS, keep=KEPT_STEPS), (climber.weights,) * 2)
-    found = []
-    for side, arrays, numbers in zip(
-        climber.sides, (evidence.left, evidence.right), evidence.numbers, strict=True
-    ):
-        side.numbers = numbers
-        history = histories(climber, arrays, numbers, side.own_paths)
-        own = rules.numbers_of(numbers["rule"], numbers["rates"][0])
-        name, _ = rules.best_rule(history, numbers["rates"], own)
-        found.append(f"{name} ({in_words(own)})")
-    return found[0], found[1]
-
-
-def in_words(numbers: Mapping[str, Any]) -> str:
-    shown = ("rate", "momentum", "beta1", "beta2", "epsilon", "rho", "weight_decay")
-    return ", ".join(
-        f"{name} {numbers[name]:g}" for name in shown if isinstance(numbers.get(name), int | float)
-    )
-
-
-def histories(
-    climber: Climber, arrays: Arrays, numbers: Mapping[str, Any], own_paths: Mapping[str, str]
-) -> list[rules.Steps]:
-    """Each parameter's own steps; those whose gradient is zero within rounding tell nothing."""
-    found = []
-    for weight, start in climber.weights.items():
-        gradients = [
-            arrays.get(Tensor("kept gradient", weight.path, weight.name, t)) for t in range(KEPT_STEPS)
-        ]
-        after = [arrays.get(Tensor("kept weight", weight.path, weight.name, t)) for t in range(KEPT_STEPS)]
-        if is_zero(climber, weight) or climber.accepted(weight.path, weight.name):
-            continue
-        if all(one is not None for one in (*gradients, *after)):
-            sample = start.reshape(-1)[: len(after[0])].astype(np.float64)  # type: ignore[arg-type]
-            decay = numbers["decays"].get(f"{own_paths.get(weight.path, '')}/{weight.name}", 0.0)
-            wide = [[np.asarray(one, np.float64) for one in group] for group in (after, gradients)]
-            found.append(rules.Steps(sample, wide[0], wide[1], decay))
-    return found
-
-
 def steps(climber: Climber, rung_id: str) -> TaskRung:
     """Losses, and parameters at the end. 8a: plain SGD, the model and its loss alone; 8b: as declared."""
     plain = PLAIN_RATE if rung_id == "8a" else None
@@ -219,7 +113,7 @@ def steps(climber: Climber, rung_id: str) -> TaskRung:
         if (
             own is not None
             and other is not None
-            and abs(own - other) > 1e-12 * abs(own)
+            and abs(own - other) > SAME_RATE[climber.dtype] * abs(own)
             and not climber.accepted("rate")
         ):
             reason = f"the rate of step {step} is {own:.9g} in tf, {other:.9g} in torch"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from compare.protocol import task_messages as messages
 from compare.protocol.task_messages import Tensor
 from compare.worker.frameworks import Configured, Settings, import_runtime, require_device
 from compare.worker.refusals import RefusedRequest
+from compare.worker.task_arrays import fingerprint, flattened, reply, sampled
+from compare.worker.task_model import TaskModel
 
-SAMPLE = 4096  # elements of a tensor that are sent for each step that the optimizer's rule is tried on
 CHANGE = 1e-6  # relative, of a central difference: its error is about CHANGE², rounding 1e-16 / CHANGE
 
 
@@ -43,12 +43,7 @@ class TaskSession:
         self.not_provable: type[Exception] = module.NotProvable
         self.adapter: Any = self.refusing(lambda: self.adapted(module))
         tap.listeners[:] = [self.adapter.tap]
-        self.leaves: dict[str, Any] = {leaf.path: leaf for leaf in self.adapter.leaves}
-        self.bounds: dict[str, tuple[str, str, Any]] = {
-            f"{path}/{name}": (path, name, bound)
-            for path, leaf in self.leaves.items()
-            for name, bound in leaf.tensors.items()
-        }
+        self.model = TaskModel(self.adapter)
 
     def adapted(self, module: Any) -> Any:
         own = task_file.load(Path(self.request.module), FLAGS[self.request.framework])
@@ -107,7 +102,7 @@ class TaskSession:
                 "task",
                 "the model takes other layers for another batch; a path that depends on data has no proof",
             )
-        self.load(self.shaped_weights())
+        self.model.load(self.model.shaped_weights())
         seen = self.recorded(inputs, training=False)
         self.adapter.prepare(None)
         return messages.Manifest(
@@ -126,14 +121,14 @@ class TaskSession:
         firsts: dict[str, Any] = {}
         for call in seen.calls:
             firsts.setdefault(call.leaf.path, call)
-        paths = [*firsts, *(path for path in self.leaves if path not in firsts)]
+        paths = [*firsts, *(path for path in self.model.leaves if path not in firsts)]
         return [self.leaf(path, firsts.get(path), seen) for path in paths]
 
     def leaf(self, path: str, call: Any, seen: Any) -> messages.Leaf:
-        leaf = self.leaves[path]
+        leaf = self.model.leaves[path]
         inputs = list(call.inputs.values()) if call else []
         outputs = list(call.outputs.values()) if call else []
-        frozen = [name for name, one in leaf.tensors.items() if not one.state and not self.trained(one)]
+        frozen = [name for name, one in leaf.tensors.items() if not one.state and not self.model.trained(one)]
         return messages.Leaf(
             path=path,
             kind=leaf.kind,
@@ -147,27 +142,14 @@ class TaskSession:
             fingerprint=fingerprint(inputs[0]) if inputs else [],
         )
 
-    def trained(self, bound: Any) -> bool:
-        return any(self.adapter.trainable(one) for one in bound.variables)
-
     def recorded(self, inputs: Inputs, *, training: bool) -> Any:
         """One pass; running statistics are put back. Flattened rows are known from then on."""
-        kept = self.states()
+        kept = self.model.states()
         self.at(0)
         recording = self.adapter.forward(inputs, training=training)
-        self.load(kept)
-        self.permute_rows()
+        self.model.load(kept)
+        self.model.permute_rows()
         return recording
-
-    def permute_rows(self) -> None:
-        """Put a dense kernel's rows after a flatten, and a norm's channels, into canonical order."""
-        orders = self.adapter.recorder.axis_orders
-        for path, order in orders.items():
-            leaf = self.leaves[path]
-            for name, axis in leaf.channel_axes.items():
-                if leaf.tensors[name].index.shape[axis] == len(order):
-                    leaf.tensors[name].index = leaf.tensors[name].index.take(order, axis=axis)
-            leaf.channel_axes = {}
 
     def require_the_same(self, one: Any, other: Any) -> None:
         """Two passes over the same batch must agree to the bit."""
@@ -180,58 +162,9 @@ class TaskSession:
         if any(not np.array_equal(one.taps[name], other.taps[name]) for name in one.taps):
             raise RefusedRequest("task", RANDOM.format(where="after the last layer"))
 
-    def shaped_weights(self) -> dict[str, np.ndarray]:
-        """Weights that depend on a layer's kind and its kernel's shape alone, the same in both frameworks."""
-        return {
-            whole: shaped(self.leaves[path].kind, name, bound.index.shape)
-            for whole, (path, name, bound) in self.bounds.items()
-        }
-
-    def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Canonical tensors into the model; a variable that holds several is written once."""
-        for path, name, bound in self.bounds.values():
-            array = weights.get(f"{path}/{name}")
-            if array is None:
-                continue
-            for variable in bound.variables:
-                flat = self.adapter.read(variable)
-                shape = flat.shape
-                flat = flat.reshape(-1)
-                flat[bound.index.reshape(-1)] = array.reshape(-1) / len(bound.variables)
-                self.adapter.write(variable, flat.reshape(shape))
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        return {name: self.canonical(bound) for name, (_, _, bound) in self.bounds.items()}
-
-    def states(self) -> dict[str, np.ndarray]:
-        return {name: self.canonical(bound) for name, (_, _, bound) in self.bounds.items() if bound.state}
-
-    def canonical(self, bound: Any) -> np.ndarray:
-        arrays = [self.adapter.read(one).reshape(-1)[bound.index] for one in bound.variables]
-        total: np.ndarray = sum(arrays[1:], arrays[0])
-        return total
-
-    def canonical_gradients(
-        self, found: Mapping[int, Any], role: str, step: int = 0
-    ) -> dict[Tensor, np.ndarray]:
-        """By canonical name; of two variables that are summed both have the same."""
-        arrays = {}
-        for path, name, bound in self.bounds.values():
-            own = [found[key] for one in bound.variables if (key := self.adapter.key(one)) in found]
-            if own and not bound.state:
-                gradient = own[0]
-                arrays[Tensor(role, path, name, step)] = self.adapter.read(gradient).reshape(-1)[bound.index]
-        return arrays
-
     def weights(self, request: messages.TaskWeights) -> messages.TaskArrays:
-        self.load(safetensors.numpy.load(request.safetensors))
-        return reply(self.weight_arrays())
-
-    def weight_arrays(self, step: int = 0) -> dict[Tensor, np.ndarray]:
-        return {
-            Tensor("weight", path, name, step): self.canonical(one)
-            for path, name, one in self.bounds.values()
-        }
+        self.model.load(safetensors.numpy.load(request.safetensors))
+        return reply(self.model.weight_arrays())
 
     def batch(self, place: int, scale: float) -> tuple[Inputs, Any]:
         inputs, targets = self.task.first(place + 1, self.request.seed)[place]
@@ -251,12 +184,12 @@ class TaskSession:
         return reply(arrays)
 
     def gradients(self, request: messages.TaskGradients) -> messages.TaskArrays:
-        kept = self.states()
+        kept = self.model.states()
         self.at(0)
         loss, found = self.adapter.gradients(*self.batch(request.batch, request.scale))
         penalties = self.adapter.penalties()
-        self.load(kept)
-        arrays = self.canonical_gradients(found, "gradient")
+        self.model.load(kept)
+        arrays = self.model.canonical_gradients(found, "gradient")
         return reply(arrays, loss=loss, penalties=penalties)
 
     def train(self, request: messages.TaskTrain) -> messages.TaskArrays:
@@ -270,31 +203,16 @@ class TaskSession:
             loss, found = self.adapter.step(inputs, targets)
             losses.append(loss)
             if step < request.keep:
-                arrays |= sampled(self.canonical_gradients(found, "kept gradient", step))
+                arrays |= sampled(self.model.canonical_gradients(found, "kept gradient", step))
                 arrays |= sampled(
                     {
                         Tensor("kept weight", one.path, one.name, step): array
-                        for one, array in self.weight_arrays().items()
+                        for one, array in self.model.weight_arrays().items()
                     }
                 )
-        arrays |= self.weight_arrays(request.steps)
-        arrays |= self.slot_arrays()
-        decays = self.adapter.decays()
-        named = {
-            f"{path}/{name}": decays[self.adapter.key(one.variables[0])]
-            for path, name, one in self.bounds.values()
-            if self.adapter.key(one.variables[0]) in decays
-        }
-        return reply(arrays, losses=losses, rates=rates, rule=self.adapter.rule(), decays=named)
-
-    def slot_arrays(self) -> dict[Tensor, np.ndarray]:
-        slots = self.adapter.slots()
-        arrays = {}
-        for path, name, bound in self.bounds.values():
-            for slot, variable in slots.get(self.adapter.key(bound.variables[0]), {}).items():
-                value = self.adapter.read(variable).reshape(-1)
-                arrays[Tensor("slot", path, f"{name} {slot}")] = value[bound.index]
-        return arrays
+        arrays |= self.model.weight_arrays(request.steps)
+        arrays |= self.model.slot_arrays()
+        return reply(arrays, losses=losses, rates=rates, rule=self.adapter.rule(), decays=self.model.decays())
 
     def initial(self, request: messages.TaskInitial) -> messages.TaskArrays:
         """[seeds, 3] a tensor: mean, standard deviation, largest magnitude."""
@@ -302,14 +220,14 @@ class TaskSession:
         for seed in range(request.seeds):
             for leaf in self.adapter.rebuilt(seed, self.first[0][0]):
                 for name, bound in leaf.tensors.items():
-                    one = self.canonical(bound)
+                    one = self.model.canonical(bound)
                     figures = np.array([one.mean(), one.std(), np.abs(one).max()], np.float64)
                     rows.setdefault(Tensor("weight", leaf.path, name), []).append(figures)
         return reply({tensor: np.stack(found) for tensor, found in rows.items()})
 
     def difference(self, request: messages.TaskDifference) -> messages.TaskArrays:
         """Nothing is changed by it in the end."""
-        kept = self.tensors()
+        kept = self.model.tensors()
         array = kept[request.tensor].copy()
         flat = array.reshape(-1)
         middle = flat[request.place]
@@ -317,10 +235,10 @@ class TaskSession:
         losses = []
         for sign in (1, -1):
             flat[request.place] = middle + sign * width
-            self.load({**kept, request.tensor: array})
+            self.model.load({**kept, request.tensor: array})
             self.at(0)
             losses.append(self.adapter.loss(*self.first[0]))
-        self.load(kept)
+        self.model.load(kept)
         return reply({}, slope=(losses[0] - losses[1]) / (2 * width))
 
     def digests(self, request: messages.TaskDigests) -> messages.TaskArrays:
@@ -347,42 +265,6 @@ ANSWERS: dict[type, Callable[[TaskSession, Any], Any]] = {
     messages.TaskDifference: TaskSession.difference,
     messages.TaskDigests: TaskSession.digests,
 }
-
-
-def reply(arrays: Mapping[Tensor, np.ndarray], **numbers: Any) -> messages.TaskArrays:
-    contiguous = {str(place): np.ascontiguousarray(one) for place, one in enumerate(arrays.values())}
-    return messages.TaskArrays(list(arrays), safetensors.numpy.save(contiguous), numbers)
-
-
-def sampled(arrays: Mapping[Tensor, np.ndarray]) -> dict[Tensor, np.ndarray]:
-    return {tensor: one.reshape(-1)[:SAMPLE].copy() for tensor, one in arrays.items()}
-
-
-def shaped(kind: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Variances and scales 1, shifts 0, kernels random by kind and shape."""
-    last = name.rpartition("/")[2]
-    if last in ("gamma", "moving_variance"):
-        return np.ones(shape)
-    if "bias" in last or last in ("beta", "moving_mean"):
-        return np.zeros(shape)
-    random = np.random.default_rng(zlib.crc32(f"{kind} {name} {list(shape)}".encode()))
-    fan = max(1, int(np.prod(shape[:-1])))
-    return np.asarray(random.standard_normal(shape) * (2 / fan) ** 0.5)
-
-
-def fingerprint(array: np.ndarray) -> list[float]:
-    """Four sums that tell one input from another, whatever its size: a mean and three projections."""
-    flat = array.reshape(-1).astype(np.float64)
-    waves = [np.cos(np.arange(flat.size) * angle + angle) for angle in (0.9, 2.3, 4.1)]
-    scale = max(1, flat.size) ** 0.5
-    return [float(flat.mean()) if flat.size else 0.0, *(float(flat @ wave) / scale for wave in waves)]
-
-
-def flattened(value: Any, name: str) -> list[tuple[str, np.ndarray]]:
-    if isinstance(value, np.ndarray):
-        return [(name, value)]
-    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-    return [one for key, own in pairs for one in flattened(own, f"{name}/{key}")]
 
 
 def place_in(error: Exception, file: str) -> str:

@@ -1,0 +1,101 @@
+"""A model's tensors in canonical names and layouts, read and written through a framework's adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from compare.protocol.task_messages import Tensor
+from compare.worker.task_arrays import shaped
+
+
+class TaskModel:
+    """Canonical tensors by `path/name`; each is bound to places in the model's own variables."""
+
+    def __init__(self, adapter: Any) -> None:
+        self.adapter = adapter
+        self.leaves: dict[str, Any] = {leaf.path: leaf for leaf in adapter.leaves}
+        self.bounds: dict[str, tuple[str, str, Any]] = {
+            f"{path}/{name}": (path, name, bound)
+            for path, leaf in self.leaves.items()
+            for name, bound in leaf.tensors.items()
+        }
+
+    def load(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Canonical tensors into the model; a variable that holds several is written once."""
+        for path, name, bound in self.bounds.values():
+            array = weights.get(f"{path}/{name}")
+            if array is None:
+                continue
+            for variable in bound.variables:
+                flat = self.adapter.read(variable)
+                shape = flat.shape
+                flat = flat.reshape(-1)
+                flat[bound.index.reshape(-1)] = array.reshape(-1) / len(bound.variables)
+                self.adapter.write(variable, flat.reshape(shape))
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        return {name: self.canonical(bound) for name, (_, _, bound) in self.bounds.items()}
+
+    def states(self) -> dict[str, np.ndarray]:
+        return {name: self.canonical(bound) for name, (_, _, bound) in self.bounds.items() if bound.state}
+
+    def canonical(self, bound: Any) -> np.ndarray:
+        arrays = [self.adapter.read(one).reshape(-1)[bound.index] for one in bound.variables]
+        total: np.ndarray = sum(arrays[1:], arrays[0])
+        return total
+
+    def canonical_gradients(
+        self, found: Mapping[int, Any], role: str, step: int = 0
+    ) -> dict[Tensor, np.ndarray]:
+        """By canonical name; of two variables that are summed both have the same."""
+        arrays = {}
+        for path, name, bound in self.bounds.values():
+            own = [found[key] for one in bound.variables if (key := self.adapter.key(one)) in found]
+            if own and not bound.state:
+                gradient = own[0]
+                arrays[Tensor(role, path, name, step)] = self.adapter.read(gradient).reshape(-1)[bound.index]
+        return arrays
+
+    def weight_arrays(self, step: int = 0) -> dict[Tensor, np.ndarray]:
+        return {
+            Tensor("weight", path, name, step): self.canonical(one)
+            for path, name, one in self.bounds.values()
+        }
+
+    def slot_arrays(self) -> dict[Tensor, np.ndarray]:
+        slots = self.adapter.slots()
+        arrays = {}
+        for path, name, bound in self.bounds.values():
+            for slot, variable in slots.get(self.adapter.key(bound.variables[0]), {}).items():
+                value = self.adapter.read(variable).reshape(-1)
+                arrays[Tensor("slot", path, f"{name} {slot}")] = value[bound.index]
+        return arrays
+
+    def shaped_weights(self) -> dict[str, np.ndarray]:
+        """Weights that depend on a layer's kind and its kernel's shape alone, the same in both frameworks."""
+        return {
+            whole: shaped(self.leaves[path].kind, name, bound.index.shape)
+            for whole, (path, name, bound) in self.bounds.items()
+        }
+
+    def trained(self, bound: Any) -> bool:
+        return any(self.adapter.trainable(one) for one in bound.variables)
+
+    def permute_rows(self) -> None:
+        """Put a dense kernel's rows after a flatten, and a norm's channels, into canonical order."""
+        orders = self.adapter.recorder.axis_orders
+        for path, order in orders.items():
+            leaf = self.leaves[path]
+            for name, axis in leaf.channel_axes.items():
+                if leaf.tensors[name].index.shape[axis] == len(order):
+                    leaf.tensors[name].index = leaf.tensors[name].index.take(order, axis=axis)
+            leaf.channel_axes = {}
+
+    def decays(self) -> dict[str, float]:
+        """Return each parameter's own weight decay."""
+        found = self.adapter.decays()
+        keys = {name: self.adapter.key(bound.variables[0]) for name, (_, _, bound) in self.bounds.items()}
+        return {name: found[key] for name, key in keys.items() if key in found}

@@ -1,0 +1,79 @@
+"""Layers of one model find their partners in the other, and nothing is guessed."""
+
+import pytest
+
+from compare.errors import UserError
+from compare.task.alignment import Pair, align, lines_to_paste
+from tests.task.manifests import dense, manifest, recorded
+
+
+def paths(found: list[Pair]) -> list[tuple[str, str]]:
+    """Return the pairs by their paths."""
+    return [(left.path, right.path) for left, right in found]
+
+
+def test_a_real_pair_with_the_same_order_is_matched_whole() -> None:
+    """All 105 layers with parameters of MobileNetV2 have their partner, in order."""
+    found = align(*recorded("mobilenet"), {})
+    assert found.complete
+    assert len(found.pairs) == 105
+    assert paths(found.pairs)[0] == ("Conv1", "features.0.0")
+    assert paths(found.pairs)[-1] == ("predictions", "classifier.1")
+
+
+def test_layers_called_in_another_order_are_told_by_what_flows_in() -> None:
+    """ResNet50's shortcut has its last convolution's shape, and is called later in torch."""
+    found = dict(paths(align(*recorded("resnet"), {}).pairs))
+    assert found["conv2_block1_0_conv"] == "layer1.0.downsample.0"
+    assert found["conv2_block1_3_conv"] == "layer1.0.conv3"
+
+
+def test_swapped_branches_are_matched_by_input_not_by_order() -> None:
+    """Two layers of one shape, called in opposite orders."""
+    left = manifest(dense("a", seen=1.0), dense("b", seen=2.0))
+    right = manifest(dense("x", seen=2.0), dense("y", seen=1.0))
+    assert paths(align(left, right, {}).pairs) == [("a", "y"), ("b", "x")]
+
+
+def test_one_input_and_equal_ends_of_paths_decide_before_order() -> None:
+    """Query and key have the same input and shape; their names tell them apart."""
+    left = manifest(dense("attention/query"), dense("attention/key"))
+    right = manifest(dense("block.key"), dense("block.query"))
+    assert paths(align(left, right, {}).pairs) == [
+        ("attention/query", "block.query"),
+        ("attention/key", "block.key"),
+    ]
+
+
+def test_order_decides_when_a_mistake_upstream_changes_every_input() -> None:
+    """The ladder can still name the first layer that differs."""
+    left = manifest(dense("a", seen=1.0), dense("b", seen=2.0))
+    right = manifest(dense("x", seen=5.0), dense("y", seen=6.0))
+    assert paths(align(left, right, {}).pairs) == [("a", "x"), ("b", "y")]
+
+
+def test_a_layer_that_alone_has_its_shape_is_matched_out_of_order() -> None:
+    """Even after a mistake upstream: there is no other that it could be."""
+    left = manifest(dense("a", 4, 3, seen=1.0), dense("b", 5, 3, seen=2.0))
+    right = manifest(dense("x", 5, 3, seen=7.0), dense("y", 4, 3, seen=8.0))
+    assert paths(align(left, right, {}).pairs) == [("a", "y"), ("b", "x")]
+
+
+def test_another_shape_finds_no_partner_and_the_lines_to_paste_name_it() -> None:
+    """Nothing is transposed to fit."""
+    left, right = manifest(dense("a", 4, 3)), manifest(dense("x", 3, 4))
+    found = align(left, right, {})
+    assert not found.pairs
+    assert lines_to_paste(found) == ["pairs = {", '    "a": "x",  # dense [4, 3]', "}"]
+
+
+def test_a_declared_pair_comes_first() -> None:
+    """The porter's word is above kind, shape and order."""
+    left, right = manifest(dense("a", 4, 3)), manifest(dense("x", 3, 4))
+    assert paths(align(left, right, {"a": "x"}).pairs) == [("a", "x")]
+
+
+def test_a_declared_pair_that_is_not_there_is_refused_with_what_is_near() -> None:
+    """The message names the side and the layers whose paths end most like it."""
+    with pytest.raises(UserError, match=r"torch model has no layer z .*Near it: x"):
+        align(manifest(dense("a")), manifest(dense("x")), {"a": "z"})

@@ -1,0 +1,71 @@
+"""Tags of torch's tensors, on arrays whose entries tell where they stood."""
+
+import numpy as np
+import pytest
+
+from torch_impl.axes import (
+    axis_order,
+    channels_first,
+    from_canonical,
+    regrouped,
+    resized,
+    shape_of,
+    to_canonical,
+)
+
+IMAGES = channels_first((2, 3, 4, 5))
+assert IMAGES is not None
+NCHW = IMAGES
+
+
+def numbered(*shape: int) -> np.ndarray:
+    """Return an array whose entries tell where they stand."""
+    return np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+
+
+def test_images_become_channels_last() -> None:
+    """What stood at [n, c, h, w] stands at [n, h, w, c]."""
+    array = numbered(2, 3, 4, 5)
+    assert to_canonical(array, NCHW)[1, 2, 4, 0] == array[1, 0, 2, 4]
+
+
+def test_a_flattened_image_becomes_the_flattened_canonical_one() -> None:
+    """Its places are permuted, not only its shape read anew."""
+    array = numbered(2, 3, 4, 5)
+    flat = regrouped(NCHW, (2, 60))
+    assert flat is not None
+    expected = to_canonical(array, NCHW).reshape(2, 60)
+    np.testing.assert_array_equal(to_canonical(array.reshape(2, 60), flat), expected)
+
+
+def test_a_sequence_of_patches_is_canonical_after_its_transposition() -> None:
+    """A vision transformer's [N, C, H·W], transposed to [N, H·W, C], moves no more."""
+    patches = regrouped(NCHW, (2, 3, 20))
+    assert patches is not None
+    transposed = (patches[0], patches[2], patches[1])
+    array = numbered(2, 20, 3)
+    np.testing.assert_array_equal(to_canonical(array, transposed), array)
+
+
+def test_pooled_away_axes_leave_no_order_behind() -> None:
+    """[N, C, 1, 1] flattened is channels alone: nothing to permute."""
+    pooled = resized(NCHW, (2, 3, 1, 1))
+    assert pooled is not None
+    flat = regrouped(pooled, (2, 3))
+    assert flat == ((("N", 2),), (("C", 3),))
+    assert axis_order(flat[1]) is None
+
+
+def test_a_reshape_that_cuts_an_axis_ends_the_tag() -> None:
+    """Two halves of the channels are no axis that anybody named."""
+    assert regrouped(NCHW, (2, 6, 10)) is None
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 60), (2, 3, 20)])
+def test_there_and_back_is_the_same(shape: tuple[int, ...]) -> None:
+    """A mask made in canonical layout comes back where it belongs."""
+    tag = regrouped(NCHW, shape)
+    assert tag is not None
+    assert shape_of(tag) == shape
+    array = numbered(*shape)
+    np.testing.assert_array_equal(from_canonical(to_canonical(array, tag), tag), array)

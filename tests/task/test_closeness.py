@@ -1,0 +1,91 @@
+"""How close tensors must be, on arrays whose rounding is made up."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compare.protocol.task_messages import Tensor
+from compare.task.closeness import LIMITS, compare, pattern
+
+A, B = Tensor("gradient", "a", "kernel"), Tensor("gradient", "b", "bias")
+FLOAT64 = LIMITS["float64"]
+ONE = np.array([1.0, -4.0])
+
+
+def test_a_difference_of_rounding_passes_and_a_mistake_of_8e_9_fails() -> None:
+    """The smallest mistake seen between public networks is caught, 1e-13 is not."""
+    same = {A: ONE * (1 + 1e-13)}
+    wrong = {A: ONE * (1 + 8e-9)}
+    still = ({A: ONE}, {A: ONE})
+    assert compare({A: ONE}, same, still, FLOAT64).first_failing is None
+    assert compare({A: ONE}, wrong, still, FLOAT64).first_failing is not None
+
+
+def test_movement_of_one_unit_widens_the_tolerance_but_not_beyond_a_mistake() -> None:
+    """A network that amplifies rounding by a million still cannot hide 8e-9."""
+    moved = ({A: ONE * (1 + 1e-10)}, {A: ONE})
+    found = compare({A: ONE}, {A: ONE * (1 + 8e-9)}, moved, FLOAT64)
+    assert found.found[0].tolerance == FLOAT64.most
+    assert found.first_failing is not None
+
+
+def test_what_is_zero_within_rounding_is_judged_on_the_scale_of_the_largest() -> None:
+    """A bias before a norm: 7e-17 against -3e-17 is no error of 140 %."""
+    noise = {B: np.array([7e-17])}
+    left, right = {A: ONE, **noise}, {A: ONE, B: np.array([-3e-17])}
+    moved = ({A: ONE, B: np.array([2e-17])}, {A: ONE, B: np.array([5e-17])})
+    found = compare(left, right, moved, FLOAT64)
+    assert found.first_failing is None
+    assert found.zeros == [B]
+
+
+def test_a_real_zero_gradient_on_one_side_alone_fails() -> None:
+    """A branch that is detached has exact zeros, which no rounding makes."""
+    left, right = {A: ONE, B: np.array([0.5])}, {A: ONE, B: np.array([0.0])}
+    found = compare(left, right, (left, right), FLOAT64).first_failing
+    assert found is not None
+    assert found.tensor == B
+
+
+def test_the_first_in_order_is_named_not_the_worst() -> None:
+    """The largest error downstream does not hide where it started."""
+    left = {A: ONE, B: ONE}
+    found = compare(left, {A: ONE + 1e-3, B: ONE + 1}, (left, left), FLOAT64)
+    assert found.first_failing is not None
+    assert found.first_failing.tensor == A
+
+
+@pytest.mark.parametrize("other", [None, np.ones(3), np.array([1.0, np.nan])])
+def test_a_missing_misshapen_or_not_finite_tensor_fails(other: np.ndarray | None) -> None:
+    """No tolerance helps."""
+    right = {} if other is None else {A: other}
+    found = compare({A: ONE}, right, ({A: ONE}, right), FLOAT64).first_failing
+    assert found is not None
+    assert found.detail is not None
+
+
+IMAGE = np.random.default_rng(0).standard_normal((2, 5, 6, 3))
+
+
+def changed(place: Any, by: float = 1.0) -> np.ndarray:
+    """Return the images with a part of them moved."""
+    other = IMAGE.copy()
+    other[place] += by
+    return other
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (changed(np.s_[:, :, -1]), "only the last column differ"),
+        (changed(np.s_[:, 0]), "only the first row differ"),
+        (IMAGE / 2, "tf is 2 times torch everywhere"),
+        (np.flip(IMAGE, 2), "same values in another order"),
+        (IMAGE, None),
+    ],
+)
+def test_the_form_of_a_difference_is_named(other: np.ndarray, words: str | None) -> None:
+    """A column, a factor, an order: what a porter looks for first."""
+    found = pattern(IMAGE, np.ascontiguousarray(other), 1e-11)
+    assert (found is None) if words is None else (found is not None and words in found)

@@ -1,0 +1,30 @@
+"""What is said of the first tensor that fails."""
+
+from compare.protocol.task_messages import Leaf, Manifest
+from compare.task.hints import between, settings_that_differ
+
+
+def norm(path: str, **settings: object) -> Leaf:
+    """Return a norm with these settings."""
+    return Leaf(path, "batch_norm", settings=settings, tensors={"gamma": [2]})
+
+
+def test_settings_that_differ_are_named_with_both_values() -> None:
+    """A porter reads what to change."""
+    hints = settings_that_differ(
+        norm("a", epsilon=1e-3, momentum=0.99), norm("b", epsilon=1e-5, momentum=0.9)
+    )
+    assert hints == ["epsilon 0.001 in tf, 1e-05 in torch", "momentum 0.99 in tf, 0.9 in torch"]
+
+
+def test_a_momentum_counted_from_the_other_end_is_the_same() -> None:
+    """1 - 0.01 is not 0.99 to the last bit."""
+    assert settings_that_differ(norm("a", momentum=0.99), norm("b", momentum=1 - 0.01)) == []
+
+
+def test_layers_without_parameters_before_a_layer_are_listed() -> None:
+    """Only those since the last layer with parameters."""
+    relu = Leaf("relu", "ReLU", settings={"max_value": 6.0})
+    pool = Leaf("pool", "MaxPooling2D")
+    manifest = Manifest([pool, norm("a"), relu, norm("b")], ["pool", "a", "relu", "b"])
+    assert between(manifest, "b") == ["ReLU(max_value 6)"]

@@ -1,0 +1,87 @@
+"""A task file that will not do is refused in a sentence that says what to write."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.data.task_file import load, read
+from compare.errors import UserError
+
+GOOD = """
+import numpy as np
+inputs = {"images": "NHWC", "tokens": "NT"}
+def batches(seed):
+    while True:
+        yield (np.ones((2, 3)), np.ones((2, 4))), np.ones(2)
+"""
+
+
+def written(directory: Path, text: str) -> Path:
+    """Write a task file."""
+    path = directory / "task.py"
+    path.write_text(text)
+    return path
+
+
+def test_a_task_is_read_with_its_defaults(tmp_path: Path) -> None:
+    """Inputs come by name, in the order that the task gives them."""
+    task = read(written(tmp_path, GOOD))
+    assert (task.reference, task.steps, task.pairs) == ("tf", 20, {})
+    inputs, targets = task.first(1, 0)[0]
+    assert list(inputs) == ["images", "tokens"]
+    assert inputs["tokens"].shape == (2, 4)
+    np.testing.assert_array_equal(targets, np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("inputs = ", "other = "), "has no `inputs`"),
+        (("def batches", "def other"), "has no `batches`"),
+        (("inputs", "reference = 'jax'\ninputs"), "reference is 'jax'"),
+        (("inputs", "steps = 0\ninputs"), "steps is 0"),
+        (("inputs", "pairs = ['a']\ninputs"), "`pairs` must be a dict"),
+        (
+            ("inputs", "import argparse\nargparse.ArgumentParser().parse_args(['--x'])\ninputs"),
+            "parses options",
+        ),
+        (("inputs", "1 / 0\ninputs"), "ZeroDivisionError"),
+    ],
+)
+def test_a_file_that_will_not_do_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    """Each rule has its own sentence, which names the file."""
+    with pytest.raises(UserError, match=r"task\.py") as refusal:
+        read(written(tmp_path, GOOD.replace(*change, 1)))
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("(np.ones((2, 3)), np.ones((2, 4))), np.ones(2)", "np.ones(2)"), "must be (inputs, targets)"),
+        (("(np.ones((2, 3)), np.ones((2, 4)))", "np.ones((2, 3))"), "images, tokens"),
+        (("np.ones((2, 4))", "[1, 2]"), "tokens is list"),
+        (("while True", "for _ in range(1)"), "it must go on for ever"),
+    ],
+)
+def test_batches_of_another_form_are_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    """Before a worker is started."""
+    task = read(written(tmp_path, GOOD.replace(*change, 1)))
+    with pytest.raises(UserError) as refusal:
+        task.first(2, 0)
+    assert words in str(refusal.value)
+
+
+def test_what_a_file_prints_on_import_reaches_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stray print is no reason to refuse, and does not spoil the report."""
+    read(written(tmp_path, f"print('hello'){GOOD}"))
+    assert capsys.readouterr().out == ""
+
+
+def test_a_file_that_is_not_there_is_named_with_its_option(tmp_path: Path) -> None:
+    """The option tells where the mistake was typed."""
+    with pytest.raises(UserError, match=r"--torch-module: .* is not a file"):
+        load(tmp_path / "nothing.py", "--torch-module")

@@ -1,0 +1,96 @@
+"""`python -m tools.correct_pairs`: correct pairs of networks never fail.
+
+Writes docs/results/correct_pairs.json. Each pair climbs over five seeds, two sizes of a batch, and both dtypes. Exit 1 if one climb fails.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from compare.command_line import run_entry_point
+from compare.data import task_file
+from compare.ladder.config import ParityConfig
+from compare.records.task import TaskParity
+from compare.task.proof import climb_task, climbing_sides
+from tools.network_mistakes import NETWORKS, ROOT
+
+RESULT = ROOT / "docs/results/correct_pairs.json"
+PAIRS = ("cnn", "gru", "transformer", "mobilenet")
+SEEDS = range(5)
+Dtype = Literal["float64", "float32"]
+DTYPES: tuple[Dtype, ...] = ("float64", "float32")
+
+
+class Climbed(msgspec.Struct):
+    """One climb. worst: the largest share of a tolerance that a tensor used, by rung."""
+
+    network: str
+    seed: int
+    times: int  # as large a batch
+    dtype: str
+    passed: bool
+    summary: str
+    seconds: float
+    worst: dict[str, float] = {}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Climb with all pairs, or those named."""
+    cases = product(argv or PAIRS, (1, 2), SEEDS, DTYPES)
+    found = []
+    with tempfile.TemporaryDirectory() as place:
+        directory = Path(place)
+        with climbing_sides(ParityConfig(threads=1), directory) as climbing:
+            for network, times, seed, dtype in cases:
+                task = written(network, times, directory)
+                config = ParityConfig(task=task, threads=1, seed=seed, dtype=dtype)
+                files = NETWORKS / network / "my_keras.py", NETWORKS / network / "my_torch.py"
+                own = task_file.read(task), task
+                parity = climb_task(config, own, files, climbing, directory=directory)
+                one = Climbed(
+                    network,
+                    seed,
+                    times,
+                    dtype,
+                    parity.passed,
+                    parity.summary,
+                    round(parity.seconds, 1),
+                    used(parity),
+                )
+                print(f"{network} × {times}, {dtype}, seed {seed}: {one.summary}", flush=True)
+                found.append(one)
+    if not argv:
+        RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    passed = sum(one.passed for one in found)
+    print(f"{passed} of {len(found)} climbs pass")
+    return 0 if passed == len(found) else 1
+
+
+def used(parity: TaskParity) -> dict[str, float]:
+    """Return the share of its tolerance that each rung's nearest tensor uses."""
+    shares = {rung.id: (rung.relative or 0.0) / (rung.tolerance or 1.0) for rung in parity.rungs}
+    return {name: share for name, share in shares.items() if share}
+
+
+def written(network: str, times: int, directory: Path) -> Path:
+    """Write the task with a batch so many times as large."""
+    text = (NETWORKS / network / "task.py").read_text()
+    larger = re.sub(
+        r"(standard_normal\(\(|integers\(0, \d+, \(?)(\d+)",
+        lambda found: f"{found[1]}{int(found[2]) * times}",
+        text,
+    )
+    path = directory / f"{network}_{times}.py"
+    path.write_text(larger)
+    return path
+
+
+if __name__ == "__main__":
+    run_entry_point(main)
