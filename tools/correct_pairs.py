@@ -1,6 +1,7 @@
 """`python -m tools.correct_pairs`: correct pairs of networks never fail.
 
-Writes docs/results/correct_pairs.json. Each pair climbs over five seeds, two sizes of a batch, and both dtypes. Exit 1 if one climb fails.
+Writes docs/results/correct_pairs.json. Each pair climbs over five seeds, two sizes of a batch and both
+dtypes. Exit 1 if one climb fails.
 """
 
 from __future__ import annotations
