@@ -36,7 +36,7 @@ def report(config: ReportConfig) -> Path:
     from compare.records.foreign import read_results
     from compare.records.run_directory import refuse_if_locked
     from compare.rendering import side_by_side
-    from compare.rendering.report_files import directory_of, render, render_two
+    from compare.rendering.report_files import directory_of, render, render_machines, render_two
 
     if len(config.runs) not in (1, 2):
         raise UserError(
@@ -47,7 +47,10 @@ def report(config: ReportConfig) -> Path:
         home = directory_of(config.runs[0])
         directory = created(config.out or home)
         refuse_if_locked(directory)
-        render(find(results[0]), directory, files_from=home)
+        if len(results[0].machines) > 1:
+            render_machines(results[0], [], directory)
+        else:
+            render(find(results[0]), directory, files_from=home)
         return directory / "report.html"
     if config.out is None:
         raise UserError("Two runs were given. Name a directory for the report of both: --out DIR.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 
@@ -58,3 +60,20 @@ class Environment(msgspec.Struct):
     cpu_governor: str | None = None
     cpu_mhz: list[float | None] = []  # one at the start of each seed
     card: Card | None = None  # of a run on CUDA
+    host_digest: str | None = None  # tells machines of one make apart; neither their name nor made from it
+
+    @property
+    def machine_id(self) -> str:
+        """12 hex digits over what makes one machine another than the next; the system may be renewed."""
+        memory_gib = None if self.memory_bytes is None else round(self.memory_bytes / 2**30)
+        card = self.card.before.name if self.card is not None and self.card.before is not None else None
+        facts = (
+            self.cpu,
+            self.cpus_usable,
+            self.cpus_total,
+            memory_gib,
+            self.machine,
+            card,
+            self.host_digest,
+        )
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ import msgspec
 
 from compare.errors import UserError
 from compare.labels import Label
-from compare.records.results import FILE_NAME, SCHEMA_VERSION, Results, Run
+from compare.records.results import FILE_NAME, READABLE_VERSIONS, SCHEMA_VERSION, Results, Run, name_machine
 
 LARGEST_BYTES = 1 << 29  # 10 seeds of all variants for 10,000 steps take a fifth of it
 LONGEST_LABEL = 200
@@ -40,12 +40,16 @@ def read_results(place: Path) -> Results:
     path = results_path(place)
     content = read_content(path)
     version = decoded(path, content, Version).schema_version
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_VERSIONS:
+        known = " and ".join(map(str, READABLE_VERSIONS))
         raise UserError(
-            f"{path} has schema_version {version}; this version reads {SCHEMA_VERSION}.\n"
+            f"{path} has schema_version {version}; this version reads {known}.\n"
             "Use the version of lenet-compare that wrote it."
         )
     results = decoded(path, content, Results)
+    if not results.machines:
+        name_machine(results)
+    results.schema_version = SCHEMA_VERSION
     check(results, path)
     return results
 
@@ -113,7 +117,7 @@ def read_bytes(path: Path) -> bytes:
 def check(results: Results, path: Path) -> None:
     """Raise UserError, naming the file and the first rule that it breaks."""
     for number, run in enumerate(results.runs + results.thread_runs):
-        if problem := next(problems(run), None):
+        if problem := next(problems(run, results.machines), None):
             raise UserError(f"{path}: run {number} ({run.label[:50]!r}): {problem}.\n{AGAIN}")
 
 
@@ -125,7 +129,7 @@ def is_label(run: Run) -> bool:
         return False
 
 
-def problems(run: Run) -> Iterator[str]:
+def problems(run: Run, machines: Collection[str]) -> Iterator[str]:
     """Each rule that a row breaks."""
     steps = len(run.losses)
     if len(run.label) > LONGEST_LABEL:
@@ -149,5 +153,7 @@ def problems(run: Run) -> Iterator[str]:
         yield "an accuracy is not within 0 and 1"
     if run.status == "ok" and (run.test_accuracy is None or steps <= run.warmup_steps):
         yield "its status is ok, but it has no test accuracy, or no step after the warm-up"
+    if run.machine not in machines:
+        yield f"its machine {run.machine[:50]!r} is not among those of the file"
     if not all(size.isdecimal() for size in run.batch_size_seconds):
         yield "a batch size is not a whole number"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -12,6 +13,7 @@ import psutil
 
 from compare.cgroups import cpu_quota
 from compare.cpus import allowed_cpus, usable_cpus
+from compare.observation import observe
 from compare.records.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +37,19 @@ def describe() -> Environment:
         code_version=code_version(),
         load_average_1min=os.getloadavg()[0],
         cpu_governor=governor(),
+        host_digest=observe(host_digest),
     )
+
+
+def host_digest() -> str:
+    """Return 12 hex digits made from the number that the system was given when it was installed.
+
+    As systemd advises, the number itself, which is secret, is not shown. Raises OSError if there is none.
+    """
+    number = Path("/etc/machine-id").read_text().strip()
+    if not number:
+        raise FileNotFoundError("/etc/machine-id is empty")
+    return hashlib.sha256(f"lenet-compare {number}".encode()).hexdigest()[:12]
 
 
 def cpu_name() -> str:

@@ -13,7 +13,8 @@ from compare.records.environment import Environment
 from compare.records.files import write_json
 from compare.records.parity import Gate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)  # the first has no machines: they are those of its environment
 FILE_NAME = "results.json"
 
 Status = Literal["ok", "failed", "diverged", "unavailable"]
@@ -62,6 +63,7 @@ class Run(msgspec.Struct):
     quota_periods: int = 0  # of a CPU quota, while it trained
     throttled_periods: int = 0  # those in which it had to wait for the next one
     notes: list[str] = []  # what went wrong after the result stood
+    machine: str = ""  # the key of `Results.machines`
     ended: bool = False  # nothing more is to come: what `--resume` may keep
 
     @property
@@ -111,6 +113,14 @@ class SweepPoint(msgspec.Struct):
     step_seconds: float  # median
 
 
+class Machine(msgspec.Struct):
+    """A machine that launches ran on. Its environment and parity are the file's own if they are None."""
+
+    threads: int  # of the headline's launches
+    environment: Environment | None = None
+    parity: Gate | None = None
+
+
 class Results(msgspec.Struct, kw_only=True):
     """What results.json holds."""
 
@@ -122,8 +132,19 @@ class Results(msgspec.Struct, kw_only=True):
     comparisons: list[Comparison] = []
     warnings: list[str] = []
     batch_sweep: list[SweepPoint] = []
+    machines: dict[str, Machine] = {}  # by id: those that launches ran on, `environment` being the first's
     thread_runs: list[Run] = []  # short launches at the other counts of --threads
 
 
+def name_machine(results: Results) -> None:
+    """Give a run's only machine, and each of its launches, the machine's id."""
+    identity = results.environment.machine_id
+    results.machines = {identity: Machine(results.config.threads)}
+    for run in results.runs + results.thread_runs:
+        run.machine = identity
+
+
 def write_results(results: Results, directory: Path) -> None:
+    if len(results.machines) < 2:
+        name_machine(results)
     write_json(directory / FILE_NAME, results)

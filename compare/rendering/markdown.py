@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from compare.findings.findings import Findings
-from compare.rendering import facts, side_by_side, tables, variant_table, verdicts
+from compare.findings.machines import AcrossMachines
+from compare.rendering import facts, machines, side_by_side, tables, variant_table, verdicts
 from compare.rendering.charts.frame import Chart
 
 CHARTS = "charts"  # the directory of the SVG files, beside report.md
@@ -30,6 +31,31 @@ def report(
     if warnings := verdicts.warnings(found):
         parts += ["## Warnings", bullets(warnings)]
     return "\n\n".join([*parts, *conditions(found)]) + "\n"
+
+
+def machines_report(
+    compared: Sequence[AcrossMachines],
+    found: Mapping[str, Findings],
+    differences: Sequence[str],
+    pictures: Sequence[Chart],
+) -> str:
+    """Return the report of several machines; found: by the machine's name."""
+    several = list(found.values())
+    parts = [f"# {escape(facts.title(several))}", escape(facts.all_conditions(several))]
+    if failed := verdicts.failures(several):
+        parts += ["**First, what failed**", bullets(failed)]
+    parts.append(bullets(one.sentence for one in machines.headlines(compared)))
+    if differences:
+        parts += ["**What differs between the runs**", bullets(differences)]
+    for one in compared:
+        parts += [f"## {escape(machines.title(one))}", escape(machines.verdict(one).sentence)]
+        parts.append(table(machines.header(one), machines.table(one, found)))
+    for chart in pictures:
+        parts += [f"### {escape(chart.title)}", image(chart), escape(chart.message)]
+    if warned := verdicts.warnings(several):
+        parts += ["## Warnings", bullets(warned)]
+    rows = [[one.name, *one.values] for one in side_by_side.conditions(several)]
+    return "\n\n".join([*parts, "## Where it was measured", table(["what", *found], rows)]) + "\n"
 
 
 def first_lines(found: Sequence[Findings]) -> list[str]:

@@ -13,13 +13,22 @@ from typing import Any
 from urllib.parse import quote
 
 from compare.findings.findings import Findings
-from compare.rendering import facts, ladder_table, side_by_side, source_pairs, variant_table, verdicts
+from compare.findings.machines import AcrossMachines
+from compare.rendering import (
+    facts,
+    ladder_table,
+    machines,
+    side_by_side,
+    source_pairs,
+    variant_table,
+    verdicts,
+)
 from compare.rendering.charts import charts
 from compare.rendering.charts.frame import Chart
 from compare.rendering.look import PAGE
 
 ASSETS = Path(__file__).parent / "assets"
-WIDE = ("step-time", "ratio", "batch-size", "threads")  # charts that take the page's full width
+WIDE = ("step-time", "ratio", "machines", "batch-size", "threads")  # charts that take the page's full width
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,29 @@ def page(
         values |= beside(found, places)
     template = "two_runs.html.jinja" if places else "report.html.jinja"
     rendered: str = environment().get_template(template).render(values)
+    return rendered
+
+
+def machines_page(
+    compared: Sequence[AcrossMachines],
+    found: Mapping[str, Findings],
+    differences: Sequence[str],
+    files: Sequence[Link],
+) -> str:
+    """Return the report of several machines as HTML; found: by the machine's name."""
+    several = list(found.values())
+    own = contents(several) | assets(machines.charts(compared, PAGE))
+    own |= {
+        "verdicts": machines.headlines(compared),
+        "other_verdicts": [],
+        "concepts": [],
+        "machine_names": list(found),
+        "merged_differences": differences,
+        "conditions": side_by_side.conditions(several),
+        "files": files,
+    }
+    template = environment().get_template("machines.html.jinja")
+    rendered: str = template.render(own | machines.page_values(compared, found))
     return rendered
 
 

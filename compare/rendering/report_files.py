@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from compare.findings.findings import Findings
+from compare.findings.findings import Findings, find
+from compare.findings.machines import across, apart, names
 from compare.records.files import write_atomically
-from compare.records.results import FILE_NAME
-from compare.rendering import look, markdown, page
+from compare.records.results import FILE_NAME, Results
+from compare.rendering import look, machines, markdown, page
 from compare.rendering.charts import charts
 from compare.rendering.charts.frame import Chart
 from compare.rendering.page import Link, links, svg
@@ -30,6 +31,27 @@ def render_two(found: Sequence[Findings], runs: Sequence[Path], out: Path) -> No
     files = [link for run in runs for link in run_files(directory_of(run), out)]
     write(out / "report.md", markdown.report(found, pictures, places))
     write(out / "report.html", page.page(found, files, places))
+
+
+def render_machines(results: Results, differences: Sequence[str], out: Path) -> list[str]:
+    """Write the report of several machines into `out`, and each machine's own beside it.
+
+    Returns the sentences at its top.
+    """
+    parts = apart(results)
+    called = names(parts)
+    found = {called[identity]: find(one, called[identity]) for identity, one in parts.items()}
+    files = [Link("results.json", "results.json")]
+    for identity, one in parts.items():
+        own = out / "machines" / identity
+        own.mkdir(parents=True, exist_ok=True)
+        render(find(one), own)
+        files.append(Link(f"{called[identity]}: its own report", f"machines/{identity}/report.html"))
+    compared = across(found)
+    pictures = write_pictures(machines.charts(compared, look.PRINT), out)
+    write(out / "report.md", markdown.machines_report(compared, found, differences, pictures))
+    write(out / "report.html", page.machines_page(compared, found, differences, files))
+    return [one.sentence for one in machines.headlines(compared)]
 
 
 def directory_of(run: Path) -> Path:
@@ -57,7 +79,10 @@ def run_files(directory: Path, start: Path) -> list[Link]:
 
 def write_charts(found: Sequence[Findings], directory: Path) -> Sequence[Chart]:
     """charts/*.svg anew: a chart that is no longer drawn is not left lying there."""
-    drawn = charts(found, look.PRINT)
+    return write_pictures(charts(found, look.PRINT), directory)
+
+
+def write_pictures(drawn: Sequence[Chart], directory: Path) -> Sequence[Chart]:
     folder = directory / "charts"
     shutil.rmtree(folder, ignore_errors=True)
     if drawn:

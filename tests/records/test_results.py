@@ -33,9 +33,10 @@ def example() -> Results:
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     """Every value survives, to the last bit of a float."""
-    write_results(example(), tmp_path)
-    assert read_results(tmp_path) == example()
-    assert read_results(tmp_path / "results.json") == example()
+    written = example()
+    write_results(written, tmp_path)
+    assert read_results(tmp_path) == written
+    assert read_results(tmp_path / "results.json") == written
 
 
 def test_a_list_of_numbers_stands_on_one_line(tmp_path: Path) -> None:

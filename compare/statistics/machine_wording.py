@@ -1,0 +1,61 @@
+"""What a ratio over several machines says, in a sentence: pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from compare.numbers import count, format_ratio, ratio_parts
+from compare.statistics.intervals import Interval
+from compare.statistics.machines import FEWEST_MACHINES, Machines
+from compare.statistics.sample_size import launches_needed
+from compare.statistics.verdicts import ratio_kind
+
+
+def machines_sentence(machines: Machines, other: str, baseline: str) -> str:
+    """Say what is known of the step times of two variants; both names are for the sentence."""
+    if machines.pooled is None or machines.prediction is None:
+        return each_machine(machines.by_machine, other, baseline)
+    number = len(machines.by_machine)
+    lowest, highest = extremes(machines.by_machine)
+    size = f"step time {format_ratio(machines.pooled)} on average, {lowest} to {highest} by machine"
+    kind = ratio_kind(machines.pooled)
+    if kind in ("faster", "slower"):
+        where = (
+            f"on all {number} machines" if machines.same_direction else f"on average over {number} machines"
+        )
+        verdict = f"{other} is {kind} than {baseline} {where}"
+    elif kind == "no_difference":
+        verdict = f"No difference between {other} and {baseline} over {number} machines"
+    else:
+        verdict = f"Not enough machines to say which of {other} and {baseline} is faster in general"
+    return f"{verdict}: {size}{plan(machines, kind)}. {expected(machines.prediction)}"
+
+
+def each_machine(by_machine: Mapping[str, Interval], other: str, baseline: str) -> str:
+    """One machine or two: each for itself, and nothing in general."""
+    ratios = " and ".join(f"{format_ratio(one)} on {name}" for name, one in by_machine.items())
+    missing = FEWEST_MACHINES - len(by_machine)
+    return (
+        f"The step time of {other} is {ratios}, as a multiple of that of {baseline}. "
+        f"What another machine would give takes {count(missing, 'more machine')} to say."
+    )
+
+
+def extremes(by_machine: Mapping[str, Interval]) -> tuple[str, str]:
+    ordered = sorted(by_machine.values(), key=lambda one: one.estimate or 0.0)
+    return ratio_parts(ordered[0])[0], ratio_parts(ordered[-1])[0]
+
+
+def expected(prediction: tuple[float, float]) -> str:
+    low, high = prediction
+    return f"One more machine can be expected to give {low:.2f}× to {high:.2f}×."
+
+
+def plan(machines: Machines, kind: str) -> str:
+    """Say what would narrow the interval: more machines, or more launches on these."""
+    if machines.pooled is None or kind != "not_enough":
+        return ""
+    if not machines.needs_machines:
+        return "; more launches on these machines would narrow it"
+    more = launches_needed(machines.pooled, max(machines.pooled.log_distance, 0.02))
+    return f"; about {count(more, 'more machine')} would settle it" if more else ""
