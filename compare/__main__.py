@@ -11,6 +11,7 @@ COMMANDS = {
     "run": "train both frameworks and compare them",
     "parity": "prove that implementations compute the same, or find the first tensor that differs",
     "report": "write the report of a run again, or set two runs side by side",
+    "merge": "put runs of several machines together in one report",
     "convert": "convert trained weights from one framework to the other",
     "calibrate": "compare each framework with itself, to measure the harness",
 }

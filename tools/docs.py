@@ -13,13 +13,15 @@ from statistics import median
 from rich.console import Console
 
 from compare.findings.findings import find
+from compare.findings.machines import across, apart, names
 from compare.labels import Label
+from compare.merge import MergeConfig, joined_runs
 from compare.numbers import count, format_percent
 from compare.records.calibration import Calibration, Trial
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
 from compare.records.results import Results
-from compare.rendering import facts, terminal, variant_table
+from compare.rendering import facts, machines, terminal, variant_table
 from compare.rendering.groups import Group, groups
 from compare.rendering.markdown import table
 from compare.rendering.report_files import render
@@ -32,7 +34,7 @@ RESULTS = ROOT / "docs" / "results"
 EXAMPLE = ROOT / "docs" / "example"
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("variants", "options", "methods", "checkpoints")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("variants", "options", "methods", "checkpoints", "machines")),
 )
 TERMINAL_WIDTH = 92
 
@@ -66,11 +68,24 @@ def sections() -> dict[str, str]:
             method_figures.read(RESULTS / "kills.json"), method_figures.read(RESULTS / "soak.json")
         ),
         "conversions": method_figures.conversions_section(method_figures.read(RESULTS / "conversions.json")),
+        "machines": machines_section(RESULTS / "run.json", RESULTS / "xeon.json"),
         "described": table(
             ["variant", "what it changes", "who would choose it"],
             [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],
         ),
     } | option_tables.sections()
+
+
+def machines_section(*files: Path) -> str:
+    """Return what committed runs of several machines say together, and in what they differ."""
+    runs, differences = joined_runs(MergeConfig(files, accept_differences=True))
+    parts = apart(runs)
+    found = {name: find(parts[key], name) for key, name in names(parts).items()}
+    compared = across(found)[0]
+    rows = table(machines.header(compared), machines.table(compared, found))
+    sentence = machines.verdict(compared).sentence
+    noted = f"\n\nMerged with `--accept-differences`: {'; '.join(differences)}." if differences else ""
+    return f"{rows}\n\n{sentence}{noted}"
 
 
 def settings(plain: str, plain_name: str, other: str, other_name: str) -> str:

@@ -13,6 +13,7 @@ from compare.calibration.config import CalibrationConfig
 from compare.config import PRESETS, RunConfig, as_given
 from compare.conversion.config import ConvertConfig
 from compare.ladder.config import ParityConfig
+from compare.merge import MergeConfig
 from compare.rendering.markdown import table
 from compare.report import ReportConfig
 
@@ -20,6 +21,7 @@ CONFIGS: dict[str, type] = {
     "run": RunConfig,
     "parity": ParityConfig,
     "report": ReportConfig,
+    "merge": MergeConfig,
     "convert": ConvertConfig,
     "calibrate": CalibrationConfig,
 }

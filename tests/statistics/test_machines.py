@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
-from compare.statistics.intervals import ratio_interval
+from compare.statistics.intervals import ratio_interval, t_quantile
 from compare.statistics.machines import Machines, over_machines
 from compare.statistics.verdicts import ratio_kind
 from tests.known import known
@@ -65,6 +66,34 @@ def test_launches_taken_as_independent_of_their_machine_cover_far_too_rarely() -
         interval = ratio_interval(list(np.exp(logs)), [1.0] * 50)
         held.append(known(interval.low) <= 1 <= known(interval.high))
     assert np.mean(held) < 0.6
+
+
+def weighted_interval(means: np.ndarray, variances: np.ndarray) -> tuple[float, float]:
+    """Return mean and half-width after Paule and Mandel (1982) and Hartung and Knapp (2001)."""
+    freedom = len(means) - 1
+
+    def mean_and_excess(between: float) -> tuple[float, float]:
+        weights = 1 / (variances + between)
+        mean = weights @ means / weights.sum()
+        return mean, weights @ (means - mean) ** 2 - freedom
+
+    between = 0.0 if mean_and_excess(0.0)[1] <= 0 else brentq(lambda b: mean_and_excess(b)[1], 0, 1e3)
+    weights = 1 / (variances + between)
+    mean, excess = mean_and_excess(between)
+    error = math.sqrt((excess + freedom) / freedom / weights.sum())
+    return mean, t_quantile(0.975, freedom) * error
+
+
+def test_weights_from_few_launches_cover_too_rarely() -> None:
+    """Why machines are not weighed by their launches' variance: machines that agree, three launches each."""
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(EXPERIMENTS):
+        within = rng.choice(LAUNCH_SPREADS, 5)
+        logs = within[:, None] * rng.standard_normal((5, LAUNCHES))
+        mean, half_width = weighted_interval(logs.mean(axis=1), logs.var(axis=1, ddof=1) / LAUNCHES)
+        held.append(abs(mean) <= half_width)
+    assert np.mean(held) < 0.93
 
 
 def test_two_machines_are_not_pooled() -> None:
