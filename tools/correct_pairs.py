@@ -23,7 +23,7 @@ from compare.task.proof import climb_task, climbing_sides
 from tools.network_mistakes import NETWORKS, ROOT
 
 RESULT = ROOT / "docs/results/correct_pairs.json"
-PAIRS = ("cnn", "gru", "transformer", "mobilenet")
+PAIRS = ("cnn", "gru", "transformer", "branches", "mobilenet")
 SEEDS = range(5)
 Dtype = Literal["float64", "float32"]
 DTYPES: tuple[Dtype, ...] = ("float64", "float32")

@@ -24,6 +24,11 @@ def torch(old: str, new: str) -> Edit:
     return "my_torch.py", old, new
 
 
+def task(old: str, new: str) -> Edit:
+    """Change what both sides share."""
+    return "task.py", old, new
+
+
 def keras(old: str, new: str) -> Edit:
     """Change the Keras side."""
     return "my_keras.py", old, new
@@ -335,4 +340,26 @@ MISTAKES: tuple[Mistake, ...] = (
         hidden=True,
     ),
     Mistake("LSTM's two biases", "lstm", "7", "first/forward/bias", (), hidden=True),
+    Mistake(
+        "MobileNetV2 with torchvision's own BatchNorm",
+        "mobilenet",
+        "4a",
+        "bn_Conv1 output",
+        (torch(", norm_layer=NORM", ""),),
+    ),
+    Mistake(
+        "MobileNetV2 at an even size",
+        "mobilenet",
+        "4a",
+        "Conv1 output",
+        (task("SIZE = 33", "SIZE = 32"), keras("(33, 33, 3)", "(32, 32, 3)")),
+    ),
+    Mistake("ResNet50's biases", "resnet", "1", "conv1_conv/bias", ()),
+    Mistake(
+        "ResNet50's strides",
+        "resnet",
+        "4a",
+        "conv3_block1_1_conv output",
+        (task("steps = 2\n", 'steps = 2\ndiffers = {"*_conv/bias": "BatchNorm takes a bias away again"}\n'),),
+    ),
 )

@@ -35,6 +35,7 @@ class Leaf:
     channel_axes: dict[str, int] = field(default_factory=dict)  # that follow the input's last axis
     layout: str = "tagged"  # or "channels_first", "time_first": what the layer's own kind says
     silent: bool = False  # a part whose output cannot be seen
+    before: list[str] = field(default_factory=list)  # functions called since the layer before, in words
 
 
 def leaves(model: nn.Module) -> list[Leaf]:

@@ -52,6 +52,7 @@ class Recorder:
         self.open: dict[int, list[Call]] = {}
         self.by_layer: dict[int, list[Leaf]] = {}
         self.dropouts: list[tuple[float, tuple[int, ...]]] = []
+        self.called: list[str] = []  # functions since the last layer with parameters, in words
         self.padded: dict[int, tuple[Any, Any, list[int]]] = {}  # by result: result, source, widths
         self.axis_orders: dict[str, np.ndarray] = {}  # by path: how a flattened input's places are permuted
         for leaf in found:
@@ -65,6 +66,7 @@ class Recorder:
         self.tags, recording = Tags(), Recording()
         self.recording = recording if record else None
         self.dropouts, self.padded = recording.dropouts, {}
+        self.called.clear()
         replaced: dict[Any, Callable[..., Any]] = {
             functional.dropout: self.dropout,
             functional.dropout1d: self.feature_dropout,
@@ -75,7 +77,7 @@ class Recorder:
             functional.multi_head_attention_forward: attention_forward,
         }
         try:
-            with Follow(self.tags, replaced):
+            with Follow(self.tags, replaced, self.called):
                 yield recording
         finally:
             self.recording, self.padded = None, {}
@@ -88,6 +90,8 @@ class Recorder:
             for leaf in parts:
                 self.note_order(leaf, inputs)
             self.note_padding(parts[0], inputs)
+            if parts[0].tensors:
+                parts[0].before = list(self.called)
             if self.recording is None:
                 return
             calls = []
@@ -100,6 +104,8 @@ class Recorder:
     def after(self, module: Any, args: Any, kwargs: Any, result: Any) -> None:
         parts = self.by_layer[id(module)]
         with torch._C.DisableTorchFunction():
+            if parts[0].tensors:
+                self.called.clear()
             if parts[0].layout == "channels_first" and isinstance(result, torch.Tensor):
                 self.tags.put(result, channels_first(result.shape))
             if self.recording is None:

@@ -46,17 +46,22 @@ class Tags:
 
 
 class Follow(TorchFunctionMode):
-    """Tags what each torch function returns. `replace` may stand in for a function (dropout)."""
+    """Tags what each torch function returns. `replace` may stand in for a function (dropout).
 
-    def __init__(self, tags: Tags, replace: Mapping[Any, Callable[..., Any]]) -> None:
+    called: the functions of torch.nn.functional that were called, in words.
+    """
+
+    def __init__(self, tags: Tags, replace: Mapping[Any, Callable[..., Any]], called: list[str]) -> None:
         super().__init__()
-        self.tags, self.replace = tags, replace
+        self.tags, self.replace, self.called = tags, replace, called
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
         result = self.replace.get(func, func)(*args, **kwargs)
+        if words := in_words(func, args, kwargs):
+            self.called.append(words)
         for tensor in result if isinstance(result, tuple | list) else (result,):
             if isinstance(tensor, torch.Tensor):
                 self.follow(func, args, tensor)
@@ -88,3 +93,18 @@ def permuted(tag: Tag, source: torch.Tensor, func: Any, args: Sequence[Any]) -> 
     moved = func(probe, *args[1:])
     order = [probe.stride().index(stride) for stride in moved.stride()]
     return tuple(tag[axis] for axis in order)
+
+
+SHOWN = {"relu", "tanh", "sigmoid", "softmax", "silu", "flatten", "mean", "clamp"}  # tensors' own methods
+NOT_SHOWN = {"linear", "embedding", "batch_norm", "layer_norm", "group_norm", "pad"}
+
+
+def in_words(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
+    """Return `gelu(approximate tanh)` for a function that could explain a difference, else None."""
+    name = getattr(func, "__name__", "").strip("_")
+    functional_one = getattr(func, "__module__", "") == "torch.nn.functional"
+    if name in NOT_SHOWN or not (functional_one or name in SHOWN):
+        return None
+    plain = [str(one) for one in args[1:] if isinstance(one, int | float | str | tuple)]
+    plain += [f"{key} {one}" for key, one in kwargs.items() if isinstance(one, int | float | str | tuple)]
+    return f"{name}({', '.join(plain)})" if plain else name

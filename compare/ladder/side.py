@@ -64,6 +64,7 @@ class Side:
             dtype=plan.dtype,
             seed=plan.seed,
             data_dir=plan.data_dir,
+            exact=plan.dtype == "float64",
         )
         try:
             ready = self.worker.request(request, messages.Ready, plan.timeout)
@@ -73,7 +74,9 @@ class Side:
             raise NotOnTheLadder(f"{self.label}: {refusal}") from refusal
         except WorkerFailed as failure:
             raise NotOnTheLadder(str(failure)) from failure
-        self.versions = ready.runtime["versions"]
+        self.versions = dict(ready.runtime["versions"])
+        if ready.exact is not None:
+            self.versions["exact constants"] = ready.exact
         return None
 
     @cached_property

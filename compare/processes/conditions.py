@@ -93,6 +93,7 @@ class Conditions:
         dtype: str = "float32",
         seed: int = 0,
         data_dir: Path | None = None,
+        exact: bool = False,
     ) -> messages.SetUp:
         """Return the first request to a worker. place: a module, by name or path, and the class in it."""
         module, trainer = place
@@ -109,4 +110,5 @@ class Conditions:
             threads=self.threads,
             tf32=self.tf32,
             deterministic=self.deterministic,
+            exact=exact,
         )

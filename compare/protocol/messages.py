@@ -45,6 +45,7 @@ class SetUp(msgspec.Struct, tag=True, frozen=True):
     threads: int
     tf32: bool = False
     deterministic: bool = False
+    exact: bool = False  # make Keras's Python floats exact in float64: for proofs, never where time counts
     place: Place | None = None  # None: this worker trains alone
     timeout_seconds: float = 600.0  # for the ranks to find each other
 
@@ -148,6 +149,7 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     environment: dict[str, str]  # the variables that matter, as this process sees them
     cpu_affinity: list[int]
     niceness: int
+    exact: str | None = None  # what was changed so that constants are float64
 
 
 class Probed(msgspec.Struct, tag=True, frozen=True):

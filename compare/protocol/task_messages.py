@@ -97,6 +97,7 @@ class Leaf(msgspec.Struct):
     calls: int = 0
     input: list[int] | None = None  # of the first call
     output: list[int] | None = None
+    before: list[str] = []  # functions called since the layer before, in words
     fingerprint: list[float] = []  # of the first input, with weights that depend on kind and shape alone
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from compare.protocol.task_messages import Leaf, Manifest
@@ -47,12 +46,18 @@ def shown(value: Any) -> str:
 
 
 def between(manifest: Manifest, path: str) -> list[str]:
-    """Return the layers without parameters that are called between the one before and this one, in words."""
+    """Return what is called between the layer with parameters before and this one, in words.
+
+    Functions, if the framework shows them; else layers without parameters, and the activation inside.
+    """
     leaves = {leaf.path: leaf for leaf in manifest.leaves}
+    if path in leaves and leaves[path].before:
+        return leaves[path].before
     found: list[str] = []
     for own in manifest.order[: manifest.order.index(path)] if path in manifest.order else []:
         leaf = leaves[own]
-        found = [] if leaf.tensors else [*found, described(leaf)]
+        activation = leaf.settings.get("activation")
+        found = [*found, described(leaf)] if not leaf.tensors else [str(activation)] if activation else []
     return found
 
 
@@ -65,7 +70,6 @@ def look_between(left: Manifest, right: Manifest, paths: tuple[str, str]) -> lis
     """Return what stands before the layer on each side, if its input is what differs."""
     found = []
     for side, manifest, path in (("tf", left, paths[0]), ("torch", right, paths[1])):
-        layers: Sequence[str] = between(manifest, path)
-        if layers:
-            found.append(f"before it in {side}: {', then '.join(layers)}")
+        layers = between(manifest, path)
+        found.append(f"before it in {side}: {', then '.join(layers) or 'nothing that is a layer'}")
     return found

@@ -29,6 +29,7 @@ from compare.task.side import TaskSide
 
 Files = tuple[Path, Path]  # TensorFlow's and torch's model
 Sides = tuple[TaskSide, TaskSide]
+Climbing = tuple[Sides, Executor]  # workers that run, and the threads that ask them
 
 
 def prepare(config: ParityConfig) -> tuple[Task, Files, Path]:
@@ -64,7 +65,7 @@ def prove(
 
 
 @contextmanager
-def climbing_sides(config: ParityConfig, directory: Path) -> Iterator[tuple[Sides, Executor]]:
+def climbing_sides(config: ParityConfig, directory: Path) -> Iterator[Climbing]:
     """Start a worker for each framework, which any number of pairs can use in turn."""
     with ExitStack() as stack:
         sides = []
@@ -85,7 +86,7 @@ def climb_task(
     config: ParityConfig,
     task: tuple[Task, Path],
     files: Files,
-    climbing: tuple[Sides, Executor],
+    climbing: Climbing,
     *,
     directory: Path,
     say: Callable[[str], None] = lambda _: None,

@@ -93,6 +93,14 @@ def require_device(runtime: Runtime, device: str) -> None:
         raise RefusedRequest("device", reason)
 
 
+def make_exact(framework: str, dtype: str) -> str | None:
+    """Make Keras's Python floats exact in float64; return what was changed, None if nothing."""
+    if framework != "tf" or dtype != "float64":
+        return None
+    changed: str = importlib.import_module("tf_impl.exact").make_floats_exact()
+    return changed
+
+
 class Settings(NamedTuple):
     """What a framework is told once in a process: the arguments of `Runtime.configure`."""
 

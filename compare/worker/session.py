@@ -30,6 +30,7 @@ from compare.worker.frameworks import (
     Settings,
     import_module,
     import_runtime,
+    make_exact,
     require_device,
     trainer_class,
 )
@@ -97,6 +98,7 @@ class Session:
             Settings(request.device, request.threads, request.tf32, request.deterministic),
         )
         join(request)
+        self.exact = make_exact(request.framework, request.dtype) if request.exact else None
         start = time.perf_counter()
         self.trainer = self.build_trainer(
             NotedWeights({name: weights[name] for name in self.spec.parameter_shapes()})
@@ -153,6 +155,7 @@ class Session:
             environment={name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ},
             cpu_affinity=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
             niceness=os.nice(0),
+            exact=self.exact,
         )
 
     def train(self, steps: int) -> messages.Trained:

@@ -18,12 +18,14 @@ from compare.data.digests import array_digest
 from compare.data.task_file import Inputs
 from compare.errors import UserError
 from compare.protocol import task_messages as messages
+from compare.protocol.channel import LARGEST_FRAME_BYTES
 from compare.protocol.task_messages import Tensor
-from compare.worker.frameworks import Configured, Settings, import_runtime, require_device
+from compare.worker.frameworks import Configured, Settings, import_runtime, make_exact, require_device
 from compare.worker.refusals import RefusedRequest
 from compare.worker.task_arrays import fingerprint, flattened, reply, sampled
 from compare.worker.task_model import TaskModel
 
+LARGEST_MODEL = LARGEST_FRAME_BYTES // (3 * 8)
 CHANGE = 1e-6  # relative, of a central difference: its error is about CHANGE², rounding 1e-16 / CHANGE
 
 
@@ -35,7 +37,7 @@ class TaskSession:
         self.runtime = import_runtime(request.framework)
         require_device(self.runtime, request.device)
         configured.configure(self.runtime, Settings(request.device, request.threads))
-        self.exact = self.make_exact()
+        self.exact = make_exact(request.framework, request.dtype)
         self.task = task_file.read(Path(request.task))
         self.first = self.task.first(2, request.seed)
         self.step, self.masks = 0, 0
@@ -55,12 +57,6 @@ class TaskSession:
         adapter = module.Adapter(own, self.task.inputs, self.mask, **where)
         adapter.build(self.first[0][0])
         return adapter
-
-    def make_exact(self) -> str | None:
-        if self.request.framework != "tf" or self.request.dtype != "float64":
-            return None
-        exact: str = importlib.import_module("tf_impl.exact").make_floats_exact()
-        return exact
 
     def refusing(self, ask: Callable[[], Any]) -> Any:
         """Turn what a porter's code, or the framework in it, raises into a refusal of one line."""
@@ -102,6 +98,7 @@ class TaskSession:
                 "task",
                 "the model takes other layers for another batch; a path that depends on data has no proof",
             )
+        self.require_size()
         self.model.load(self.model.shaped_weights())
         seen = self.recorded(inputs, training=False)
         self.adapter.prepare(None)
@@ -115,6 +112,16 @@ class TaskSession:
             versions=self.runtime.describe(self.request.device)["versions"],
             exact=self.exact,
         )
+
+    def require_size(self) -> None:
+        """Weights and two slots of an optimizer must fit one message in float64."""
+        count = sum(one.index.size for _, _, one in self.model.bounds.values())
+        if count > LARGEST_MODEL:
+            raise RefusedRequest(
+                "task",
+                f"the model has {count:,} parameters; at most {LARGEST_MODEL:,} can be proved. "
+                "Make it narrower or shallower for the proof",
+            )
 
     def described(self, seen: Any) -> list[messages.Leaf]:
         """Leaves in order of their first calls; what is never called comes last."""
@@ -139,6 +146,7 @@ class TaskSession:
             calls=sum(one.leaf is leaf for one in seen.calls),
             input=list(inputs[0].shape) if inputs else None,
             output=list(outputs[0].shape) if outputs else None,
+            before=leaf.before,
             fingerprint=fingerprint(inputs[0]) if inputs else [],
         )
 

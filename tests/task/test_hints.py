@@ -28,3 +28,11 @@ def test_layers_without_parameters_before_a_layer_are_listed() -> None:
     pool = Leaf("pool", "MaxPooling2D")
     manifest = Manifest([pool, norm("a"), relu, norm("b")], ["pool", "a", "relu", "b"])
     assert between(manifest, "b") == ["ReLU(max_value 6)"]
+
+
+def test_functions_and_activations_inside_a_layer_are_listed_too() -> None:
+    """torch shows functions by name, Keras a layer's own activation."""
+    dense = Leaf("a", "dense", settings={"activation": "gelu"}, tensors={"kernel": [1, 1]})
+    other = Leaf("b", "dense", tensors={"kernel": [1, 1]}, before=["gelu(approximate tanh)"])
+    assert between(Manifest([dense, norm("b")], ["a", "b"]), "b") == ["gelu"]
+    assert between(Manifest([dense, other], ["a", "b"]), "b") == ["gelu(approximate tanh)"]

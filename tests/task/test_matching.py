@@ -1,0 +1,72 @@
+"""Rung 1 on recorded manifests, without a framework."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from compare.data.task_file import Task
+from compare.protocol.task_messages import Manifest
+from compare.task.evidence import Climber
+from compare.task.matching import names
+from tests.task.manifests import dense, manifest, recorded
+
+
+@pytest.fixture
+def pool() -> Iterator[Executor]:
+    """Yield a thread: rung 1 asks no worker."""
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+def climber(pair: tuple[Manifest, Manifest], pool: Executor, **task: Any) -> Climber:
+    """Return a climber whose sides have sent these manifests."""
+    options: dict[str, Any] = {"pairs": {}, "differs": {}, "reference": "tf", "steps": 1} | task
+    made = Task(name="task.py", inputs={}, make=lambda _: iter(()), **options)
+    sides: Any = tuple(
+        SimpleNamespace(framework=name, manifest=one, own_paths={})
+        for name, one in zip(("tf", "torch"), pair, strict=True)
+    )
+    return Climber(made, sides, pool, "float64", 0)
+
+
+def test_resnets_biases_have_no_partner_and_the_rung_says_how_to_accept_them(pool: Executor) -> None:
+    """53 convolutions of Keras's have a bias that torchvision's lack."""
+    rung = names(climber(recorded("resnet"), pool))
+    assert rung.verdict == "fail"
+    assert rung.first_failing == "conv1_conv/bias"
+    assert "only tf has it" in (rung.reason or "")
+    assert any("differs = " in hint for hint in rung.hints)
+
+
+def test_accepted_biases_let_the_rung_pass(pool: Executor) -> None:
+    """A pattern names them all."""
+    rung = names(climber(recorded("resnet"), pool, differs={"*_conv/bias": "a norm follows"}))
+    assert (rung.verdict, rung.tensor) == ("pass", "107 layers")
+
+
+def test_a_layer_without_a_partner_stops_with_lines_to_paste(pool: Executor) -> None:
+    """They are what `pairs` takes."""
+    pair = manifest(dense("a"), dense("b", 7, 3)), manifest(dense("x"), dense("y", 3, 7))
+    rung = names(climber(pair, pool))
+    assert rung.first_failing == "b"
+    assert '    "b": "y",  # dense [7, 3]' in rung.hints
+
+
+def test_dropouts_must_agree_in_rate_and_shape(pool: Executor) -> None:
+    """Masks are shared only if both sides drop out alike."""
+    left, right = manifest(dense("a")), manifest(dense("x"))
+    left.dropouts, right.dropouts = [(0.25, [2, 4])], [(0.75, [2, 4])]
+    rung = names(climber((left, right), pool))
+    assert rung.first_failing == "dropout 1"
+    assert "rate 0.25 over [2, 4] in tf, rate 0.75" in (rung.reason or "")
+
+
+def test_the_recorded_manifests_are_those_of_the_examples() -> None:
+    """A network without a manifest, or the other way round, is a slip."""
+    folder = Path(__file__).parents[2] / "docs/examples/networks"
+    for network in ("mobilenet", "resnet"):
+        assert (folder / network / "task.py").is_file()

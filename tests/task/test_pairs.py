@@ -1,0 +1,92 @@
+"""Small pairs of networks in real workers: correct ones pass every rung, wrong ones fail where they must."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from compare.data import task_file
+from compare.errors import UserError
+from compare.ladder.config import ParityConfig
+from compare.records.task import TaskParity
+from compare.task.climb import RUNGS
+from compare.task.proof import Climbing, climb_task, climbing_sides
+from tools.network_catalogue import MISTAKES, Mistake, keras, torch
+from tools.network_mistakes import written
+
+SHOWN = ("BatchNorm's epsilon", "a schedule one step off", "padding masked on one side")
+
+
+@pytest.fixture(scope="module")
+def climbing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbing]:
+    """Yield a worker of each framework, which all pairs here share."""
+    with climbing_sides(ParityConfig(threads=1), tmp_path_factory.mktemp("workers")) as ready:
+        yield ready
+
+
+def climbed(mistake: Mistake, climbing: Climbing, directory: Path, seed: int = 0) -> TaskParity:
+    """Put a pair, with a mistake in it or none, on the ladder."""
+    tf, torch_file, task = written(mistake, directory)
+    config = ParityConfig(task=task, threads=1, seed=seed)
+    return climb_task(config, (task_file.read(task), task), (tf, torch_file), climbing, directory=directory)
+
+
+def correct(network: str, *edits: tuple[str, str, str]) -> Mistake:
+    """Return a pair without a mistake, but for edits of its files."""
+    return Mistake("none", network, "", "", edits)
+
+
+@pytest.mark.parametrize("network", ["cnn", "gru", "transformer", "branches"])
+def test_a_correct_pair_passes_every_rung(network: str, climbing: Climbing, tmp_path: Path) -> None:
+    """Convolutions of every form, dropout, recurrent layers, attention: equal in float64."""
+    parity = climbed(correct(network), climbing, tmp_path)
+    assert parity.summary.startswith(f"{len(RUNGS)} of {len(RUNGS)} rungs")
+    assert parity.passed
+    assert parity.exact is not None
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_mistake_fails_at_its_rung_and_tensor(name: str, climbing: Climbing, tmp_path: Path) -> None:
+    """One of each kind; `make network-mistakes` tries all of the catalogue."""
+    mistake = next(one for one in MISTAKES if one.name == name)
+    failing = climbed(mistake, climbing, tmp_path).failing
+    assert failing is not None
+    assert (failing.id, failing.first_failing) == (mistake.rung, mistake.tensor)
+
+
+def test_an_lstms_two_biases_are_named(climbing: Climbing, tmp_path: Path) -> None:
+    """They pass every rung that looks at outputs and gradients, and train twice as fast."""
+    failing = climbed(correct("lstm"), climbing, tmp_path).failing
+    assert failing is not None
+    assert failing.id == "7"
+    assert any("bias_ih and bias_hh" in hint for hint in failing.hints)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (torch("def model()", "def other()"), "my_torch.py has no function model"),
+        (torch("return Network()", "return 3"), "it must return a torch.nn.Module"),
+        (torch("    def forward", "    def other"), "NotImplementedError"),
+        (torch("x = torch.tanh(", "x = torch.rand(16) + torch.tanh("), "differ, before head"),
+        (keras('"""See', 'import sys\nsys.exit(3)\n"""See'), "ends the program"),
+        (keras("        ]\n", 'layers.GaussianNoise(0.1, name="noise")]'), "noise (GaussianNoise)"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_proved_is_refused_by_name(
+    edit: tuple[str, str, str], words: str, climbing: Climbing, tmp_path: Path
+) -> None:
+    """One sentence that names the file, the layer or the rule; the workers go on."""
+    with pytest.raises(UserError) as refusal:
+        climbed(correct("cnn", edit), climbing, tmp_path)
+    assert words in str(refusal.value)
+
+
+def test_a_path_that_depends_on_data_is_refused(climbing: Climbing, tmp_path: Path) -> None:
+    """What one batch does not take cannot be proved by it."""
+    branch = torch(
+        "return self.head(",
+        "x = x + 0 * self.head(x).sum() if images[0, 0, 0, 0] > 0 else x\n        return self.head(",
+    )
+    with pytest.raises(UserError, match="takes other layers for another batch"):
+        climbed(correct("cnn", branch), climbing, tmp_path, seed=1)  # its first two batches differ in sign
