@@ -50,30 +50,46 @@ class Plain:
         return bool(self.file.read(1))
 
 
-class GzipMember:
-    """One gzip member, unpacked only as far as it is asked for, so that a gzip bomb has no effect.
+class Gzip:
+    """One gzip member or several, end to end, as bgzip and `cat` write them; zeros may pad the end (RFC 1952).
 
-    Unlike the `gzip` module it does not go on silently into a second member or over zeros at the end.
+    Unpacked only as far as it is asked for, so that a gzip bomb has no effect.
     """
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
         self.file = file
+        self.packed = b""  # read from the file, not yet unpacked
         self.decompressor = zlib.decompressobj(wbits=GZIP_FORMAT)
         self.most_bytes = MOST_BYTES_PER_GZIP_BYTE * size_bytes
         self.limit = f"gzip can pack into the {size_bytes:,} bytes of the file"
 
     def read(self, size_bytes: int) -> bytes:
         unpacked = bytearray()
-        while len(unpacked) < size_bytes and not self.decompressor.eof:
-            packed = self.decompressor.unconsumed_tail or self.file.read(CHUNK_BYTES)
+        while len(unpacked) < size_bytes:
+            if self.decompressor.eof and not self.next_member():
+                break
+            packed = self.packed or self.file.read(CHUNK_BYTES)
             more = self.decompressor.decompress(packed, size_bytes - len(unpacked))
-            if not packed and not more:
+            if not packed and not more and not self.decompressor.eof:
                 raise EOFError
+            self.packed = self.decompressor.unconsumed_tail or self.decompressor.unused_data
             unpacked += more
         return bytes(unpacked)
 
+    def next_member(self) -> bool:
+        """Begins the member that follows; False at the end of the file, or before what is no member."""
+        while not self.packed.lstrip(b"\0"):
+            self.packed = self.file.read(CHUNK_BYTES)
+            if not self.packed:
+                return False
+        self.packed = self.packed.lstrip(b"\0") + self.file.read(len(GZIP_MAGIC))
+        if not self.packed.startswith(GZIP_MAGIC):
+            return False
+        self.decompressor = zlib.decompressobj(wbits=GZIP_FORMAT)
+        return True
+
     def follows(self) -> bool:
-        return bool(self.decompressor.unused_data or self.file.read(1))
+        return bool(self.packed)
 
 
 @contextmanager
@@ -108,7 +124,7 @@ def content_of(path: Path, file: BinaryIO) -> Content:
         raise bad_file(path, f"must be a regular file but is {kind(status.st_mode)}", UNREADABLE)
     gzipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     file.seek(0)
-    return (GzipMember if gzipped else Plain)(file, status.st_size)
+    return (Gzip if gzipped else Plain)(file, status.st_size)
 
 
 def open_without_waiting(path: str, flags: int) -> int:

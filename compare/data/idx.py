@@ -34,7 +34,7 @@ OTHER_FORMATS = {
 def read_idx(path: Path, *, ndim: int) -> np.ndarray:
     """Return the array in an IDX file of unsigned bytes: uint8, with `ndim` dimensions, C-contiguous.
 
-    The file may be plain or one gzip member, under any name. No more of it is read than its header
+    The file may be plain or gzip, under any name. No more of it is read than its header
     declares, plus one byte, and nothing is allocated for a size that the file cannot hold.
 
     Raises UserError for everything that is not exactly such a file.
@@ -48,7 +48,7 @@ def read_idx(path: Path, *, ndim: int) -> np.ndarray:
         if content.follows():
             raise bad_file(
                 path,
-                "has more data after the end of its first gzip member; it must have one and nothing else",
+                "has data after its gzip members that is not gzip",
                 "Unpack it with gzip -d, look at the result, and name that.",
             )
     return array

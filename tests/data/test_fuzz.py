@@ -96,15 +96,20 @@ def variants(array: np.ndarray) -> list[np.ndarray]:
 
 
 def whole_content(data: bytes) -> bytes | None:
-    """Return the file unpacked; None where it is not one intact gzip member and nothing else."""
+    """The file unpacked; None if it is not intact gzip members, zeros at their ends, and nothing else."""
     if data[:2] != b"\x1f\x8b":
         return data
-    decompressor = zlib.decompressobj(wbits=31)
-    try:
-        content = decompressor.decompress(data)
-    except zlib.error:
-        return None
-    return content if decompressor.eof and not decompressor.unused_data else None
+    content = b""
+    while data:
+        decompressor = zlib.decompressobj(wbits=31)
+        try:
+            content += decompressor.decompress(data)
+        except zlib.error:
+            return None
+        if not decompressor.eof:
+            return None
+        data = decompressor.unused_data.lstrip(b"\0")
+    return content
 
 
 def expected(data: bytes, ndim: int) -> np.ndarray | None:

@@ -143,10 +143,16 @@ REFUSED_GZIP = {
     "wrong length": (flipped(PACKED, -1), "cannot be unpacked: incorrect length check"),
     "wrong data": (flipped(PACKED, 40), "cannot be unpacked"),
     "unknown method": (flipped(PACKED, 2), "cannot be unpacked: unknown compression method"),
-    "garbage after it": (PACKED + b"garbage", "has more data after the end of its first gzip member"),
-    "zeros after it": (PACKED + bytes(512), "has more data after the end of its first gzip member"),
-    "two members": (PACKED + PACKED, "has more data after the end of its first gzip member"),
-    "one file in two members": (gzip.compress(PLAIN[:30]) + gzip.compress(PLAIN[30:]), "but ends after 14"),
+    "garbage after it": (PACKED + b"garbage", "has data after its gzip members that is not gzip"),
+    "garbage after zeros": (PACKED + bytes(512) + b"x", "has data after its gzip members that is not gzip"),
+    "a second member cut": (gzip.compress(PLAIN[:30]) + gzip.compress(PLAIN[30:])[:-9], "that is cut short"),
+    "a second member's header alone": (PACKED + PACKED[:3], "is gzip that is cut short"),
+    "a second member broken": (
+        gzip.compress(PLAIN[:30]) + flipped(gzip.compress(PLAIN[30:]), -8),
+        "cannot be unpacked: incorrect data check",
+    ),
+    "the whole twice": (PACKED + PACKED, "holds more than the 5 × 4 × 3 = 60 bytes"),
+    "members too few": (gzip.compress(PLAIN[:30]) + gzip.compress(PLAIN[30:-1]), "but ends after 59"),
     "gzip in gzip": (gzip.compress(PACKED), "(gzip inside gzip)"),
     "more declared": (gzip.compress(header(50, 4, 3) + bytes(60)), "600 bytes but ends after 60"),
     "fewer declared": (
@@ -167,10 +173,42 @@ def test_broken_gzip_is_refused(tmp_path: Path, data: bytes, problem: str) -> No
     assert_tells(raised, str(path), problem)
 
 
-def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
+def in_members(data: bytes, size: int) -> bytes:
+    return b"".join(gzip.compress(data[start : start + size]) for start in range(0, len(data), size))
+
+
+EMPTY_MEMBER = gzip.compress(b"")  # what bgzip ends a file with
+MEMBERS = {
+    "bgzip": in_members(idx_bytes(LARGE), 65_280) + EMPTY_MEMBER,
+    "one byte each": in_members(idx_bytes(LARGE[:1]), 1),
+    "empty ones between": EMPTY_MEMBER
+    + EMPTY_MEMBER.join([gzip.compress(idx_bytes(LARGE)[:9_999]), gzip.compress(idx_bytes(LARGE)[9_999:])]),
+    "zeros at the end": gzip.compress(idx_bytes(LARGE)) + bytes(300_000),
+    "zeros between": gzip.compress(idx_bytes(LARGE)[:99]) + bytes(512) + gzip.compress(idx_bytes(LARGE)[99:]),
+    "plain `cat`": gzip.compress(idx_bytes(LARGE)[:16]) + gzip.compress(idx_bytes(LARGE)[16:]),
+}
+
+
+@pytest.mark.parametrize("data", MEMBERS.values(), ids=MEMBERS)
+@pytest.mark.parametrize("chunk", [1 << 18, 7])
+def test_several_members_are_one_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, chunk: int
+) -> None:
+    """As zcat reads them, wherever a member or a chunk of the file ends."""
+    monkeypatch.setattr(content, "CHUNK_BYTES", chunk)
+    path = tmp_path / "images.gz"
+    path.write_bytes(data)
+    read = read_idx(path, ndim=3)
+    np.testing.assert_array_equal(read, LARGE[: len(read)])
+    assert len(read) in (1, len(LARGE))
+
+
+@pytest.mark.parametrize("split", [60, 76])
+def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path, split: int) -> None:
     """Of 64 MiB behind a header that declares 60 bytes, hardly more than those are unpacked."""
     path = tmp_path / "images.gz"
-    path.write_bytes(gzip.compress(PLAIN + bytes(64 << 20), compresslevel=1))
+    bomb = PLAIN + bytes(64 << 20)
+    path.write_bytes(gzip.compress(bomb[:split], 1) + gzip.compress(bomb[split:], 1))
     with peak_bytes_below(2_000_000), pytest.raises(UserError) as raised:
         read_idx(path, ndim=3)
     assert_tells(raised, "holds more than")
