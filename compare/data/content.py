@@ -51,7 +51,7 @@ class Plain:
 
 
 class Gzip:
-    """One gzip member or several, end to end, as bgzip and `cat` write them; zeros may pad the end (RFC 1952).
+    """One gzip member or several, end to end, as bgzip and `cat` write them; zeros may pad the end.
 
     Unpacked only as far as it is asked for, so that a gzip bomb has no effect.
     """
