@@ -56,8 +56,9 @@ def epoch_crossing(count: int, size: int, rng: np.random.Generator) -> Iterator[
     """
     pending = rng.permutation(count)
     while True:
-        while len(pending) < size:
-            pending = np.concatenate([pending, rng.permutation(count)])
+        if (missing := size - len(pending)) > 0:
+            epochs = -(-missing // count)  # several if a batch is larger than the set
+            pending = np.concatenate([pending, *(rng.permutation(count) for _ in range(epochs))])
         yield pending[:size]
         pending = pending[size:]
 

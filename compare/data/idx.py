@@ -1,21 +1,25 @@
 """IDX, the format of the MNIST files.
 
-00 00, a type code, the number of dimensions, each size as a big-endian 32-bit number, then the values.
-http://yann.lecun.com/exdb/mnist/ described it.
+00 00, a type code, the number of dimensions, each size as a big-endian 32-bit number, then the values,
+big-endian. http://yann.lecun.com/exdb/mnist/ described it.
 """
 
 from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from compare.data.content import BROKEN, CHUNK_BYTES, Content, bad_file, open_content
 
-UNSIGNED_BYTE = 0x08
-OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
+TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
+BYTES = ("uint8",)
+INTEGERS = ("uint8", "int8", "int16", "int32")
+QMNIST_COLUMNS = 8  # of its labels: the class, then who wrote the digit, where, and when
 LARGEST_BYTES = 1 << 31  # 2.7 million images of 28×28; the largest set of this shape, EMNIST, has 0.8 million
 
 # What people find under the name of an IDX file.
@@ -31,97 +35,141 @@ OTHER_FORMATS = {
 }
 
 
-def read_idx(path: Path, *, ndim: int) -> np.ndarray:
-    """Return the array in an IDX file of unsigned bytes: uint8, with `ndim` dimensions, C-contiguous.
+def read_idx(path: Path, *, ndim: int, types: Collection[str] = BYTES) -> np.ndarray:
+    """Return the array in an IDX file: images with `ndim` 3, labels with 1; C-contiguous, of the file's type.
 
-    The file may be plain or gzip, under any name. No more of it is read than its header
-    declares, plus one byte, and nothing is allocated for a size that the file cannot hold.
+    The file may be plain or gzip, under any name. An axis of size 1 for the images' channel, first or last,
+    is dropped, and of QMNIST's labels the column with the class is taken. No more of the file is read than
+    its header declares, plus one byte, and nothing is allocated for a size that the file cannot hold.
 
     Raises UserError for everything that is not exactly such a file.
     """
     with open_content(path) as content:
-        shape = read_shape(path, content, ndim)
-        check_declared(path, shape, content)
-        array = read_values(path, shape, content)
+        declared = read_header(path, content, ndim, types)
+        used = used_axes(path, declared, ndim)
+        check_declared(path, declared, content)
+        array = read_values(path, declared, content)
         if content.read(1):
-            raise bad_file(path, f"holds more than the {words(shape)} that its header declares", BROKEN)
+            raise bad_file(path, f"holds more than the {declared} that its header declares", BROKEN)
         if content.follows():
             raise bad_file(
                 path,
                 "has data after its gzip members that is not gzip",
                 "Unpack it with gzip -d, look at the result, and name that.",
             )
-    return array
+    return np.ascontiguousarray(array[used])
 
 
-def read_shape(path: Path, content: Content, ndim: int) -> tuple[int, ...]:
-    """Return the sizes in the header, each at least 1."""
+@dataclass(frozen=True)
+class Declared:
+    """What a header says: the sizes, each at least 1, and the type of the values."""
+
+    shape: tuple[int, ...]
+    type: str
+
+    @property
+    def size_bytes(self) -> int:
+        return math.prod(self.shape) * np.dtype(self.type).itemsize
+
+    def __str__(self) -> str:
+        """60000 × 28 × 28 = 47,040,000 bytes."""
+        if len(self.shape) == 1 and self.type == "uint8":
+            return f"{self.shape[0]:,} bytes"
+        of_type = "" if self.type == "uint8" else f" {self.type}"
+        return f"{dimensions(self.shape)}{of_type} = {self.size_bytes:,} bytes"
+
+
+def dimensions(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
+
+
+def read_header(path: Path, content: Content, ndim: int, types: Collection[str]) -> Declared:
     magic = content.read(4)
     if not magic:
         raise bad_file(path, "is empty", BROKEN)
     if len(magic) == 4:
-        check_magic(path, magic, ndim)
-    sizes = content.read(4 * ndim)
-    if len(magic + sizes) < 4 * (1 + ndim):
-        found, needed = len(magic + sizes), 4 * (1 + ndim)
+        check_magic(path, magic, ndim, types)
+    found_ndim = magic[3] if len(magic) == 4 else ndim
+    sizes = content.read(4 * found_ndim)
+    found, needed = len(magic + sizes), 4 * (1 + found_ndim)
+    if found < needed:
         raise bad_file(path, f"ends after {found} bytes, within its header of {needed} bytes", BROKEN)
-    shape = struct.unpack(f">{ndim}I", sizes)
-    if 0 in shape:
-        raise bad_file(path, f"declares {words(shape)}; every size must be at least 1", BROKEN)
-    return shape
+    declared = Declared(struct.unpack(f">{found_ndim}I", sizes), TYPES[magic[2]])
+    if 0 in declared.shape:
+        raise bad_file(path, f"declares {declared}; every size must be at least 1", BROKEN)
+    return declared
 
 
-def check_magic(path: Path, magic: bytes, ndim: int) -> None:
-    type_code, dimensions = magic[2:4]
+def check_magic(path: Path, magic: bytes, ndim: int, types: Collection[str]) -> None:
     if magic[:2] != b"\0\0":
         looks = next((f" ({name})" for start, name in OTHER_FORMATS.items() if magic.startswith(start)), "")
         found = f"must start with 00 00 08 {ndim:02x} but starts with {magic.hex(' ')}{looks}"
         raise bad_file(
             path, f"is not an IDX file: it {found}", "Put the IDX file in its place, plain or gzip."
         )
-    if type_code != UNSIGNED_BYTE:
-        name = OTHER_TYPES.get(type_code, "no type of IDX")
-        found = f"must hold unsigned bytes (type code 0x08) but has 0x{type_code:02x}, {name}"
+    if TYPES.get(magic[2]) not in types:
+        name = TYPES.get(magic[2], "no type of IDX")
+        found = f"must hold unsigned bytes (type code 0x08) but has 0x{magic[2]:02x}, {name}"
         raise bad_file(path, found, "Convert its values to unsigned bytes, or use another file.")
-    if dimensions != ndim:
-        found = f"must have {ndim} dimensions but has {dimensions}; images have 3, labels 1"
-        raise bad_file(path, found, "Look whether two files have changed places.")
+    if not ndim <= magic[3] <= ndim + 1:
+        found = f"must have {ndim} {'dimension' if ndim == 1 else 'dimensions'} but has {magic[3]}"
+        raise bad_file(
+            path,
+            f"{found}; images have 3 (count, height, width), labels 1",
+            "Look whether two files have changed places, or write the values in this shape.",
+        )
 
 
-def check_declared(path: Path, shape: tuple[int, ...], content: Content) -> None:
+def used_axes(path: Path, declared: Declared, ndim: int) -> tuple[int | slice, ...]:
+    """Return the index that takes images [count, height, width], or labels [count], out of the array."""
+    shape, every = declared.shape, slice(None)
+    if len(shape) == ndim:
+        return (every,)
+    if ndim == 1:
+        if shape[1] == 1 or (shape[1] == QMNIST_COLUMNS and declared.type == "int32"):
+            return (every, 0)
+        raise bad_file(
+            path,
+            f"must hold one label for each image but holds {dimensions(shape)} values",
+            "Write the number of each image's class, in one dimension.",
+        )
+    if shape[1] == 1:
+        return (every, 0)
+    if shape[-1] == 1:
+        return (every, every, every, 0)
+    raise bad_file(
+        path,
+        f"must hold images of one channel, count × height × width, but holds {dimensions(shape)}",
+        "Convert them to grey.",
+    )
+
+
+def check_declared(path: Path, declared: Declared, content: Content) -> None:
     """Refuses sizes that the file cannot hold, before anything is allocated for them."""
-    size_bytes = math.prod(shape)
-    if size_bytes > LARGEST_BYTES:
-        found = f"declares {words(shape)}; the most that is read is {LARGEST_BYTES:,} bytes"
+    if declared.size_bytes > LARGEST_BYTES:
+        found = f"declares {declared}; the most that is read is {LARGEST_BYTES:,} bytes"
         raise bad_file(path, found, "Use a smaller set, or get the file again if its header is wrong.")
-    if 4 * (1 + len(shape)) + size_bytes > content.most_bytes:
-        raise bad_file(path, f"declares {words(shape)}, more than {content.limit}", BROKEN)
+    if 4 * (1 + len(declared.shape)) + declared.size_bytes > content.most_bytes:
+        raise bad_file(path, f"declares {declared}, more than {content.limit}", BROKEN)
 
 
-def read_values(path: Path, shape: tuple[int, ...], content: Content) -> np.ndarray:
-    array = allocate(path, shape)
-    flat = array.reshape(-1)
+def read_values(path: Path, declared: Declared, content: Content) -> np.ndarray:
+    array = allocate(path, declared)
+    flat = array.reshape(-1).view(np.uint8)
     filled = 0
     while filled < flat.size:
         values = np.frombuffer(content.read(min(CHUNK_BYTES, flat.size - filled)), np.uint8)
         if not values.size:
-            raise bad_file(path, f"declares {words(shape)} but ends after {filled:,}", BROKEN)
+            raise bad_file(path, f"declares {declared} but ends after {filled:,}", BROKEN)
         flat[filled : filled + values.size] = values
         filled += values.size
     return array
 
 
-def allocate(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def allocate(path: Path, declared: Declared) -> np.ndarray:
     """Not zeroed: the kernel gives memory only as values arrive, so a false size in gzip costs none."""
     try:
-        return np.empty(shape, np.uint8)
+        return np.empty(declared.shape, np.dtype(declared.type).newbyteorder(">"))
     except MemoryError as error:
-        found = f"declares {words(shape)}, for which this process has no memory"
+        found = f"declares {declared}, for which this process has no memory"
         raise bad_file(path, found, "Free memory, raise its limit, or use a smaller set.") from error
-
-
-def words(shape: tuple[int, ...]) -> str:
-    """60000 × 28 × 28 = 47,040,000 bytes."""
-    if len(shape) == 1:
-        return f"{shape[0]:,} bytes"
-    return f"{' × '.join(map(str, shape))} = {math.prod(shape):,} bytes"

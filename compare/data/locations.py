@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -20,48 +23,66 @@ class Files:
     test_labels: Path
 
 
-STEMS = {
-    "train_images": ("train-images", "idx3-ubyte"),
-    "train_labels": ("train-labels", "idx1-ubyte"),
-    "test_images": ("t10k-images", "idx3-ubyte"),
-    "test_labels": ("t10k-labels", "idx1-ubyte"),
+ROLES = tuple(field.name for field in fields(Files))
+# train-images-idx3-ubyte.gz as published; train-images.idx3-ubyte as some tools unpack it; test-images-… for
+# t10k-images-…; emnist-digits-train-images-…, qmnist-test-labels-idx2-int: several sets in one directory.
+NAME = re.compile(
+    r"(?:(?P<prefix>.+?)[-_.])?(?P<split>train|training|t10k|test|testing)[-_.](?P<kind>images|labels)"
+    r"(?P<type>(?:[-_.]idx[1-4]?)?(?:[-_.](?:ubyte|byte|int))?)(?:\.gz)?",
+    re.IGNORECASE,
+)
+SPLITS = ("train", "training", "test", "testing", "t10k")  # as directories: one set may lie in two of them
+USUAL = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
 }
-EITHER_NAME = "with or without .gz, with - or . before idx"
-GET_THEM = "Put the files there, or let torchvision get a set: --download FashionMNIST (or KMNIST)."
+EITHER_NAME = "with or without .gz; - or . before idx; test- for t10k-; or a set's name in front"
+GET_THEM = "Put the four files there, or name the directory that holds them."
+LISTED_NAMES = 6
+
+Candidates = dict[str, list[Path]]  # by role
+Sets = dict[Path, Candidates]  # by the directory, and the prefix of the names as a last part
 
 
 def find_files(data_dir: Path) -> Files:
     """Return the files of the set in `data_dir`; whether their content is right is not looked at.
 
-    Directories, the first that holds any of the names: `data_dir`; `data_dir/raw`; the one
-    `data_dir/<name>/raw` (torchvision's layout). Names: `train-images-idx3-ubyte` as published, or
-    `train-images.idx3-ubyte` as some tools unpack it; each plain or, where there is no plain one, `.gz`.
+    If `data_dir` holds any of the names, the set is there; else it is the complete one in its directories, or
+    in theirs (torchvision's `MNIST/raw`). Names are those of NAME; a plain file is taken before its `.gz`. Of
+    several sets in one directory `data_dir` may name one by the beginning of its files' names,
+    `EMNIST/raw/emnist-digits`.
 
-    Raises UserError where a file is missing or where more than one could be meant.
+    Raises UserError if a file is missing, or if more than one could be meant.
     """
     try:
-        directory = choose_directory(data_dir)
-        return Files(**{field.name: choose_file(directory, field.name) for field in fields(Files)})
+        if sets := sets_named(data_dir):
+            return choose(data_dir.parent, sets)
+        check_directory(data_dir)
+        closed: list[OSError] = []
+        found: Sets = {}
+        for directories in levels(data_dir, closed):
+            found |= sets_in(data_dir, directories, closed)
+            if found and (directories == [data_dir] or any(map(is_complete, found.values()))):
+                return choose(data_dir, found)
+        if closed:
+            raise closed[0]
+        if found:
+            return choose(data_dir, found)
     except (OSError, ValueError) as error:
         place = getattr(error, "filename", None)
         raise unreadable(Path(place) if place else data_dir, error) from error
+    problem = f"holds none of {', '.join(USUAL.values())} ({EITHER_NAME}), nor do the directories in it"
+    raise bad_file(data_dir, f"{problem}; it holds {listing(data_dir)}", GET_THEM)
 
 
-def choose_directory(data_dir: Path) -> Path:
-    check_directory(data_dir)
-    for directory in (data_dir, data_dir / "raw"):
-        if holds_any(directory):
-            return directory
-    nested = [data_dir / name / "raw" for name in sorted(path.name for path in data_dir.iterdir())]
-    # not Path.is_dir, which raises an error for a place within a closed directory
-    nested = [place for place in nested if os.path.isdir(place) and holds_any(place)]  # noqa: PTH112
-    if not nested:
-        names = ", ".join("-".join(stem) for stem in STEMS.values())
-        problem = f"holds none of {names} ({EITHER_NAME}), nor do raw/ and */raw/ in it"
-        raise bad_file(data_dir, problem, GET_THEM)
-    if len(nested) > 1:
-        raise ambiguous(data_dir, nested, "Name one of them with --data-dir.")
-    return nested[0]
+def sets_named(data_dir: Path) -> Sets:
+    """Return the set whose files' names begin with the last part of `data_dir`, if that is no directory."""
+    if os.path.lexists(data_dir) or not data_dir.parent.is_dir():
+        return {}
+    parent = data_dir.parent
+    return {name: files for name, files in sets_in(parent, [parent], []).items() if name == data_dir}
 
 
 def check_directory(data_dir: Path) -> None:
@@ -76,38 +97,82 @@ def check_directory(data_dir: Path) -> None:
         raise bad_file(data_dir, "must be a directory but is not", action) from error
 
 
-def holds_any(directory: Path) -> bool:
-    return any(present(directory, role) for role in STEMS)
+def levels(data_dir: Path, closed: list[OSError]) -> Iterator[list[Path]]:
+    """`data_dir`; the directories in it; the directories in those."""
+    directories = [data_dir]
+    yield directories
+    for _ in range(2):
+        directories = [
+            directory / name
+            for directory in directories
+            for name in names_in(directory, closed)
+            if (directory / name).is_dir()
+        ]
+        yield directories
 
 
-def choose_file(directory: Path, role: str) -> Path:
-    """Plain before gzip, as torchvision leaves both; a directory is taken only where no file is there."""
-    names = present(directory, role)
-    names = [path for path in names if not path.is_dir()] or names
-    plain = [path for path in names if path.suffix != ".gz"]
-    candidates = plain or names
-    if not candidates:
-        stem, suffix = STEMS[role]
-        problem = f"{role.replace('_', ' ')} are missing: there is no {stem}-{suffix} ({EITHER_NAME})"
-        raise bad_file(directory, problem, GET_THEM)
-    if len(candidates) > 1 and not same_file(*candidates):
-        raise ambiguous(directory, candidates, "Move all but one of them away.")
-    return candidates[0]
-
-
-def present(directory: Path, role: str) -> list[Path]:
-    """Return the names that exist, broken links among them: reading one then says so."""
-    names = [separator.join(STEMS[role]) + ending for separator in "-." for ending in ("", ".gz")]
-    return [directory / name for name in names if exists(directory / name)]
-
-
-def exists(path: Path) -> bool:
-    """Unlike os.path.lexists, raises OSError where a directory may not be entered: that is not absence."""
+def names_in(directory: Path, closed: list[OSError]) -> list[str]:
+    """Return the names in a directory, sorted; note one that may not be entered: that is not absence."""
     try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
+        os.stat(f"{directory}/.")  # noqa: PTH116  (a Path drops the dot; to list it is not to reach its files)
+        return sorted(path.name for path in directory.iterdir())
+    except PermissionError as error:
+        closed.append(error)
+        return []
+
+
+def sets_in(data_dir: Path, directories: list[Path], closed: list[OSError]) -> Sets:
+    found: Sets = defaultdict(lambda: defaultdict(list))
+    for directory in directories:
+        split_up = directory != data_dir and directory.name.lower() in SPLITS
+        home = directory.parent if split_up else directory
+        for name in names_in(directory, closed):
+            if (match := NAME.fullmatch(name)) and (match["type"] or not (directory / name).is_dir()):
+                split = "train" if match["split"].lower().startswith("train") else "test"
+                role = f"{split}_{match['kind'].lower()}"
+                found[home / (match["prefix"] or "")][role].append(directory / name)
+    return found
+
+
+def is_complete(candidates: Candidates) -> bool:
+    return len(candidates) == len(ROLES)
+
+
+def choose(data_dir: Path, sets: Sets) -> Files:
+    """Return the files of the one set that is complete, or of the only one."""
+    complete = [name for name, candidates in sets.items() if is_complete(candidates)]
+    chosen = complete or list(sets)
+    if len(chosen) > 1:
+        raise ambiguous(data_dir, chosen, "Name one of them with --data-dir.")
+    return Files(**{role: choose_file(data_dir, role, sets[chosen[0]]) for role in ROLES})
+
+
+def choose_file(data_dir: Path, role: str, candidates: Candidates) -> Path:
+    """Plain before gzip, as torchvision leaves both; a directory only if there is no file."""
+    paths = candidates.get(role, [])
+    paths = [inner for path in paths for inner in unwrapped(path)]
+    paths = [path for path in paths if not path.is_dir()] or paths
+    paths = [path for path in paths if path.suffix.lower() != ".gz"] or paths
+    if not paths:
+        directory = next(path.parent for found in candidates.values() for path in found)
+        problem = f"{role.replace('_', ' ')} are missing: there is no {USUAL[role]} ({EITHER_NAME})"
+        raise bad_file(directory, f"{problem}; it holds {listing(directory)}", "Put the file there.")
+    if len(paths) > 1 and not all(same_file(paths[0], path) for path in paths[1:]):
+        raise ambiguous(data_dir, paths, "Move all but one of them away.")
+    return paths[0]
+
+
+def unwrapped(path: Path) -> list[Path]:
+    """Return the file, or what a directory of its name holds under such a name: some unpackers make one."""
+    inner = path.iterdir() if path.is_dir() else []
+    return sorted(each for each in inner if NAME.fullmatch(each.name)) or [path]
+
+
+def listing(directory: Path) -> str:
+    """Say what a directory holds."""
+    names = sorted(path.name for path in directory.iterdir())
+    listed = ", ".join(shown(Path(name)) for name in names[:LISTED_NAMES]) or "nothing"
+    return f"{listed} and {len(names) - LISTED_NAMES:,} more" if len(names) > LISTED_NAMES else listed
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -10,12 +10,13 @@ import numpy as np
 
 from compare.data.checks import Pair, check_set
 from compare.data.content import shown
-from compare.data.idx import read_idx
+from compare.data.idx import INTEGERS, read_idx
 from compare.data.locations import find_files
 from lenet_spec import LeNetSpec
 
 EMBEDDED = Path(__file__).parents[1] / "mnist"
 TUTORIAL = LeNetSpec()
+SET_ASIDE_ONE_IN = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,21 +36,21 @@ class Dataset:
 def load(data_dir: Path | None = None, spec: LeNetSpec = TUTORIAL) -> Dataset:
     """Return the set in `data_dir`, in any layout that `find_files` knows; None: the embedded MNIST.
 
-    The first `spec.data.validation_size` training images are set aside. Raises UserError for whatever is
-    not a set that the spec's network can train on.
+    The first `set_aside` training images do not train. Raises UserError for whatever is not a set that the
+    spec's network can train on.
     """
     files = find_files(EMBEDDED if data_dir is None else data_dir)
     train = read_pair(files.train_images, files.train_labels)
     test = read_pair(files.test_images, files.test_labels)
     check_set(train, test, spec)
-    held_out = spec.data.validation_size
+    held_out, train_labels = set_aside(len(train.images), spec), train.labels.astype(np.uint8)
     arrays = {
         "train_images": train.images[held_out:],
-        "train_labels": train.labels[held_out:],
+        "train_labels": train_labels[held_out:],
         "validation_images": train.images[:held_out],
-        "validation_labels": train.labels[:held_out],
+        "validation_labels": train_labels[:held_out],
         "test_images": test.images,
-        "test_labels": test.labels,
+        "test_labels": test.labels.astype(np.uint8),
     }
     for array in arrays.values():
         array.flags.writeable = False
@@ -58,8 +59,16 @@ def load(data_dir: Path | None = None, spec: LeNetSpec = TUTORIAL) -> Dataset:
 
 
 def read_pair(images_path: Path, labels_path: Path) -> Pair:
-    images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1)
+    images, labels = read_idx(images_path, ndim=3), read_idx(labels_path, ndim=1, types=INTEGERS)
     return Pair(images, labels, images_path, labels_path)
+
+
+def set_aside(count: int, spec: LeNetSpec) -> int:
+    """Return how many of `count` training images validate: MNIST's 5,000, of a smaller set one in twelve.
+
+    One in twelve is MNIST's own share, 5,000 of 60,000; of fewer than twelve images all train.
+    """
+    return min(spec.data.validation_size, count // SET_ASIDE_ONE_IN)
 
 
 def digest(arrays: dict[str, np.ndarray]) -> str:

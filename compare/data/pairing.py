@@ -9,9 +9,11 @@ import numpy as np
 from compare.data.mnist import Dataset
 
 SAMPLE = 1_000  # images that are asked about, and as many that answer: enough to tell, and quick
-# Of the agreement that the shares of the classes allow. Right labels reached 0.6 to 1 (MNIST and
+# The least of the agreement that the shares of the classes allow. Right labels reached 0.6 to 1 (MNIST and
 # Fashion-MNIST: whole, sorted, 50 images, 99.8 % of one class, rolled by up to 27 pixels), wrong ones 0.05.
 LEAST_AGREEMENT = 0.1
+NEAREST = "the label of the nearest training image is"
+LOOK = "Look whether images and labels belong together, in the same order"
 FEWEST = 50  # images that are asked about, and that answer
 LEAST_RANGE = 20.0  # from chance to the best possible, in standard deviations of chance; below: no verdict
 
@@ -38,7 +40,7 @@ class Agreement:
 
 
 def doubts(dataset: Dataset) -> list[str]:
-    """A sentence for each thing about the set that suggests a wrong file; none for right labels.
+    """Return a sentence for each thing about the set that suggests a wrong file; none for right labels.
 
     Assumes that images of one class resemble each other more often than chance: an image's nearest neighbour
     (sum of squared pixel differences) then tends to bear its label. The order of the images does not matter,
@@ -60,16 +62,14 @@ def doubts(dataset: Dataset) -> list[str]:
     if within.is_chance:  # the training images say nothing then about the test images
         return [
             *found,
-            "The training labels fit their images no better than chance: the label of the nearest other "
-            f"image is {within}. Look whether images and labels belong together, in the same order.",
+            f"The training labels fit their images no better than chance: {NEAREST} {within}. {LOOK}.",
         ]
     asked = np.random.default_rng(0).permutation(len(dataset.test_labels))[:SAMPLE]
     across = agreement(images, labels, dataset.test_images[asked], dataset.test_labels[asked])
     if across.is_chance:
         found.append(
-            "The test labels fit the training images no better than chance: the label of the nearest one "
-            f"is {across}. Look whether images and labels belong together, in the same order, and all four "
-            "files to one set."
+            f"The test labels fit the training images no better than chance: {NEAREST} {across}. {LOOK}, "
+            "and all four files to one set."
         )
     return found
 

@@ -244,6 +244,7 @@ def recorded(config: RunConfig, dataset: mnist.Dataset) -> Config:
         "doubts": [] if config.data_dir is None else doubts(dataset),
         "sha256": dataset.sha256,
         "train_images": len(dataset.train_labels),
+        "validation_images": len(dataset.validation_labels),
         "test_images": len(dataset.test_labels),
     }
     record["spec"] = config.spec()

@@ -18,6 +18,7 @@ class Data(msgspec.Struct):
     sha256: str
     train_images: int
     test_images: int
+    validation_images: int | None = None  # set aside; not in files of before
     doubts: list[str] = []
 
 

@@ -13,14 +13,15 @@ import pytest
 from compare.errors import UserError
 from lenet_spec import Data, LeNetSpec
 
-VALIDATION_SIZE = 3
+VALIDATION_SIZE = 1  # one in twelve
 SPEC = dataclasses.replace(LeNetSpec(), data=Data(validation_size=VALIDATION_SIZE))
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
-    """Return a uint8 array as an IDX file."""
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.tobytes()
+    """Return an array of integers as an IDX file: of bytes, or of int8, int16 or int32."""
+    code = {"uint8": 8, "int8": 9, "int16": 0x0B, "int32": 0x0C}[array.dtype.name]
+    header = bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
 def pixels(*shape: int, seed: int = 0) -> np.ndarray:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.data.idx import read_idx
-from compare.data.mnist import load
+from compare.data.mnist import load, set_aside
 from compare.errors import UserError
 from tests.data.idx_files import SPEC, VALIDATION_SIZE, idx_bytes, pixels, small_set, write_set
 
@@ -69,7 +69,7 @@ MUTATIONS = st.one_of(
     st.builds(flip_bit, FRACTIONS, st.integers(0, 7)),
     st.builds(flip_bit, st.floats(0, 0.02), st.integers(0, 7)),  # in the header
     st.builds(replace_range, FRACTIONS, st.sampled_from([0, 1, 4, 784, 10**6]), st.binary(max_size=8)),
-    st.builds(set_header_field, st.integers(0, 3), SIZES | st.sampled_from([0x0801, 0x0803, 0x0C03])),
+    st.builds(set_header_field, st.integers(0, 3), SIZES | st.sampled_from([0x0801, 0x0803, 0x0804, 0x0C01])),
     st.builds(repeat, FRACTIONS),
 )
 CHANGES = st.lists(MUTATIONS, max_size=3)
@@ -91,12 +91,17 @@ def variants(array: np.ndarray) -> list[np.ndarray]:
     """Return the array, and what other sound files could hold: fewer, more, other sizes, other values."""
     fewer = [array[:count] for count in (0, 1, VALIDATION_SIZE, VALIDATION_SIZE + 1, len(array) - 1)]
     values = [array // 32, array + np.uint8(6), np.zeros_like(array)]
-    shapes = [array[:, :27], array.reshape(-1, 14, 56)] if array.ndim == 3 else []
+    shapes = (
+        [array[:, :27], array.reshape(-1, 14, 56), array[:, None], array[..., None]]
+        if array.ndim == 3
+        else []
+    )
+    shapes += [array[:, None], array.astype(">i4"), array.astype("i1")] if array.ndim == 1 else []
     return [array, *fewer, np.concatenate([array, array]), *values, *shapes]
 
 
 def whole_content(data: bytes) -> bytes | None:
-    """The file unpacked; None if it is not intact gzip members, zeros at their ends, and nothing else."""
+    """Return the file unpacked; None if it is not intact gzip members, padded with zeros, alone."""
     if data[:2] != b"\x1f\x8b":
         return data
     content = b""
@@ -112,16 +117,28 @@ def whole_content(data: bytes) -> bytes | None:
     return content
 
 
-def expected(data: bytes, ndim: int) -> np.ndarray | None:
-    """Return what the file holds by the letter of the format; None where it breaks it."""
+def expected(data: bytes, ndim: int, types: str = "u") -> np.ndarray | None:
+    """Return what the file holds by the letter of the format; None if it breaks it.
+
+    types: "u" for unsigned bytes alone, "i" for signed integers too.
+    """
     content = whole_content(data)
-    if content is None or content[:4] != bytes([0, 0, 8, ndim]) or len(content) < 4 * (1 + ndim):
+    if content is None or len(content) < 4 or content[:2] != bytes(2):
         return None
-    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", ndim, 4))
-    values = content[4 * (1 + ndim) :]
-    if 0 in shape or len(values) != int(np.prod(shape, dtype=object)):
+    allowed = {8: "u1"} if types == "u" else {8: "u1", 9: "i1", 0x0B: ">i2", 0x0C: ">i4"}
+    code, dims = content[2:4]
+    if code not in allowed or dims not in (ndim, ndim + 1) or len(content) < 4 * (1 + dims):
         return None
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dims, 4))
+    values, dtype = content[4 * (1 + dims) :], np.dtype(allowed[code])
+    if 0 in shape or len(values) != int(np.prod(shape, dtype=object)) * dtype.itemsize:
+        return None
+    array = np.frombuffer(values, dtype).reshape(shape)
+    if dims == ndim:
+        return array
+    if ndim == 1:
+        return array[:, 0] if shape[1] == 1 or (shape[1] == 8 and code == 0x0C) else None
+    return array[:, 0] if shape[1] == 1 else array[..., 0] if shape[3] == 1 else None
 
 
 def assert_refused(error: UserError, path: Path) -> None:
@@ -177,17 +194,20 @@ def test_a_set_with_one_changed_file_is_read_exactly_or_refused(
         return
     finally:
         path.write_bytes(original)
-    held = {**arrays, name: expected(changed, arrays[name].ndim)}
+    ndim = arrays[name].ndim
+    held = {**arrays, name: expected(changed, ndim, "u" if ndim == 3 else "i")}
     for kind, field in (("images-idx3", "images"), ("labels-idx1", "labels")):
         train, test = held[f"train-{kind}-ubyte"], held[f"t10k-{kind}-ubyte"]
         assert train is not None
         assert test is not None
-        np.testing.assert_array_equal(getattr(dataset, f"validation_{field}"), train[:VALIDATION_SIZE])
-        np.testing.assert_array_equal(getattr(dataset, f"train_{field}"), train[VALIDATION_SIZE:])
+        aside = set_aside(len(train), SPEC)
+        np.testing.assert_array_equal(getattr(dataset, f"validation_{field}"), train[:aside])
+        np.testing.assert_array_equal(getattr(dataset, f"train_{field}"), train[aside:])
         np.testing.assert_array_equal(getattr(dataset, f"test_{field}"), test)
     assert len(dataset.train_images) == len(dataset.train_labels) > 0
     assert len(dataset.test_images) == len(dataset.test_labels) > 0
     assert dataset.train_images.shape[1:] == dataset.test_images.shape[1:] == (28, 28)
     assert max(dataset.train_labels.max(), dataset.test_labels.max()) < SPEC.classes
-    assert all(image.any() for image in dataset.train_images)
-    assert all(image.any() for image in dataset.test_images)
+    for part in ("train", "test"):
+        images, labels = getattr(dataset, f"{part}_images"), getattr(dataset, f"{part}_labels")
+        assert len(set(labels[~images.any(axis=(1, 2))])) <= 1

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from compare.data import content
-from compare.data.idx import read_idx
+from compare.data.idx import INTEGERS, read_idx
 from compare.errors import UserError
 from tests.data.idx_files import assert_tells, idx_bytes, pixels, without_root
 
@@ -108,7 +108,16 @@ REFUSED_PLAIN = {
     "int32": (b"\0\0\x0c" + PLAIN[3:], "has 0x0c, int32"),
     "unknown type": (b"\0\0\x07" + PLAIN[3:], "has 0x07, no type of IDX"),
     "labels": (idx_bytes(pixels(9)), "must have 3 dimensions but has 1"),
-    "4 dimensions": (header(5, 4, 3, 1) + bytes(60), "must have 3 dimensions but has 4"),
+    "3 channels first": (
+        header(5, 3, 4, 3) + bytes(180),
+        "images of one channel, count × height × width, but",
+    ),
+    "3 channels last": (header(5, 4, 3, 3) + bytes(180), "but holds 5 × 4 × 3 × 3"),
+    "5 dimensions": (header(5, 4, 3, 1, 1) + bytes(60), "must have 3 dimensions but has 5"),
+    "flat images": (
+        header(5, 12) + bytes(60),
+        "must have 3 dimensions but has 2; images have 3 (count, height",
+    ),
     "no images": (header(0, 4, 3), "declares 0 × 4 × 3 = 0 bytes; every size must be at least 1"),
     "no pixels": (header(2**32 - 1, 2**32 - 1, 0), "every size must be at least 1"),
     "cut short": (PLAIN[:-1], "declares 5 × 4 × 3 = 60 bytes, more than the 75 bytes of the file"),
@@ -163,6 +172,26 @@ REFUSED_GZIP = {
 }
 
 
+REFUSED_LABELS = {
+    "one-hot": (idx_bytes(pixels(5, 10)), "must hold one label for each image but holds 5 × 10 values"),
+    "eight columns of bytes": (idx_bytes(pixels(5, 8)), "but holds 5 × 8 values"),
+    "images": (PLAIN, "must have 1 dimension but has 3"),
+    "floats": (b"\0\0\x0d\x01" + bytes(8), "has 0x0d, float32"),
+    "int32, cut": (idx_bytes(pixels(5).astype(">i4"))[:-1], "declares 5 int32 = 20 bytes, more than the 27"),
+    "int32, too long": (idx_bytes(pixels(5).astype(">i4")) + b"\0", "more than the 5 int32 = 20 bytes that"),
+}
+
+
+@pytest.mark.parametrize(("data", "problem"), REFUSED_LABELS.values(), ids=REFUSED_LABELS)
+def test_labels_that_are_none_are_refused(tmp_path: Path, data: bytes, problem: str) -> None:
+    """One integer for each image, in one dimension."""
+    path = tmp_path / "labels"
+    path.write_bytes(data)
+    with pytest.raises(UserError) as raised:
+        read_idx(path, ndim=1, types=INTEGERS)
+    assert_tells(raised, str(path), problem)
+
+
 @pytest.mark.parametrize(("data", "problem"), REFUSED_GZIP.values(), ids=REFUSED_GZIP)
 def test_broken_gzip_is_refused(tmp_path: Path, data: bytes, problem: str) -> None:
     """Cut, changed, followed by anything, or holding another size than its header declares."""
@@ -174,6 +203,7 @@ def test_broken_gzip_is_refused(tmp_path: Path, data: bytes, problem: str) -> No
 
 
 def in_members(data: bytes, size: int) -> bytes:
+    """Compress in members of `size` bytes each."""
     return b"".join(gzip.compress(data[start : start + size]) for start in range(0, len(data), size))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.data.locations import STEMS, Files, find_files
+from compare.data.locations import USUAL, Files, find_files
 from compare.data.mnist import load
 from compare.errors import UserError
 from tests.data.idx_files import SPEC, assert_tells, without_root, write_set
@@ -19,9 +19,14 @@ DOTTED = "train-images.idx3-ubyte"
 def touch(directory: Path, separator: str = "-", ending: str = "") -> Path:
     """Four empty files under the right names."""
     directory.mkdir(parents=True, exist_ok=True)
-    for stem in STEMS.values():
-        (directory / (separator.join(stem) + ending)).touch()
+    for name in spelled(separator, ending):
+        (directory / name).touch()
     return directory
+
+
+def spelled(separator: str = "-", ending: str = "") -> list[str]:
+    """Return the usual names, with another separator before idx, and an ending."""
+    return [name.replace("-idx", f"{separator}idx") + ending for name in USUAL.values()]
 
 
 @pytest.mark.parametrize("separator", ["-", "."])
@@ -31,7 +36,85 @@ def test_every_layout_and_name_is_found(tmp_path: Path, separator: str, ending: 
     """Flat or as torchvision lays them, as published or as unpackers rename them, packed or not."""
     directory = touch(tmp_path / place, separator, ending)
     files = find_files(tmp_path)
-    assert files == Files(*(directory / (separator.join(stem) + ending) for stem in STEMS.values()))
+    assert files == Files(*(directory / name for name in spelled(separator, ending)))
+
+
+OTHER_NAMES = {
+    "test- for t10k-": "{train,test}-{images-idx3,labels-idx1}-ubyte.gz",
+    "EMNIST": "emnist-digits-{train,test}-{images-idx3,labels-idx1}-ubyte",
+    "QMNIST": "qmnist-{train,test}-{images-idx3-ubyte,labels-idx2-int}",
+    "Kaggle": "{train,t10k}-{images.idx3,labels.idx1}-ubyte",
+    "no type": "{train,test}-{images,labels}.gz",
+    "no ubyte": "{train,t10k}-{images.idx3,labels.idx1}",
+    "capitals": "MNIST_{TRAIN,TEST}_{IMAGES,LABELS}.IDX.GZ",
+    "in directories of the split": "{train/train,test/t10k}-{images-idx3,labels-idx1}-ubyte",
+    "in directories of the files": (
+        "{train-images-idx3-ubyte/train-images,train-labels-idx1-ubyte/train-labels,"
+        "t10k-images-idx3-ubyte/t10k-images,t10k-labels-idx1-ubyte/t10k-labels}"
+    ),
+    "torchvision's EMNIST": "EMNIST/raw/emnist-mnist-{train,test}-{images-idx3,labels-idx1}-ubyte",
+}
+
+
+def expanded(pattern: str) -> list[str]:
+    """Expand braces as a shell does, in its order."""
+    before, brace, rest = pattern.partition("{")
+    inside, _, after = rest.partition("}")
+    tails = expanded(after) if brace else [""]
+    return [f"{before}{choice}{tail}" for choice in inside.split(",") for tail in tails]
+
+
+@pytest.mark.parametrize("pattern", OTHER_NAMES.values(), ids=OTHER_NAMES)
+@pytest.mark.parametrize(
+    "beside", [(), ("readme.txt", "emnist-digits-mapping.txt", "mnist.npz", "train.csv")]
+)
+def test_names_that_other_tools_write_are_found(
+    tmp_path: Path, pattern: str, beside: tuple[str, ...]
+) -> None:
+    """Whatever else lies beside them."""
+    wanted = [tmp_path / name for name in expanded(pattern)]
+    for path in [*wanted, *(wanted[0].parent / name for name in beside)]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert find_files(tmp_path) == Files(*wanted)
+
+
+def test_one_of_several_sets_in_a_directory_may_be_named(tmp_path: Path) -> None:
+    """EMNIST's six lie side by side: the beginning of the files' names chooses, as the refusal says."""
+    for name in ("digits", "letters", "mnist"):
+        for file in expanded("{train,test}-{images-idx3,labels-idx1}-ubyte"):
+            (tmp_path / f"emnist-{name}-{file}").touch()
+    with pytest.raises(UserError) as raised:
+        find_files(tmp_path)
+    assert_tells(raised, "only one", "emnist-digits, emnist-letters, emnist-mnist", "Name one of them")
+    files = find_files(tmp_path / "emnist-digits")
+    assert files.test_labels == tmp_path / "emnist-digits-test-labels-idx1-ubyte"
+    with pytest.raises(UserError) as raised:
+        find_files(tmp_path / "emnist-balanced")
+    assert_tells(raised, "there is no such directory")
+
+
+def test_a_complete_set_goes_before_a_part_of_another(tmp_path: Path) -> None:
+    """A single file of another set, left over, makes nothing ambiguous."""
+    touch(tmp_path / "MNIST" / "raw")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "emnist-letters-train-images-idx3-ubyte").touch()
+    (tmp_path / "MNIST" / "raw" / "xnist-test-images-idx3-ubyte").touch()
+    assert find_files(tmp_path).train_images == tmp_path / "MNIST" / "raw" / TRAIN_IMAGES
+
+
+def test_a_refusal_names_what_is_there(tmp_path: Path) -> None:
+    """A set in another format, or with one name misspelt, is seen in the message."""
+    for name in ("mnist.npz", *"abcdefg"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError) as raised:
+        find_files(tmp_path)
+    assert_tells(raised, "it holds a, b, c, d, e, f and 2 more", "Put the four files there")
+    touch(tmp_path / "data")
+    (tmp_path / "data" / "t10k-labels-idx1-ubyte").rename(tmp_path / "data" / "t10k-lables-idx1-ubyte")
+    with pytest.raises(UserError) as raised:
+        find_files(tmp_path / "data")
+    assert_tells(raised, "test labels are missing", "it holds t10k-images-idx3-ubyte, t10k-lables-idx1-ubyte")
 
 
 @pytest.mark.parametrize("given", ["data", "data/MNIST", "data/MNIST/raw"])
@@ -97,15 +180,15 @@ def test_two_sets_are_ambiguous(tmp_path: Path) -> None:
     assert_tells(raised, str(tmp_path), "FashionMNIST/raw, MNIST/raw", "Name one of them with --data-dir")
 
 
-@pytest.mark.parametrize("role", STEMS)
+@pytest.mark.parametrize("role", USUAL)
 def test_a_missing_file_is_named(tmp_path: Path, role: str) -> None:
     """Which of the four, under what names it was looked for, and how to get it."""
     touch(tmp_path)
-    name = "-".join(STEMS[role])
+    name = USUAL[role]
     (tmp_path / name).unlink()
     with pytest.raises(UserError) as raised:
         find_files(tmp_path)
-    assert_tells(raised, str(tmp_path), f"{role.replace('_', ' ')} are missing", name, ".gz", "--download")
+    assert_tells(raised, str(tmp_path), f"{role.replace('_', ' ')} are missing", name, ".gz")
 
 
 def make_nothing(path: Path) -> None:

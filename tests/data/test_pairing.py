@@ -20,6 +20,7 @@ def mnist() -> Dataset:
 
 
 def with_parts(mnist: Dataset, train: Arrays | None = None, test: Arrays | None = None) -> Dataset:
+    """Return the set with other training or test arrays."""
     images, labels = train or (mnist.train_images, mnist.train_labels)
     test_images, test_labels = test or (mnist.test_images, mnist.test_labels)
     return dataclasses.replace(
@@ -32,10 +33,12 @@ def with_parts(mnist: Dataset, train: Arrays | None = None, test: Arrays | None 
 
 
 def order(keys: np.ndarray) -> Callable[[Arrays], Arrays]:
+    """Return a function that takes these of the images and labels, in this order."""
     return lambda arrays: (arrays[0][keys], arrays[1][keys])
 
 
 def sorted_by_class(images: np.ndarray, labels: np.ndarray) -> Arrays:
+    """Put the images of each class together."""
     return order(np.argsort(labels, kind="stable"))((images, labels))
 
 
@@ -56,10 +59,12 @@ def one_sided(share: float, label: int = 3) -> Callable[[np.ndarray, np.ndarray]
 
 
 def few(count: int) -> Callable[[np.ndarray, np.ndarray], Arrays]:
+    """Return a function that takes the first of them."""
     return lambda images, labels: (images[:count], labels[:count])
 
 
 def only(*classes: int) -> Callable[[np.ndarray, np.ndarray], Arrays]:
+    """Return a function that takes the images of some classes."""
     return lambda images, labels: order(np.isin(labels, classes))((images, labels))
 
 
@@ -78,6 +83,7 @@ def rolled_images(images: np.ndarray, labels: np.ndarray) -> Arrays:
 
 
 def coarser(images: np.ndarray, labels: np.ndarray) -> Arrays:
+    """Make two classes of the ten."""
     return images, labels // 5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import os
 import struct
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.data.mnist import EMBEDDED, load
+from compare.data.idx import read_idx
+from compare.data.mnist import EMBEDDED, Dataset, load
 from compare.data.pairing import doubts
 from compare.errors import UserError
 from tests.commands import assert_refused, command
@@ -76,6 +78,26 @@ def other_name(directory: Path) -> None:
     (directory / "train-images.idx3-ubyte").write_bytes(b"other")
 
 
+def other_format(directory: Path) -> None:
+    """Put what Keras downloads in place of the four files."""
+    for path in directory.iterdir():
+        path.unlink()
+    (directory / "mnist.npz").touch()
+
+
+def misspelt(directory: Path) -> None:
+    """Misspell the name of one file."""
+    (directory / TRAIN_LABELS).rename(directory / "train-lables-idx1-ubyte")
+
+
+def emnist(directory: Path) -> None:
+    """Put two sets side by side."""
+    for path in list(directory.iterdir()):
+        for name in ("digits", "letters"):
+            (directory / f"emnist-{name}-{path.name}").write_bytes(path.read_bytes())
+        path.unlink()
+
+
 def cut_gzip(data: bytes) -> bytes:
     """Return the data packed and cut short."""
     return gzip.compress(data, mtime=0)[:-20]
@@ -92,10 +114,27 @@ def bomb(data: bytes) -> bytes:
 
 
 SMALL = small_set()
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Dataset:
+    """Load the embedded set."""
+    return load()
+
+
 REFUSED: dict[str, tuple[Change, str]] = {
     "A file is missing": (replaced(TRAIN_LABELS, lambda _: None), "train labels are missing"),
     "A file is empty": (content(TRAIN_IMAGES, lambda _: b""), "is empty"),
     "A file is cut short": (content(TRAIN_IMAGES, lambda data: data[:-1]), "more than the 9,423 bytes"),
+    "A set in another format": (other_format, "it holds mnist.npz"),
+    "A file under a misspelt name": (misspelt, "it holds t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, t"),
+    "Several sets in one directory": (emnist, "only one of these may be there: emnist-digits, "),
+    "Images of three channels": (arrays(train_images=pixels(12, 28, 28, 3)), "images of one channel"),
+    "Labels that are one-hot": (arrays(test_labels=pixels(4, 10)), "one label for each image"),
+    "A gzip file followed by something else": (
+        content(TRAIN_IMAGES, lambda data: gzip.compress(data, mtime=0) + b"else"),
+        "data after its gzip members that is not gzip",
+    ),
     "A file is too long": (content(TEST_LABELS, lambda data: data + b"\0"), "holds more than"),
     "A gzip file is cut short": (content(TRAIN_IMAGES, cut_gzip), "is gzip that is cut short"),
     "A gzip file is damaged": (
@@ -112,10 +151,6 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "Images and labels swapped": (
         swapped(TRAIN_IMAGES, TRAIN_LABELS),
         "must have 3 dimensions",
-    ),
-    "Training set and test set swapped": (
-        both(swapped(TRAIN_IMAGES, TEST_IMAGES), swapped(TRAIN_LABELS, TEST_LABELS)),
-        "must not be more than the 4 training images",
     ),
     "The training labels beside the test images": (swapped(TRAIN_LABELS, TEST_LABELS), "has 4"),
     "Training images in the test set": (
@@ -176,19 +211,93 @@ def test_a_file_that_may_not_be_read(fault: Fault) -> None:
     fault("A file that this user may not read", seen=f"error: {seen}", survives=SURVIVES)
 
 
-def test_labels_of_other_images_are_a_warning(tmp_path: Path, fault: Fault) -> None:
-    """No structure tells it, but the images do; a set of noise is allowed, so it is not refused."""
-    directory = tmp_path / "data"
+def in_members(data: bytes) -> bytes:
+    """Compress as bgzip does."""
+    return b"".join(gzip.compress(data[at : at + 65_280]) for at in range(0, len(data), 65_280))
+
+
+def with_test_for_t10k(directory: Path) -> None:
+    """Name the test files as EMNIST does."""
+    for path in list(directory.glob("t10k-*")):
+        path.rename(directory / path.name.replace("t10k", "test"))
+
+
+TAKEN: dict[str, Change] = {
+    "Gzip of several members, as bgzip writes it": content(TRAIN_IMAGES, in_members),
+    "Gzip that zeros follow": content(TRAIN_IMAGES, lambda data: gzip.compress(data) + bytes(512)),
+    "Names with `test-` for `t10k-`": with_test_for_t10k,
+    "Images with a channel axis, N × 1 × 28 × 28 or N × 28 × 28 × 1": both(
+        arrays(train_images=SMALL[TRAIN_IMAGES][:, np.newaxis]),
+        arrays(test_images=SMALL[TEST_IMAGES][..., np.newaxis]),
+    ),
+    "Labels of four bytes each": arrays(train_labels=SMALL[TRAIN_LABELS].astype(">i4")),
+}
+
+
+@pytest.mark.parametrize("what", TAKEN)
+def test_what_other_tools_write_is_read(tmp_path: Path, what: str, fault: Fault) -> None:
+    """The same set as in the published form."""
+    TAKEN[what](write_set(tmp_path / "data"))
+    assert load(tmp_path / "data", SPEC).sha256 == load(write_set(tmp_path / "usual"), SPEC).sha256
+    fault(what, words="nothing: it is read", survives="the run")
+
+
+def mnist_with(directory: Path, name: str, change: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+    """Write the embedded set with one file changed, and load it."""
     directory.mkdir()
     for path in EMBEDDED.glob("*.gz"):
         (directory / path.name).symlink_to(path)
-    name = f"{TEST_LABELS}.gz"
-    labels = np.frombuffer(gzip.decompress((EMBEDDED / name).read_bytes())[8:], np.uint8)
-    (directory / name).unlink()
-    (directory / name).write_bytes(gzip.compress(idx_bytes(np.roll(labels, 1)), 1))
-    (said,) = doubts(load(directory))
+    path = directory / f"{name}.gz"
+    array = read_idx(path, ndim=3 if "images" in name else 1)
+    path.unlink()
+    path.write_bytes(gzip.compress(idx_bytes(change(array)), 1))
+    return load(directory)
+
+
+def test_labels_of_other_images_are_a_warning(tmp_path: Path, fault: Fault) -> None:
+    """No structure tells it, but the images do; a set of noise is allowed, so it is not refused."""
+    dataset = mnist_with(tmp_path / "data", TEST_LABELS, lambda labels: np.roll(labels, 1))
+    (said,) = doubts(dataset)
     fault(
         "Labels in another order than their images",
+        seen=f"warning: {said}",
+        survives="the run, with a warning",
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "order"),
+    [
+        ("A set that is sorted by class", lambda labels: np.argsort(labels, kind="stable")),
+        (
+            "A set with 90 % of one class",
+            lambda labels: np.r_[np.flatnonzero(labels == 1)[:900], np.flatnonzero(labels != 1)[:100]],
+        ),
+    ],
+)
+def test_right_labels_are_no_warning(
+    mnist: Dataset, what: str, order: Callable[[np.ndarray], np.ndarray], fault: Fault
+) -> None:
+    """Whatever their order and shares."""
+    train, test = order(mnist.train_labels), order(mnist.test_labels)
+    dataset = dataclasses.replace(
+        mnist,
+        train_images=mnist.train_images[train],
+        train_labels=mnist.train_labels[train],
+        test_images=mnist.test_images[test],
+        test_labels=mnist.test_labels[test],
+    )
+    assert doubts(dataset) == []
+    fault(what, words="nothing: labels are doubted only if chance explains them", survives="the run")
+
+
+def test_training_set_and_test_set_in_each_others_place_are_a_warning(tmp_path: Path, fault: Fault) -> None:
+    """A part of MNIST with all of its test images looks the same, and trains."""
+    directory = write_set(tmp_path / "data")
+    both(swapped(TRAIN_IMAGES, TEST_IMAGES), swapped(TRAIN_LABELS, TEST_LABELS))(directory)
+    (said,) = doubts(load(directory, SPEC))
+    fault(
+        "Training set and test set swapped",
         seen=f"warning: {said}",
         survives="the run, with a warning",
     )
@@ -204,7 +313,7 @@ def test_transposed_images_are_not_told_from_others(fault: Fault) -> None:
             TEST_IMAGES: SMALL[TEST_IMAGES],
         }
         dataset = load(write_set(Path(place), sets | {TEST_LABELS: SMALL[TEST_LABELS]}), SPEC)
-    assert len(dataset.train_images) == 17
+    assert len(dataset.train_images) == 19
     fault(
         "Images that are transposed, as EMNIST's are",
         words="nothing: no file shows it",

@@ -13,16 +13,16 @@ from compare.ladder.config import ParityConfig
 from compare.processes.launcher import Worker
 from compare.traps.trial import Setting, launch_for
 
-TRAIN, TEST, BATCH = 60, 40, 16  # four batches an epoch, the last one across its end
+SET_ASIDE, TRAIN, TEST, BATCH = 5, 60, 40, 16  # four batches an epoch, the last one across its end
 
 
 def write_small_mnist(directory: Path) -> Path:
-    """MNIST's first images as IDX files; as many validation images as ever."""
+    """Write MNIST's first images as IDX files: one in twelve is set aside, TRAIN train."""
     whole = mnist.load()
     write_idx(
         directory / "train",
-        np.concatenate([whole.validation_images, whole.train_images[:TRAIN]]),
-        np.concatenate([whole.validation_labels, whole.train_labels[:TRAIN]]),
+        np.concatenate([whole.validation_images[:SET_ASIDE], whole.train_images[:TRAIN]]),
+        np.concatenate([whole.validation_labels[:SET_ASIDE], whole.train_labels[:TRAIN]]),
     )
     write_idx(directory / "t10k", whole.test_images[:TEST], whole.test_labels[:TEST])
     return directory
