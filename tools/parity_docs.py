@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from compare.ladder.tolerances import BY_DTYPE, BY_VARIANT, Tolerance
+from compare.ladder.tolerances import BY_DTYPE, Tolerance
 from compare.records.parity import Climb, NoiseFloor, Parity
 from compare.records.parity import read as read_parity
 from compare.records.traps import Trials
@@ -93,9 +93,6 @@ def tolerance_table() -> str:
     rows = []
     for dtype, own in BY_DTYPE.items():
         rows += [tolerance_row(dtype, group, getattr(own, group)) for group in GROUPS]
-    for (variant, dtype), differing in BY_VARIANT.items():
-        judged = {group: one for group, one in differing.items() if group != "judged_steps"}
-        rows += [tolerance_row(f"{dtype}, {variant}", group, one) for group, one in judged.items()]
     return table(["dtype", "what", "measured", "allowed", "why"], rows)
 
 

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from compare.ladder.differences import Arrays, compare_arrays, compare_digests, compare_shapes
-from compare.ladder.tolerances import Tolerances, looser, tolerances
+from compare.ladder.tolerances import BY_DTYPE, Tolerances, looser
 from compare.records.parity import Difference, Rung
 from lenet_spec import Shape
 
@@ -83,7 +83,7 @@ def compare_all(
     kind: RungKind, sides: Mapping[str, Groups], reference: Groups, dtype: str
 ) -> list[Difference]:
     """Each side against the reference, then the first side against each other one."""
-    own = {label: tolerances(dtype, label) for label in sides}
+    own = dict.fromkeys(sides, BY_DTYPE[dtype])
     other = "spec" if kind.evidence == "initial_weights" else ORACLE
     differences = []
     for label, groups in sides.items():

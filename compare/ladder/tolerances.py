@@ -1,14 +1,11 @@
-"""How far each rung may be off, by dtype and variant: every number with the measurement it rests on.
+"""How far each rung may be off, by dtype: every number with the measurement it rests on.
 
 Relative to the largest magnitude of the tensor at hand (`differences.compare_arrays`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
-
-from compare.labels import Label
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -66,39 +63,6 @@ FLOAT32 = Tolerances(
 )
 
 BY_DTYPE = {"float64": FLOAT64, "float32": FLOAT32}
-
-# A variant's own, where its framework leaves no choice: (variant, dtype) to the rungs that differ.
-BY_VARIANT: dict[tuple[str, str], dict[str, Any]] = {
-    ("tf:keras", "float64"): {
-        "one_step": Tolerance(
-            2e-5,
-            6.7e-6,
-            "Keras' Adam rounds beta2 = 0.999 to float32 on the way, so 1 - beta2 is off by 1.3e-5",
-        ),
-        "losses": Tolerance(5e-3, 1.4e-3, "those first steps of another length, amplified as in float32"),
-        "parameters": None,  # 0.33 was measured after 20 steps, in biases whose gradient is near zero
-        "judged_steps": 20,
-    }
-}
-
-
-def has_own_tolerances(variant: str, dtype: str) -> bool:
-    """Whether a variant, named with or without its device, is judged by its own."""
-    return (name_of(variant), dtype) in BY_VARIANT
-
-
-def name_of(climber: str) -> str:
-    """Return the variant of a label; a trap climbs under its own name, which is none."""
-    try:
-        return Label.read(climber).name
-    except ValueError:
-        return climber
-
-
-def tolerances(dtype: str, variant: str) -> Tolerances:
-    """variant: `framework:variant`, or with its device; one that is not listed keeps the dtype's own."""
-    own: dict[str, Any] = BY_VARIANT.get((name_of(variant), dtype), {})
-    return replace(BY_DTYPE[dtype], **own)
 
 
 def looser(left: Tolerances, right: Tolerances, group: str) -> float | None:

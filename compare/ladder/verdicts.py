@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from compare.ladder.rungs import ORACLE, RUNGS
-from compare.ladder.tolerances import has_own_tolerances
 from compare.numbers import count
 from compare.records.parity import Climb, Difference, Rung
 
@@ -44,16 +43,11 @@ def agreement(climbs: Sequence[Climb]) -> str:
     """How close the losses of the frameworks are, or, of one alone, its losses to the oracle's."""
     differences = [one for climb in climbs for one in loss_differences(climb)]
     pairs = [one for one in differences if one.right != ORACLE]
-    loose = [one for one in pairs if has_own_tolerances(one.left, climbs[0].dtype)]
-    loose += [one for one in pairs if has_own_tolerances(one.right, climbs[0].dtype)]
-    strict = [one for one in pairs if one not in loose]
-    climb, closeness = climbs[0], distance(strict or pairs or differences)
+    climb, closeness = climbs[0], distance(pairs or differences)
     if not pairs:
         steps = count(min(climb.oracle_steps, climb.judged_steps), "step")
         return f"{climb.dtype} losses agree with the oracle's to {closeness} over {steps}"
-    words = f"{climb.dtype} losses agree to {closeness} over {count(climb.judged_steps, 'step')}"
-    own = distance(loose)
-    return words + (f", {loose[0].right}'s to {own}" if strict and loose and own != closeness else "")
+    return f"{climb.dtype} losses agree to {closeness} over {count(climb.judged_steps, 'step')}"
 
 
 def distance(differences: Sequence[Difference]) -> str:

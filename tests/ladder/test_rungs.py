@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compare.ladder.rungs import RUNGS, Missing, RungKind, judge, losses_array
-from compare.ladder.tolerances import BY_DTYPE, EXACT, tolerances
+from compare.ladder.tolerances import BY_DTYPE, EXACT
 
 TENSOR = np.array([1.0, -2.0])
 BY_EVIDENCE = {kind.evidence: kind for kind in RUNGS}
@@ -63,7 +63,7 @@ def test_a_side_without_evidence_fails_with_its_reason() -> None:
 def test_each_rung_holds_to_its_own_tolerance(kind: RungKind, dtype: str) -> None:
     """Just inside passes, just outside fails."""
     group = {"training": "losses"}.get(kind.evidence, kind.evidence)
-    limit = getattr(tolerances(dtype, "tf:eager"), group).value
+    limit = getattr(BY_DTYPE[dtype], group).value
     for factor, verdict in ((0.9, "pass"), (1.1, "fail")):
         given = {group: {"losses": TENSOR * (1 + limit * factor)}}
         assert judge(kind, {"a": given}, {group: {"losses": TENSOR}}, dtype).verdict == verdict
