@@ -11,6 +11,7 @@ import psutil
 import pytest
 import safetensors.numpy
 
+from compare.run import parse_config
 from lenet_spec import LeNetSpec
 from tests.commands import ROOT, bare_python, command, results_of, wait_until
 
@@ -160,8 +161,6 @@ def test_wrong_usage_is_named_and_exits_2(options: tuple[str, ...], said: str) -
 
 def test_options_win_over_the_preset() -> None:
     """A preset is a set of defaults."""
-    from compare.run import parse_config
-
     config = parse_config(["--preset", "quick", "--steps", "7"])
     assert (config.seeds, config.steps, config.preset) == (1, 7, "quick")
     assert parse_config(["--preset=rigorous"]).seeds == 10

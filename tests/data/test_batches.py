@@ -1,6 +1,7 @@
 """The stream of batches: seeded, epoch-crossing, independent of everything else."""
 
 import dataclasses
+import hashlib
 from itertools import islice
 from types import SimpleNamespace
 
@@ -100,8 +101,6 @@ def test_dropout_masks_do_not_move_the_batches() -> None:
 
 def test_the_digest_sees_every_part_of_a_batch() -> None:
     """A changed pixel, label, mask or dtype changes the digest."""
-    import hashlib
-
     batch = next(batches(SMALL, small_spec(dropout=Dropout(active=True)), seed=0))
 
     def sha(changed: Batch) -> str:

@@ -29,6 +29,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for products this small more threads
 import numpy as np  # noqa: E402
 
 os.environ["OPENBLAS_NUM_THREADS"] = GIVEN_THREADS
+import msgspec  # noqa: E402
 import safetensors.numpy  # noqa: E402
 
 from compare.ladder.oracle import Oracle  # noqa: E402
@@ -166,8 +167,6 @@ def changed(reply: Any, what: str) -> Any:
 
 def replace(reply: Any, **changes: Any) -> Any:
     """Return the reply with some of its fields changed."""
-    import msgspec
-
     return msgspec.structs.replace(reply, **changes)
 
 

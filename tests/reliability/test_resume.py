@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from compare.config import Entrant, RunConfig, entrants
+from compare.data import mnist
 from compare.errors import UserError
 from compare.experiment.resume import keep_finished, trained
+from compare.records import machine
 from compare.records.results import Run
 from compare.records.run_directory import DirectoryLock
 from tests.commands import assert_refused, interpreter, results_of, wait_until
@@ -123,8 +125,6 @@ def test_another_environment_is_refused(
 
 def present(fact: str) -> str:
     """Return what is so on this machine now."""
-    from compare.records import machine
-
     return str(getattr(machine.describe(), fact))
 
 
@@ -150,8 +150,6 @@ def test_other_data_are_refused(place: Place, run_directory: Path, fault: Fault)
 
 def results_of_data(place: Place) -> str:
     """Return the digest of the data set."""
-    from compare.data import mnist
-
     return mnist.load(place.data).sha256
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from compare.statistics.intervals import (
     Interval,
@@ -34,8 +35,6 @@ def bounds(interval: Interval) -> tuple[float | None, float | None, float | None
 
 def test_the_paired_interval_is_scipys() -> None:
     """Student's t on log-ratios, as scipy.stats.ttest_1samp has it."""
-    from scipy import stats
-
     logs = np.log(FIRST) - np.log(SECOND)
     expected = stats.ttest_1samp(logs, 0).confidence_interval(0.9)
     found = ratio_interval(FIRST, SECOND, confidence=0.9)
@@ -48,8 +47,6 @@ def test_the_paired_interval_is_scipys() -> None:
 
 def test_the_unpaired_interval_is_scipys() -> None:
     """Welch's t, as scipy.stats.ttest_ind has it, for sides of different length."""
-    from scipy import stats
-
     test = stats.ttest_ind(FIRST, SECOND[:3], equal_var=False)
     expected = test.confidence_interval(0.95)
     found = unpaired_difference_interval(FIRST, SECOND[:3])

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from compare.statistics.intervals import Interval, difference_interval, ratio_interval
 from compare.statistics.verdicts import (
@@ -190,8 +191,6 @@ def test_fewer_than_three_seeds_never_decide(launches: int) -> None:
 @pytest.mark.parametrize("shift", [-2.5e-3, -1e-3, 0.0, 1.5e-3, 2.5e-3])
 def test_equivalence_is_two_one_sided_tests(shift: float, spread: float) -> None:
     """It holds exactly where SciPy's t tests reject a difference beyond either end of the margin at 5 %."""
-    from scipy import stats
-
     values = [
         shift - spread,
         shift + 0.2 * spread,

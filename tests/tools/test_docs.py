@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from compare.config import RunConfig, as_given
 from compare.findings.findings import find
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
@@ -42,8 +43,6 @@ def test_the_number_of_traps_is_that_of_the_committed_result() -> None:
 def test_the_readmes_run_is_the_default_run() -> None:
     """What README shows comes of `make compare` without options."""
     results = read_results(docs.RESULTS / "run.json")
-    from compare.config import RunConfig, as_given
-
     default = RunConfig()
     for option in ("device", "variants", "steps", "batch_size", "seeds", "first_seed", "dtype", "allocator"):
         assert getattr(results.config, option) == as_given(getattr(default, option)), option

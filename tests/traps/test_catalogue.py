@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS
 from compare.processes.launcher import Worker
 from compare.records.traps import Options, Trial, Trials
@@ -71,8 +72,6 @@ def test_without_its_rung_a_trap_slips_through(removed: int, name: str, torch_la
     steps_before_the_epochs_end = setting.plan("float64", 2, dropout=False)
     kinds = [kind for kind in RUNGS if kind.number != removed]
     if removed == 2:
-        from compare.ladder.reference import Reference
-
         setting = Setting(setting.config, setting.dataset, setting.directory, setting.say)
         setting.references[False] = Reference(steps_before_the_epochs_end, setting.dataset)
     assert put_on_ladder(TRAPS_BY_NAME[name], worker, setting, kinds).caught_rung is None
