@@ -32,6 +32,7 @@ class Adapter:
         self.device = "/GPU:0" if device == "cuda" else "/CPU:0"
         self.dtype = tf.as_dtype(dtype)
         keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)  # else the one that was first asked for stays
         with tf.device(self.device):
             self.model = module.model()
         self.leaves: list[Leaf] = []
