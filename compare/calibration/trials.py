@@ -12,7 +12,7 @@ from rich.console import Console
 
 from compare.calibration.config import CalibrationConfig
 from compare.calibration.slowing import Slowed
-from compare.config import Entrant, RunConfig, check
+from compare.config import BOUNDS, Entrant, RunConfig, check, check_bounds
 from compare.data import mnist
 from compare.errors import UserError
 from compare.experiment.training import train_seed
@@ -40,6 +40,8 @@ def calibrate(config: CalibrationConfig, console: Console | None = None) -> Cali
     for name in config.variants:
         if name not in VARIANTS_BY_NAME or VARIANTS_BY_NAME[name].variant != "eager":
             raise UserError(f"--variants: {name!r} cannot be calibrated. Use torch:eager, tf:eager or both.")
+    for flag, launches in (("--launches", config.launches), ("--slowed-launches", config.slowed_launches)):
+        check_bounds(flag, launches, 2, BOUNDS["seeds"][1])  # an interval needs two
     dataset = mnist.load()
     directory = new_directory(config.out)
     calibration = Calibration(environment=machine.describe())

@@ -98,6 +98,20 @@ def test_a_slowed_step_takes_its_share_longer(monkeypatch: pytest.MonkeyPatch) -
     assert seen[-1] == pytest.approx(end + 5)
 
 
+@pytest.mark.parametrize(
+    ("config", "flag"),
+    [
+        (CalibrationConfig(launches=1), "--launches"),
+        (CalibrationConfig(slowed_launches=1), "--slowed-launches"),
+    ],
+)
+def test_one_launch_is_refused(tmp_path: Path, config: CalibrationConfig, flag: str) -> None:
+    """It has no interval, so that nothing could be said after the training."""
+    with pytest.raises(UserError, match=f"{flag} is 1; it must be at least 2"):
+        trials.calibrate(dataclasses.replace(config, out=tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
+
+
 def test_only_the_eager_variants_can_be_calibrated(tmp_path: Path) -> None:
     """Another name is refused before anything starts."""
     config = CalibrationConfig(variants=("torch:compiled",), out=tmp_path / "new")
