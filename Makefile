@@ -84,4 +84,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-tf .venv-torch build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-tf .venv-torch .venv*.log build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -23,11 +24,6 @@ from compare.records.files import write_atomically
 from tests.commands import ROOT
 from tools.install import MEASURED
 
-TARGETS = {
-    ".venv": ["compare", "ARGS=--preset quick"],
-    ".venv-tf": [".venv-tf/.installed"],
-    ".venv-torch": [".venv-torch/.installed"],
-}
 # Settings of this machine that would hide what a reader sees: local packages, caches, other indexes.
 KEPT = ("PIP_CERT", "PIP_DEFAULT_TIMEOUT", "PIP_DISABLE_PIP_VERSION_CHECK")
 
@@ -38,23 +34,26 @@ def main(name: str) -> int:
         home, clone = Path(temporary, "home"), Path(temporary, "clone")
         home.mkdir()
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-        command = ["make", "--no-print-directory", f"PYTHON={Path(sys.executable).resolve()}", *TARGETS[name]]
-        status, lines = timed_lines(command, clone, environment(home))
-        record = {
+        make = ["make", "--no-print-directory", f"PYTHON={Path(sys.executable).resolve()}"]
+        env = environment(home)
+        status, lines = timed_lines([*make, f"{name}/.installed"], clone, env)
+        if status != 0:
+            return status
+        record: dict[str, Any] = {
             "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
             "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-            "download_bytes": size(home / ".cache" / "pip"),
+            "download_bytes": downloaded((clone / f"{name}.log").read_text()),
             "installed_bytes": size(clone / name),
+            "seconds": lines[-1][0],
             "longest_silence_seconds": longest_silence(lines),
             "lines": lines,
         }
-        if status == 0 and name == ".venv":
-            record["second_start_seconds"] = timed_lines(command, clone, environment(home), most=1)[1][0][0]
-    if status == 0:
-        records: dict[str, Any] = json.loads(MEASURED.read_text()) if MEASURED.is_file() else {}
-        records[name] = record
-        write_atomically(MEASURED, (json.dumps(records, indent=1, ensure_ascii=False) + "\n").encode())
-    return status
+        if name == ".venv":
+            _, lines = timed_lines([*make, "compare"], clone, env, most=1)
+            record["second_start_seconds"] = lines[0][0]
+    records: dict[str, Any] = json.loads(MEASURED.read_text()) if MEASURED.is_file() else {}
+    write_atomically(MEASURED, (json.dumps(records | {name: record}, indent=1) + "\n").encode())
+    return 0
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -92,6 +91,12 @@ def longest_silence(lines: list[tuple[float, str]]) -> float:
     """Return the longest time between two lines, or before the first, in seconds."""
     times = [0.0, *(seconds for seconds, _ in lines)]
     return round(max(after - before for before, after in pairwise(times)), 2)
+
+
+def downloaded(log: str) -> int:
+    """Return the bytes of all downloads that pip lists, each as pip rounds it."""
+    found = re.findall(r"^\s*Downloading \S+ \(([\d.]+) ([kMG])B\)", log, re.MULTILINE)
+    return round(sum(float(number) * {"k": 1e3, "M": 1e6, "G": 1e9}[unit] for number, unit in found))
 
 
 def size(directory: Path) -> int:

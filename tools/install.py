@@ -45,7 +45,6 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; the next make continues, and keeps what was fetched", file=sys.stderr)
         return 130
-    log.unlink()
     return 0
 
 
@@ -104,6 +103,7 @@ class Progress:
         self.free = free(directory)
         self.start = time.monotonic()
         self.phase = "starting"
+        self.out_of_tries = False  # pip would go on to the next package, and try as often there
 
     def line(self, text: str) -> str | None:
         """Return what to show for one line of the installer; None for most."""
@@ -114,8 +114,11 @@ class Progress:
             self.phase = f"fetching {name}, {size} {unit}B"
         elif text.startswith("Installing collected packages"):
             self.phase = f"unpacking {text.count(',') + 1} packages"
-        elif re.match(r"(Resolved|Prepared|Installed|Bytecode compiled) \d+|WARNING: Retrying", text):
-            self.phase = text.strip()[:100]
+        elif "WARNING: Retrying" in text:
+            self.phase = "the package index does not answer; trying again"
+            self.out_of_tries = "Retry(total=0" in text
+        elif re.match(r"(Resolved|Prepared|Installed|Bytecode compiled) \d+", text):
+            self.phase = text.strip()
         else:
             return None
         return self.phase
@@ -144,6 +147,9 @@ def followed(command: list[str], progress: Progress, log: Path) -> tuple[int, st
                     break
                 file.write(text)
                 words = progress.line(text)
+                if progress.out_of_tries:
+                    process.terminate()
+                    break
             except queue.Empty:
                 words = progress.waiting()
             if words:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,7 @@ def test_silence_is_broken(
 ) -> None:
     """While the installer says nothing, the phase and the bytes written are shown."""
     monkeypatch.setattr(install, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(install, "free", lambda _: 10**12)
     code = "import time; print('Installing collected packages: a, b', flush=True); time.sleep(0.5)"
     status, output = install.followed(
         [sys.executable, "-c", code], install.Progress(tmp_path / ".venv"), tmp_path / "log"
@@ -80,6 +82,18 @@ def test_silence_is_broken(
     assert first == "  unpacking 2 packages"
     assert others
     assert all("unpacking 2 packages · 0.0 GB written so far" in line for line in others)
+
+
+def test_an_index_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+    """After the tries for one package: pip would try as often for each of the others."""
+    code = (
+        "import time\n"
+        "print('WARNING: Retrying (Retry(total=0, connect=None)) after connection broken', flush=True)\n"
+        "time.sleep(60)"
+    )
+    log = tmp_path / "log"
+    status, _ = install.followed([sys.executable, "-c", code], install.Progress(tmp_path / ".venv"), log)
+    assert status == -signal.SIGTERM
 
 
 def test_a_broken_environment_is_made_again(tmp_path: Path) -> None:
