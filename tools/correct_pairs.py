@@ -44,12 +44,12 @@ class Climbed(msgspec.Struct):
 
 def main(argv: Sequence[str]) -> int:
     """Climb with all pairs, or those named."""
-    cases = product(argv or PAIRS, (1, 2), SEEDS, DTYPES)
+    cases = product(argv or PAIRS, SEEDS, (1, 2), DTYPES)
     found = []
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         with climbing_sides(ParityConfig(threads=1), directory) as climbing:
-            for network, times, seed, dtype in cases:
+            for network, seed, times, dtype in cases:
                 task = written(network, times, directory)
                 config = ParityConfig(task=task, threads=1, seed=seed, dtype=dtype)
                 files = NETWORKS / network / "my_keras.py", NETWORKS / network / "my_torch.py"
@@ -67,8 +67,8 @@ def main(argv: Sequence[str]) -> int:
                 )
                 print(f"{network} × {times}, {dtype}, seed {seed}: {one.summary}", flush=True)
                 found.append(one)
-    if not argv:
-        RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+                if not argv:
+                    RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     passed = sum(one.passed for one in found)
     print(f"{passed} of {len(found)} climbs pass")
     return 0 if passed == len(found) else 1

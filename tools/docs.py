@@ -26,15 +26,16 @@ from compare.rendering.groups import Group, groups
 from compare.rendering.markdown import table
 from compare.rendering.report_files import render
 from compare.variants import VARIANTS
-from tools import method_figures, option_tables, parity_docs, porting_guide
+from tools import method_figures, network_pages, option_tables, parity_docs, porting_guide
 from tools.parity_docs import refreshed
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 EXAMPLE = ROOT / "docs" / "example"
+FIGURED = ("variants", "options", "methods", "checkpoints", "machines", "any_network")
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("variants", "options", "methods", "checkpoints", "machines")),
+    *(ROOT / "docs" / f"{name}.md" for name in FIGURED),
 )
 TERMINAL_WIDTH = 92
 
@@ -73,7 +74,7 @@ def sections() -> dict[str, str]:
             ["variant", "what it changes", "who would choose it"],
             [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],
         ),
-    } | option_tables.sections()
+    } | {**option_tables.sections(), **network_pages.sections()}
 
 
 def machines_section(*files: Path) -> str:

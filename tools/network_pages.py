@@ -1,4 +1,4 @@
-"""The figures of docs/any_network.md, from the committed results of network_mistakes and correct_pairs."""
+"""The figures of docs/any_network.md, from the committed result of network_mistakes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import TypeVar
 import msgspec
 
 from compare.rendering.markdown import table
-from tools.correct_pairs import RESULT as PAIRS
-from tools.correct_pairs import Climbed
 from tools.network_mistakes import RESULT as MISTAKES
 from tools.network_mistakes import Tried
 
 SHOWN = {
-    "own norm": "MobileNetV2 with torchvision's own BatchNorm",
-    "even size": "MobileNetV2 at an even size",
-    "extra biases": "ResNet50's biases",
+    "own_norm": "MobileNetV2 with torchvision's own BatchNorm",
+    "even_size": "MobileNetV2 at an even size",
+    "extra_biases": "ResNet50's biases",
     "strides": "ResNet50's strides",
 }
 HINTS = 3  # of each mistake that the page shows
@@ -26,8 +24,8 @@ def sections() -> dict[str, str]:
     """Return the marked sections of the page, by name."""
     tried = read(MISTAKES, list[Tried])
     by_name = {one.name: one for one in tried}
-    found = {f"network {key}": words(by_name[name]) for key, name in SHOWN.items()}
-    return found | {"network mistakes": mistakes(tried), "network pairs": pairs(read(PAIRS, list[Climbed]))}
+    found = {f"network_{key}": words(by_name[name]) for key, name in SHOWN.items()}
+    return found | {"network_mistakes": mistakes(tried)}
 
 
 T = TypeVar("T")
@@ -54,15 +52,3 @@ def mistakes(tried: list[Tried]) -> str:
     ]
     head = f"{caught} of {len(tried)} are caught at their rung and tensor; {hidden} leave all outputs equal."
     return f"{head}\n\n{table(['mistake', 'network', 'rung', 'first in', 'outputs'], rows)}"
-
-
-def pairs(climbed: list[Climbed]) -> str:
-    """Return a row for each correct pair: climbs that passed, and the longest."""
-    rows = []
-    for network, dtype in dict.fromkeys((one.network, one.dtype) for one in climbed):
-        own = [one for one in climbed if (one.network, one.dtype) == (network, dtype)]
-        nearest = max(share for one in own for share in one.worst.values())
-        passed = sum(one.passed for one in own)
-        longest = max(one.seconds for one in own)
-        rows.append([network, dtype, f"{passed} of {len(own)}", f"{nearest:.2g}", f"{longest:.0f} s"])
-    return table(["pair", "dtype", "climbs that pass", "largest share of a limit", "longest climb"], rows)
