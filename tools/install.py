@@ -38,9 +38,10 @@ def main(argv: list[str]) -> int:
     announce(directory, uv)
     try:
         for command in commands(directory, argv[1:], uv):
-            status, output = followed(command, Progress(directory), log)
+            status, output = followed(command, Progress(directory))
+            kept = written(log, output)
             if status != 0:
-                print(f"error: {advice(output)}\nAll that the installer printed: {log}", file=sys.stderr)
+                print(f"error: {advice(output)}{kept}", file=sys.stderr)
                 return 2
     except KeyboardInterrupt:
         print("interrupted; the next make continues, and keeps what was fetched", file=sys.stderr)
@@ -129,15 +130,22 @@ class Progress:
         return f"{seconds // 60}:{seconds % 60:02d}  {self.phase} · {written / GB:.1f} GB written so far"
 
 
-def followed(command: list[str], progress: Progress, log: Path) -> tuple[int, str]:
+def written(log: Path, output: str) -> str:
+    """Write all that an installer printed. Return where it is, or nothing if the disk is full."""
+    try:
+        log.write_text(output, encoding="utf-8")
+    except OSError:
+        return ""
+    return f"\nAll that the installer printed: {log}"
+
+
+def followed(command: list[str], progress: Progress) -> tuple[int, str]:
     """Run a command and show its progress. Return its exit status and all that it printed."""
     lines: queue.Queue[str | None] = queue.Queue()
-    with (
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        ) as process,
-        log.open("w", encoding="utf-8") as file,
-    ):
+    output: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
         threading.Thread(target=collect, args=(process, lines), daemon=True).start()
         shown = time.monotonic()
         while True:
@@ -145,7 +153,7 @@ def followed(command: list[str], progress: Progress, log: Path) -> tuple[int, st
                 text = lines.get(timeout=max(0.0, shown + QUIET_SECONDS - time.monotonic()))
                 if text is None:
                     break
-                file.write(text)
+                output.append(text)
                 words = progress.line(text)
                 if progress.out_of_tries:
                     process.terminate()
@@ -155,7 +163,7 @@ def followed(command: list[str], progress: Progress, log: Path) -> tuple[int, st
             if words:
                 print(f"  {words}", flush=True)
                 shown = time.monotonic()
-    return process.returncode, log.read_text(encoding="utf-8")
+    return process.returncode, "".join(output)
 
 
 def collect(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:

@@ -74,9 +74,7 @@ def test_silence_is_broken(
     monkeypatch.setattr(install, "QUIET_SECONDS", 0.05)
     monkeypatch.setattr(install, "free", lambda _: 10**12)
     code = "import time; print('Installing collected packages: a, b', flush=True); time.sleep(0.5)"
-    status, output = install.followed(
-        [sys.executable, "-c", code], install.Progress(tmp_path / ".venv"), tmp_path / "log"
-    )
+    status, output = install.followed([sys.executable, "-c", code], install.Progress(tmp_path / ".venv"))
     assert (status, output) == (0, "Installing collected packages: a, b\n")
     first, *others = capsys.readouterr().out.splitlines()
     assert first == "  unpacking 2 packages"
@@ -91,9 +89,15 @@ def test_an_index_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
         "print('WARNING: Retrying (Retry(total=0, connect=None)) after connection broken', flush=True)\n"
         "time.sleep(60)"
     )
-    log = tmp_path / "log"
-    status, _ = install.followed([sys.executable, "-c", code], install.Progress(tmp_path / ".venv"), log)
+    status, _ = install.followed([sys.executable, "-c", code], install.Progress(tmp_path / ".venv"))
     assert status == -signal.SIGTERM
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_log_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    """The disk is full when the advice to free space is needed most."""
+    assert install.written(Path("/dev/full"), "text") == ""
+    assert str(tmp_path / "log") in install.written(tmp_path / "log", "text")
 
 
 def test_a_broken_environment_is_made_again(tmp_path: Path) -> None:
