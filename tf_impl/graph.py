@@ -19,8 +19,16 @@ class Trainer(train.Trainer):
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: Any) -> None:
         super().__init__(spec, weights, **where)
-        traced = tf.function(super().train_step, jit_compile=self.jit_compile)
-        self.train_step = traced  # type: ignore[method-assign]
+        self.traced_step = tf.function(super().train_step, jit_compile=self.jit_compile)
+        self.traced_gradients = tf.function(super().value_and_gradients, jit_compile=self.jit_compile)
+
+    def train_step(self, *batch: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        return self.traced_step(*batch)
+
+    def value_and_gradients(
+        self, *batch: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+        return self.traced_gradients(*batch)
 
     def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
         """None: the step is one graph."""

@@ -38,10 +38,8 @@ class Trainer(train.Trainer):
         self.strategy = tf.distribute.get_strategy()
         super().__init__(spec, weights, device=device, dtype=dtype)
 
-    def train_step(
-        self, images: tf.Tensor, labels: tf.Tensor, dropout_mask: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        done = self.strategy.run(self.replica_step, args=(images, labels, dropout_mask))
+    def train_step(self, *batch: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        done = self.strategy.run(self.replica_step, args=batch)
         return tuple(self.strategy.experimental_local_results(one)[0] for one in done)
 
     def replica_step(
@@ -50,7 +48,9 @@ class Trainer(train.Trainer):
         with tf.GradientTape() as tape:
             loss, logits = self.forward(images, labels, dropout_mask)
             share = loss * self.weight(images)
-        self.update(tape.gradient(share, list(self.variables.values())))  # sums over the ranks
+        variables = list(self.variables.values())
+        pairs = zip(tape.gradient(share, variables), variables, strict=True)
+        self.optimizer.apply_gradients(pairs)  # sums over the ranks
         return loss, logits
 
     def weight(self, images: tf.Tensor) -> float:

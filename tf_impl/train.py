@@ -5,20 +5,21 @@ Arrays come in and go out as NumPy in canonical layouts: nothing outside this pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from lenet_spec import Adam as AdamSpec
 from lenet_spec import LeNetSpec
+from tf_impl.inspection import Inspection
 from tf_impl.model import LeNet, load, parameters
 
 REDUCTIONS = {"mean": tf.reduce_mean, "sum": tf.reduce_sum}
 
 
-class Trainer:
-    """LeNet, its loss and its optimizer on one device in one dtype.
+class Trainer(Inspection):
+    """LeNet, its loss and its optimizer on one device in one dtype. What else is asked: inspection.py.
 
     weights: canonical names, shapes and layouts (`spec.parameter_shapes()`), any float dtype.
     device: "cpu" or "cuda". dtype: "float32" or "float64".
@@ -42,22 +43,25 @@ class Trainer:
     def step(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """One update. Returns the loss (scalar) and the logits [N, 10] from before it, on the device.
+        """Make one update. Return the loss (scalar) and the logits [N, 10] from before it, on the device.
 
         images: [N, 28, 28, 1]; labels: [N] int64; dropout_mask: [N, 1024] of 0 and 1.
         """
         with tf.device(self.device):
-            batch = self.to_device(images, labels, dropout_mask)
-            return self.train_step(*batch)
+            return self.train_step(*self.to_device(images, labels, dropout_mask))
 
-    def train_step(
+    def train_step(self, *batch: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        loss, logits, gradients = self.value_and_gradients(*batch)
+        self.optimizer.apply_gradients((gradients[name], self.variables[name]) for name in self.variables)
+        return loss, logits
+
+    def value_and_gradients(
         self, images: tf.Tensor, labels: tf.Tensor, dropout_mask: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+        """Return the loss, the logits, and the loss's gradient by canonical parameter name."""
         with tf.GradientTape() as tape:
             loss, logits = self.forward(images, labels, dropout_mask)
-        gradients = tape.gradient(loss, list(self.variables.values()))
-        self.update(gradients)
-        return loss, logits
+        return loss, logits, tape.gradient(loss, self.variables)
 
     def forward(
         self, images: tf.Tensor, labels: tf.Tensor, dropout_mask: tf.Tensor | None
@@ -65,24 +69,6 @@ class Trainer:
         """Return the loss (scalar) and the logits [N, 10]."""
         logits = self.model(images, dropout_mask=dropout_mask)
         return self.loss(logits, labels), logits
-
-    def update(self, gradients: Iterable[tf.Tensor]) -> None:
-        self.optimizer.apply_gradients(zip(gradients, self.variables.values(), strict=True))
-
-    def phases(
-        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
-    ) -> Iterator[str]:
-        """One step, stopping with a phase's name after each."""
-        with tf.device(self.device):
-            batch = self.to_device(images, labels, dropout_mask)
-            yield "host_to_device"
-            with tf.GradientTape() as tape:
-                loss, _ = self.forward(*batch)
-            yield "forward"
-            gradients = tape.gradient(loss, list(self.variables.values()))
-            yield "backward"
-            self.update(gradients)
-            yield "optimizer"
 
     def loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Softmax cross-entropy from logits, reduced over the batch.
@@ -97,59 +83,6 @@ class Trainer:
         """Logits [N, 10] for evaluation: dropout off, no gradient recorded."""
         with tf.device(self.device):
             return self.to_numpy(self.model(self.to_device(images)[0]))
-
-    def gradients(
-        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
-        """Return the loss's gradient by canonical parameter name; nothing is updated."""
-        with tf.device(self.device):
-            batch = self.to_device(images, labels, dropout_mask)
-            with tf.GradientTape() as tape:
-                loss, _ = self.forward(*batch)
-            gradients = tape.gradient(loss, self.variables)
-        return {name: self.to_numpy(gradient) for name, gradient in gradients.items()}
-
-    def activations(
-        self, images: np.ndarray, dropout_mask: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
-        """Every layer's output by name, in canonical layout."""
-        with tf.device(self.device):
-            found = self.model.activations(*self.to_device(images, dropout_mask))
-        return {name: self.to_numpy(units) for name, units in found.items()}
-
-    def parameters(self) -> dict[str, np.ndarray]:
-        """Return copies of the parameters by canonical name, in canonical layout."""
-        return {name: self.to_numpy(variable).copy() for name, variable in self.variables.items()}
-
-    def devices(
-        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
-    ) -> dict[str, str]:
-        """Where each parameter, activation and gradient lies, by name: "cpu" or "cuda"."""
-        with tf.device(self.device):
-            batch = self.to_device(images, labels, dropout_mask)
-            with tf.GradientTape() as tape:
-                loss, _ = self.forward(*batch)
-            gradients = tape.gradient(loss, self.variables)
-            activations = self.model.activations(batch[0], batch[2])
-        named = {
-            **self.variables,
-            **{f"activation {name}": tensor for name, tensor in activations.items()},
-            **{f"gradient {name}": tensor for name, tensor in gradients.items()},
-        }
-        return {name: self.device_of(tensor) for name, tensor in named.items()}
-
-    def device_of(self, tensor: tf.Tensor | tf.Variable) -> str:
-        return "cuda" if "device:GPU" in tensor.device else "cpu"
-
-    def to_device(self, *arrays: np.ndarray | None) -> tuple[tf.Tensor | None, ...]:
-        return tuple(None if array is None else tf.convert_to_tensor(array) for array in arrays)
-
-    def to_numpy(self, tensor: tf.Tensor) -> np.ndarray:
-        return tensor.numpy()
-
-    def synchronize(self) -> None:
-        """Wait until the device has done everything asked of it."""
-        tf.test.experimental.sync_devices()
 
 
 def adam(spec: AdamSpec, dtype: tf.DType) -> tf.compat.v1.train.AdamOptimizer:

@@ -18,4 +18,7 @@ class Trainer(train.Trainer):
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: Any) -> None:
         super().__init__(spec, weights, **where)
         # a shape of its own for each batch size, as in tf.function: a symbolic size makes slower code
-        self.forward = torch.compile(super().forward, dynamic=False)  # type: ignore[method-assign]
+        self.compiled_forward = torch.compile(super().forward, dynamic=False)
+
+    def forward(self, *batch: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.compiled_forward(*batch)

@@ -23,7 +23,7 @@ class Recording:
     batch: tuple[torch.Tensor | None, ...]
     loss: torch.Tensor
     logits: torch.Tensor
-    gradients: list[torch.Tensor]  # one a parameter
+    gradients: dict[str, torch.Tensor]  # by canonical parameter name
 
 
 class Trainer(train.Trainer):
@@ -33,9 +33,9 @@ class Trainer(train.Trainer):
         super().__init__(spec, weights, **where)
         self.recordings: dict[tuple[int, bool], Recording] = {}  # by batch size and whether units are dropped
 
-    def train_step(
+    def value_and_gradients(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
         key = len(images), dropout_mask is not None
         if key not in self.recordings:
             self.recordings[key] = self.record(images, labels, dropout_mask)
@@ -44,10 +44,10 @@ class Trainer(train.Trainer):
             if fixed is not None and given is not None:
                 fixed.copy_(given)
         recording.graph.replay()
-        for variable, gradient in zip(self.variables.values(), recording.gradients, strict=True):
-            variable.grad = gradient  # another recording's may stand there
-        self.optimizer.step()
-        return recording.loss.clone(), recording.logits.clone()  # the next replay overwrites them
+        for name, gradient in recording.gradients.items():
+            self.variables[name].grad = gradient  # another recording's may stand there
+        # clones of what outlives the step: the next replay overwrites loss and logits
+        return recording.loss.clone(), recording.logits.clone(), recording.gradients
 
     def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
         """None: forward and backward are one graph."""
@@ -68,5 +68,5 @@ class Trainer(train.Trainer):
         with torch.cuda.graph(graph):
             loss, logits = self.forward(*fixed)
             loss.backward()
-        gradients = [variable.grad for variable in self.variables.values()]
+        gradients = {name: variable.grad for name, variable in self.variables.items()}
         return Recording(graph, fixed, loss.detach(), logits.detach(), gradients)

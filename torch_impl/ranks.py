@@ -16,7 +16,7 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from lenet_spec import LeNetSpec
-from torch_impl import layout, train
+from torch_impl import train
 
 
 def join(*, rank: int, world_size: int, rendezvous: str, timeout_seconds: float) -> None:
@@ -39,14 +39,15 @@ class Trainer(train.Trainer):
         super().__init__(spec, weights, device=device, dtype=dtype)
         self.replica = DistributedDataParallel(self.model)  # exchanges gradients while `backward` runs
 
-    def train_step(
+    def value_and_gradients(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+        """Return loss and logits of this rank's rows, and the gradient of the whole batch's loss."""
         self.optimizer.zero_grad()
         loss, logits = self.forward(images, labels, dropout_mask)
         (loss * self.weight(images)).backward()  # averages over the ranks
-        self.optimizer.step()
-        return loss.detach(), logits.detach()
+        gradients = {name: parameter.grad for name, parameter in self.variables.items()}
+        return loss.detach(), logits.detach(), gradients
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
@@ -60,18 +61,6 @@ class Trainer(train.Trainer):
         if self.spec.loss_reduction == "sum":
             return ranks
         return len(images) * ranks / self.spec.training.batch_size
-
-    def gradients(
-        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
-        """Of the whole batch's loss, the same on every rank."""
-        self.optimizer.zero_grad()
-        batch = self.to_device(images, labels, dropout_mask)
-        (self.forward(*batch)[0] * self.weight(batch[0])).backward()
-        return {
-            name: layout.to_canonical(name, self.to_numpy(parameter.grad), self.spec)
-            for name, parameter in self.variables.items()
-        }
 
     def barrier(self) -> None:
         """Wait until every rank is here."""

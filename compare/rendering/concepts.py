@@ -73,7 +73,7 @@ CONCEPTS = (
         "reordered, from height, width, channel to channel, height, width. If height and width are swapped, "
         "the shape still fits.",
         (4,),
-        (f"{TRAIN_TF}:Trainer.parameters",),
+        ("tf_impl/inspection.py:Inspection.parameters",),
         ("torch_impl/layout.py:from_canonical", "torch_impl/layout.py:to_canonical"),
         traps=("plain-dense-transpose", "kernel-height-width-swapped"),
     ),
@@ -89,12 +89,14 @@ CONCEPTS = (
     ),
     Concept(
         "Gradients",
-        "In TensorFlow, a tape records the operations and then gives the gradients. In torch, autograd "
-        "follows the graph back from the loss.",
-        "Order: gradients are returned in the order in which the variables were given. Pair them by name.",
-        (6,),
-        (f"{TRAIN_TF}:Trainer.gradients",),
-        (f"{TRAIN_TORCH}:Trainer.gradients",),
+        "A tape makes new gradients each time. torch adds new gradients to the old ones, beside each "
+        "parameter, until you clear them.",
+        "Without zero_grad, the second step uses the sum of two gradients. The first step is still right, so "
+        "a test of one step passes.",
+        (8,),
+        (f"{TRAIN_TF}:Trainer.value_and_gradients",),
+        (f"{TRAIN_TORCH}:Trainer.value_and_gradients",),
+        traps=("gradient-not-cleared",),
     ),
     Concept(
         "Adam",
@@ -109,14 +111,13 @@ CONCEPTS = (
     ),
     Concept(
         "Training step",
-        "A tape makes new gradients each time. torch adds new gradients to the old ones until you clear "
-        "them.",
-        "Without zero_grad, the second step uses the sum of two gradients. The first step is still right, so "
-        "a test of one step passes.",
-        (8,),
+        "TensorFlow's optimizer takes pairs of a gradient and its variable. torch's optimizer finds each "
+        "gradient beside its parameter.",
+        "Gradients that are paired with variables in another order still fit if two shapes are the same. "
+        "Pair them by name.",
+        (7,),
         (f"{TRAIN_TF}:Trainer.train_step",),
         (f"{TRAIN_TORCH}:Trainer.train_step",),
-        traps=("gradient-not-cleared",),
     ),
     Concept(
         "Dropout",
@@ -136,8 +137,12 @@ CONCEPTS = (
         "off. So a worker refuses a device that does not exist. TF32 is on by default in TensorFlow, and in "
         "torch only for convolutions. It is set to the same value on both sides and read back.",
         (),
-        (f"{TRAIN_TF}:Trainer.to_device", "tf_impl/runtime.py:configure"),
-        (f"{TRAIN_TORCH}:Trainer.to_device", f"{TRAIN_TORCH}:to_nchw", "torch_impl/runtime.py:configure"),
+        ("tf_impl/inspection.py:Inspection.to_device", "tf_impl/runtime.py:configure"),
+        (
+            "torch_impl/inspection.py:Inspection.to_device",
+            "torch_impl/inspection.py:to_nchw",
+            "torch_impl/runtime.py:configure",
+        ),
     ),
     Concept(
         "Evaluation",

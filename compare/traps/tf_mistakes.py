@@ -17,9 +17,15 @@ class KerasDefaultEpsilon(Trainer):
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
         super().__init__(spec, weights, **where)
-        self.optimizer = keras.optimizers.Adam(spec.adam.learning_rate)
+        self.optimizer = KerasAdam(spec.adam.learning_rate, self.model)
 
-    def update(self, gradients: Iterable[tf.Tensor]) -> None:
-        layers = [getattr(self.model, name) for name in ("conv1", "conv2", "dense1", "dense2")]
-        variables = [variable for layer in layers for variable in (layer.kernel, layer.bias)]
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+class KerasAdam:
+    """Keras' Adam, which updates Keras' own variables, called as the right optimizer is."""
+
+    def __init__(self, learning_rate: float, model: keras.Model) -> None:
+        self.adam, self.variables = keras.optimizers.Adam(learning_rate), model.trainable_variables
+
+    def apply_gradients(self, pairs: Iterable[tuple[tf.Tensor, tf.Variable]]) -> None:
+        gradients = [gradient for gradient, _ in pairs]
+        self.adam.apply_gradients(zip(gradients, self.variables, strict=True))

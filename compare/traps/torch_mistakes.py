@@ -181,18 +181,6 @@ class DetachedConvolutions(Trainer):
         model.pool2.register_forward_hook(lambda _module, _inputs, output: output.detach())
         return model
 
-    def gradients(
-        self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
-        """As `.grad` after `backward()`: what the loss does not reach has none, which counts as zero."""
-        batch = self.to_device(images, labels, dropout_mask)
-        loss = self.loss(self.model(batch[0], dropout_mask=batch[2]), batch[1])
-        found = torch.autograd.grad(loss, list(self.variables.values()), materialize_grads=True)
-        return {
-            name: layout.to_canonical(name, self.to_numpy(gradient), self.spec)
-            for name, gradient in zip(self.variables, found, strict=True)
-        }
-
 
 class EpsilonNotConverted(Trainer):
     """The same number in torch.optim.Adam, where it stands inside the bias correction."""
@@ -230,11 +218,8 @@ class DecayingAdam(Adam):
 class GradientNotCleared(Trainer):
     """Each step adds its gradients to those of the steps before."""
 
-    def train_step(
-        self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = self.model(images, dropout_mask=dropout_mask)
-        loss = self.loss(logits, labels)
+    def train_step(self, *batch: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        loss, logits = self.forward(*batch)
         loss.backward()
         self.optimizer.step()
         return loss.detach(), logits.detach()

@@ -79,7 +79,7 @@ class Inspectable(Trainer, Protocol):
     def devices(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, str]:
-        """Return the device of every parameter, activation and gradient, by name. Update nothing."""
+        """Return the device of each parameter, activation, gradient, loss and logits. Update nothing."""
         ...
 
     def phases(

@@ -49,7 +49,7 @@ MISTAKES = {
     "logits_rectified": Mistake(
         "activate(self.dense2(dropped), self.spec.dense2)", "torch.relu(self.dense2(dropped))", 4, "logits"
     ),
-    "first_layer_frozen": Mistake("self.pool1(conv1)", "self.pool1(conv1.detach())", 6, "allow_unused"),
+    "first_layer_frozen": Mistake("self.pool1(conv1)", "self.pool1(conv1.detach())", 6, "conv1/bias"),
     "bias_left_out": Mistake("layer.units, dtype", "layer.units, bias=False, dtype", 1, "dense1/bias"),
     "pool_too_dense": Mistake("layer.size, layer.stride)", "layer.size, 1)", 4, "cannot be multiplied"),
     "kernel_not_loaded": Mistake(LOOP, f"{LOOP}if name != 'conv2/kernel': ", 3, "conv2/kernel"),

@@ -89,6 +89,7 @@ def test_every_tensor_of_a_run_on_the_cpu_lies_there(tmp_path: Path, framework: 
         *names,
         *(f"gradient {name}" for name in names),
         *(f"activation {name}" for name in LeNetSpec().activation_shapes()),
+        *("loss", "logits"),
     }
     assert all(on_cpu.values())
 
