@@ -2,56 +2,36 @@
 
 Orange against indigo differ in hue and in lightness under every common colour blindness, and each has at
 least 3:1 against its ground, what WCAG asks of graphics.
+
+A colour is a variable of the page's style sheet, so that light, dark and print need no redrawing, with the
+value that it has where there is no style sheet. A file of its own gets the values alone: few viewers of SVG
+know variables.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 4])
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
-
-@dataclass(frozen=True)
-class Look:
-    """What a chart is drawn with. `width` is "container" where the page decides it."""
-
-    tf: str
-    torch: str
-    ink: str
-    muted: str
-    grid: str
-    band: str
-    ground: str
-    font: str
-    width: int | str
-
-    def colour(self, framework: str) -> str:
-        return {"tf": self.tf, "torch": self.torch}.get(framework, self.ink)
+TF = "var(--tf, #d9660a)"
+TORCH = "var(--torch, #4a4fc4)"
+INK = "var(--ink, #1c1e21)"
+MUTED = "var(--muted, #5f656d)"
+GRID = "var(--grid, #e4e6e9)"
+BAND = "var(--band, #e9ebee)"
+BAD = "var(--bad, #b3261e)"
+GROUND = "var(--ground, #ffffff)"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+WIDTH = 680  # pixels, of a chart that stands still; the page's script draws it as wide as its place
 
 
-# The page's style sheet gives these variables their values, so that light, dark and print need no redrawing.
-PAGE = Look(
-    tf="var(--tf)",
-    torch="var(--torch)",
-    ink="var(--ink)",
-    muted="var(--muted)",
-    grid="var(--grid)",
-    band="var(--band)",
-    ground="var(--ground)",
-    font="system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
-    width="container",
-)
+def colour(framework: str) -> str:
+    """Return the framework's colour; ink for another."""
+    return {"tf": TF, "torch": TORCH}.get(framework, INK)
 
-# For SVG files: plain values, since few viewers of SVG know CSS variables.
-PRINT = Look(
-    tf="#d9660a",
-    torch="#4a4fc4",
-    ink="#1c1e21",
-    muted="#5f656d",
-    grid="#e4e6e9",
-    band="#e9ebee",
-    ground="#ffffff",
-    font="Arial, Helvetica, sans-serif",
-    width=680,
-)
+
+def plain(drawing: str) -> str:
+    """Return a drawing with each variable's own value in its place."""
+    return re.sub(r"var\(--[a-z]+, (#[0-9a-f]+)\)", r"\1", drawing)

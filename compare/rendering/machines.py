@@ -13,10 +13,10 @@ from compare.findings.findings import Findings
 from compare.findings.machines import AcrossMachines
 from compare.labels import Label
 from compare.numbers import count, format_ratio, format_seconds, ratio_parts
+from compare.rendering import look
 from compare.rendering.charts.frame import Chart, framed, row_labels, slug, values, y_pixels
 from compare.rendering.charts.timing import RATIO_ROW, band, has_interval, ratio_axis
 from compare.rendering.groups import groups
-from compare.rendering.look import Look
 from compare.rendering.verdicts import Verdict
 from compare.statistics.intervals import Interval
 from compare.statistics.machine_wording import machines_sentence
@@ -81,11 +81,11 @@ def seconds_cell(seconds: float | None) -> str:
     return "" if seconds is None else format_seconds(seconds)
 
 
-def charts(compared: Sequence[AcrossMachines], look: Look) -> list[Chart]:
-    return [chart(one, look) for one in compared if any(map(has_interval, one.machines.by_machine.values()))]
+def charts(compared: Sequence[AcrossMachines]) -> list[Chart]:
+    return [chart(one) for one in compared if any(map(has_interval, one.machines.by_machine.values()))]
 
 
-def chart(one: AcrossMachines, look: Look) -> Chart:
+def chart(one: AcrossMachines) -> Chart:
     """Draw a row for each machine, and below them the mean and the prediction."""
     rows = chart_rows(one)
     points = [
@@ -97,23 +97,23 @@ def chart(one: AcrossMachines, look: Look) -> Chart:
     dash = alt.condition("datum.kind == 'predicted'", alt.value([4, 3]), alt.value([1, 0]))
     colour = alt.Color(
         "kind:N",
-        scale=alt.Scale(domain=["machine", "pooled", "predicted"], range=[look.torch, look.ink, look.muted]),
+        scale=alt.Scale(domain=["machine", "pooled", "predicted"], range=[look.TORCH, look.INK, look.MUTED]),
         legend=None,
     )
     marks = values([point for point in points if point["middle"] is not None])
     layers = [
-        *band(axis, look),
+        *band(axis),
         base.mark_rule(strokeWidth=2.5).encode(axis, x2="high:Q", strokeDash=dash, color=colour),
         marks.mark_point(filled=True, size=70, opacity=1).encode(
             x="middle:Q", y=y_pixels(height), color=colour, tooltip=["title:N", "value:N"]
         ),
-        *row_labels([{**point, "y": point["y"] - 18} for point in points], height, look),
+        *row_labels([{**point, "y": point["y"] - 18} for point in points], height),
     ]
     return Chart(
         slug(f"machines-{one.baseline}-{one.other}"),
         f"{title(one)}, machine by machine",
         message(one),
-        framed(layers, look, height),
+        framed(layers, height),
         [(row.title, row.value) for row in rows],
     )
 

@@ -23,9 +23,7 @@ from compare.rendering import (
     variant_table,
     verdicts,
 )
-from compare.rendering.charts import charts
 from compare.rendering.charts.frame import Chart
-from compare.rendering.look import PAGE
 
 ASSETS = Path(__file__).parent / "assets"
 WIDE = ("step-time", "ratio", "machines", "batch-size", "threads")  # charts that take the page's full width
@@ -40,10 +38,13 @@ class Link:
 
 
 def page(
-    found: Sequence[Findings], files: Sequence[Link] = (), places: Mapping[str, str] | None = None
+    found: Sequence[Findings],
+    pictures: Sequence[Chart],
+    files: Sequence[Link] = (),
+    places: Mapping[str, str] | None = None,
 ) -> str:
     """Return the report of one run, or of two, as HTML; places: where each of two lies, by its name."""
-    values = contents(found) | assets(charts(found, PAGE)) | {"files": files}
+    values = contents(found) | assets(pictures) | {"files": files}
     if places:
         values |= beside(found, places)
     template = "two_runs.html.jinja" if places else "report.html.jinja"
@@ -55,11 +56,12 @@ def machines_page(
     compared: Sequence[AcrossMachines],
     found: Mapping[str, Findings],
     differences: Sequence[str],
+    pictures: Sequence[Chart],
     files: Sequence[Link],
 ) -> str:
     """Return the report of several machines as HTML; found: by the machine's name."""
     several = list(found.values())
-    own = contents(several) | assets(machines.charts(compared, PAGE))
+    own = contents(several) | assets(pictures)
     own |= {
         "verdicts": machines.headlines(compared),
         "other_verdicts": [],
@@ -119,7 +121,8 @@ def assets(pictures: Sequence[Chart]) -> dict[str, Any]:
     return {
         "charts": pictures,
         "wide": WIDE,
-        "specs": json_for_script({chart.name: chart.spec() for chart in pictures}),
+        "drawings": {chart.name: safe(chart.drawing) for chart in pictures},
+        "specs": json_for_script({chart.name: chart.spec("container") for chart in pictures}),
         "library": safe(library),
         "script": safe(script),
         "style": safe((ASSETS / "report.css").read_text(encoding="utf-8")),
@@ -169,16 +172,6 @@ def content_policy(scripts: Sequence[str]) -> str:
     digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:"
-
-
-def svg(chart: Chart) -> str:
-    """Return a chart drawn with the print look, as an SVG file's text."""
-    import altair as alt
-    import vl_convert
-
-    version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
-    drawn: str = vl_convert.vegalite_to_svg(chart.spec(), vl_version=version)
-    return drawn
 
 
 def links(directory: Path, start: str = "") -> list[Link]:

@@ -11,26 +11,30 @@ from compare.findings.findings import Findings, find
 from compare.findings.machines import across, apart, names
 from compare.records.files import write_atomically
 from compare.records.results import FILE_NAME, Results
-from compare.rendering import look, machines, markdown, page
+from compare.rendering import machines, markdown, page
 from compare.rendering.charts import charts
 from compare.rendering.charts.frame import Chart
-from compare.rendering.page import Link, links, svg
+from compare.rendering.look import plain
+from compare.rendering.page import Link, links
 
 
 def render(found: Findings, directory: Path, *, files_from: Path | None = None) -> None:
     """Write report.html, report.md and charts/*.svg into `directory`, with links to the files of the run."""
-    pictures = write_charts([found], directory)
+    pictures = charts([found])
+    write_charts(pictures, directory)
     write(directory / "report.md", markdown.report([found], pictures))
-    write(directory / "report.html", page.page([found], run_files(files_from or directory, directory)))
+    files = run_files(files_from or directory, directory)
+    write(directory / "report.html", page.page([found], pictures, files))
 
 
 def render_two(found: Sequence[Findings], runs: Sequence[Path], out: Path) -> None:
     """Both runs in one report; `runs`, directories or results files, are named in it and linked to."""
-    pictures = write_charts(found, out)
+    pictures = charts(found)
+    write_charts(pictures, out)
     places = dict(zip((one.name for one in found), run_names(runs), strict=True))
     files = [link for run in runs for link in run_files(directory_of(run), out)]
     write(out / "report.md", markdown.report(found, pictures, places))
-    write(out / "report.html", page.page(found, files, places))
+    write(out / "report.html", page.page(found, pictures, files, places))
 
 
 def render_machines(results: Results, differences: Sequence[str], out: Path) -> list[str]:
@@ -48,9 +52,10 @@ def render_machines(results: Results, differences: Sequence[str], out: Path) -> 
         render(find(one), own)
         files.append(Link(f"{called[identity]}: its own report", f"machines/{identity}/report.html"))
     compared = across(found)
-    pictures = write_pictures(machines.charts(compared, look.PRINT), out)
+    pictures = machines.charts(compared)
+    write_charts(pictures, out)
     write(out / "report.md", markdown.machines_report(compared, found, differences, pictures))
-    write(out / "report.html", page.machines_page(compared, found, differences, files))
+    write(out / "report.html", page.machines_page(compared, found, differences, pictures, files))
     return [one.sentence for one in machines.headlines(compared)]
 
 
@@ -77,19 +82,14 @@ def run_files(directory: Path, start: Path) -> list[Link]:
     return links(directory, "" if way == "." else Path(way).as_posix() + "/")
 
 
-def write_charts(found: Sequence[Findings], directory: Path) -> Sequence[Chart]:
-    """charts/*.svg anew: a chart that is no longer drawn is not left lying there."""
-    return write_pictures(charts(found, look.PRINT), directory)
-
-
-def write_pictures(drawn: Sequence[Chart], directory: Path) -> Sequence[Chart]:
+def write_charts(pictures: Sequence[Chart], directory: Path) -> None:
+    """Write charts/*.svg anew: a chart that is no longer drawn is not left lying there."""
     folder = directory / "charts"
     shutil.rmtree(folder, ignore_errors=True)
-    if drawn:
+    if pictures:
         folder.mkdir()
-    for chart in drawn:
-        write(folder / f"{chart.name}.svg", svg(chart))
-    return drawn
+    for chart in pictures:
+        write(folder / f"{chart.name}.svg", plain(chart.drawing))
 
 
 def write(path: Path, text: str) -> None:

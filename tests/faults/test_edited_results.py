@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from compare.records.results import write_results
-from compare.rendering import page, report_files
+from compare.rendering import report_files
 from compare.report import ReportConfig, report
 from tests.faults.recording import Fault
 from tests.rendering import synthetic
@@ -23,8 +23,7 @@ Record = dict[str, Any]
 @pytest.fixture(autouse=True)
 def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Words are what is looked at here; charts take seconds."""
-    for module in (page, report_files):
-        monkeypatch.setattr(module, "charts", lambda *_: [])
+    monkeypatch.setattr(report_files, "charts", lambda _: [])
 
 
 @pytest.fixture(scope="module")

@@ -37,13 +37,17 @@ def opened(browser: Any, address: str, *, width: int = 1440, scheme: str = "ligh
     """Open a page and wait until its charts are drawn."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics(width))
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media(scheme))
     browser.get(address)
     WebDriverWait(browser, DRAWN_WITHIN_SECONDS, poll_frequency=0.05).until(
         lambda driver: driver.execute_script("return document.documentElement.dataset.charts === 'drawn'")
     )
+
+
+def metrics(width: int) -> dict[str, Any]:
+    """Return a screen of that width; a narrow one is a phone's."""
+    return {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
 
 
 def media(scheme: str) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from compare.rendering import page
+from compare.rendering.charts import charts
 from tests.rendering import synthetic
-from tests.rendering.browser import BROWSER, DRIVER, MISSING, media, opened, started
+from tests.rendering.browser import BROWSER, DRIVER, MISSING, media, metrics, opened, started
 from tests.rendering.test_page import hostile
 
 pytestmark = pytest.mark.skipif(BROWSER is None or DRIVER is None, reason=MISSING)
@@ -37,7 +38,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         explained=True,
     )
     found = [replace(found[0], warnings=["a warning that says what to do next " * 8])]
-    return written(page.page(found, [page.Link("results.json", "results.json")]), tmp_path_factory)
+    return written(
+        page.page(found, charts(found), [page.Link("results.json", "results.json")]), tmp_path_factory
+    )
 
 
 def written(text: str, factory: pytest.TempPathFactory) -> str:
@@ -48,7 +51,7 @@ def written(text: str, factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("width", [360, 768, 1440])
 def test_every_chart_is_drawn_and_fits(browser: Any, address: str, width: int, scheme: str) -> None:
     """Each chart has marks within the page's width; nothing scrolls sideways; the console stays silent."""
     browser.get_log("browser")
@@ -71,7 +74,7 @@ return [...document.querySelectorAll(".chart")].map((chart) => [
 """
 
 
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("width", [360, 1440])
 def test_no_word_of_a_chart_stands_on_another(browser: Any, address: str, width: int) -> None:
     """A row's title and figure, the labels of an axis and a legend: each is readable."""
     opened(browser, address, width=width)
@@ -178,7 +181,7 @@ SORTED = "return document.querySelectorAll('table.sortable th')[1].getAttribute(
 def test_hostile_text_runs_nothing(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No alert, no element, no console message from HTML in results: it is there to read."""
     browser.get_log("browser")
-    opened(browser, written(page.page(hostile()), tmp_path_factory))
+    opened(browser, written(page.page(hostile(), charts(hostile())), tmp_path_factory))
     assert browser.execute_script("return document.images.length") == 0
     assert "<img src=x onerror=alert(1)>" in browser.find_element("css selector", ".failures").text
     assert browser.get_log("browser") == []
@@ -191,3 +194,23 @@ def test_printed_the_charts_stay(browser: Any, address: str) -> None:
     ground = "return getComputedStyle(document.body).backgroundColor"
     assert browser.execute_script(ground) == "rgb(255, 255, 255)"
     assert all(marks > 0 for _, marks, _ in browser.execute_script(MARKS))
+
+
+BLOCKED = '<meta http-equiv="Content-Security-Policy" content="script-src \'self\'">'
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_charts_stand_still_where_scripts_are_blocked(
+    browser: Any, address: str, width: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As behind a server whose policy allows its own scripts only: the pictures are in the page."""
+    text = Path(address.removeprefix("file://")).read_text(encoding="utf-8")
+    still = written(text.replace("<head>", f"<head>{BLOCKED}", 1), tmp_path_factory)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics(width))
+    browser.get(still)
+    assert browser.execute_script("return document.documentElement.dataset.charts === undefined")
+    charts = browser.execute_script(MARKS)
+    assert len(charts) == 20
+    assert all(marks > 0 for _, marks, _ in charts), charts
+    assert all(right <= width for _, _, right in charts), charts
+    browser.get_log("browser")

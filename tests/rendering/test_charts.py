@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import math
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 
 import pytest
 
 from compare.findings.findings import Findings, find
 from compare.labels import Label
+from compare.records.parity import read as read_parity
 from compare.records.results import Run
+from compare.rendering import look
 from compare.rendering.charts import accuracy, charts, divergence, scaling, timing
 from compare.rendering.charts.frame import Chart, all_or_extremes, decades, slug
 from compare.rendering.groups import device_panels, groups
-from compare.rendering.look import PAGE, PRINT
-from compare.rendering.page import svg
 from tests.rendering import synthetic
 
+ROOT = Path(__file__).parents[2]
 EAGER = Label("tf", "eager")
 ON_CARD = Label("torch", "eager", device="cuda")
 FAMILY = ("tf:eager", "tf:graph", "torch:eager", "torch:tuned")
@@ -33,7 +35,7 @@ def explained() -> list[Findings]:
 @pytest.fixture(scope="module")
 def drawn(explained: list[Findings]) -> list[Chart]:
     """Return every chart of them."""
-    return charts(explained, PAGE)
+    return charts(explained)
 
 
 def test_every_kind_of_chart_is_drawn(drawn: list[Chart]) -> None:
@@ -65,23 +67,22 @@ def test_every_chart_has_a_text_alternative_with_numbers(drawn: list[Chart]) -> 
         assert chart.numbers, chart.name
 
 
-def test_svg_files_use_plain_colours(explained: list[Findings]) -> None:
+def test_svg_files_use_plain_colours(drawn: list[Chart]) -> None:
     """An SVG file is read where no style sheet gives CSS variables a value."""
-    chart = timing.ratios(explained, PRINT)[0]
-    text = svg(chart)
+    text = look.plain(drawn[0].drawing)
     assert "var(" not in text
-    assert PRINT.torch in text
+    assert '"#4a4fc4"' in text
 
 
 def test_nothing_to_show_gives_no_chart() -> None:
     """Neither without a launch nor with one that took no step."""
-    assert charts([find(synthetic.rows())], PAGE) == []
-    assert charts([find(synthetic.rows(failed_run()))], PAGE) == []
+    assert charts([find(synthetic.rows())]) == []
+    assert charts([find(synthetic.rows(failed_run()))]) == []
 
 
 def test_only_what_was_measured_is_drawn() -> None:
     """Without comparisons, phases, peaks and a sweep, those charts are absent."""
-    names = {chart.name for chart in charts(synthetic.found("tf:eager", steps=60), PAGE)}
+    names = {chart.name for chart in charts(synthetic.found("tf:eager", steps=60))}
     assert names == {
         "step-time-cpu",
         "loss-linear-cpu",
@@ -105,7 +106,7 @@ def test_each_launch_has_its_own_mark() -> None:
 
 def test_a_ratio_without_an_interval_is_not_drawn() -> None:
     """One launch gives a ratio, and no interval around it."""
-    assert timing.ratios(synthetic.found(steps=60, seeds=1), PAGE) == []
+    assert timing.ratios(synthetic.found(steps=60, seeds=1)) == []
 
 
 def test_ratio_ticks_keep_their_distance() -> None:
@@ -126,10 +127,20 @@ def test_divergence_pairs_equal_seeds() -> None:
 
 
 def test_divergence_reads_what_the_ladder_recorded(explained: list[Findings]) -> None:
-    """The float64 curve is the climb's; without a climb there is none."""
-    [gap] = divergence.float64_gap(explained[0].parity).values()
-    assert 0 < max(value for value in gap if value is not None) < 1e-13
-    assert divergence.float64_gap(None) == {}
+    """The losses of the gate's climb in float64; nothing if there was none."""
+    [curve] = divergence.gate_curves(explained[0].parity)
+    assert 0 < curve.largest[-1] < 1e-13
+    assert divergence.gate_curves(None) == []
+
+
+def test_a_proof_is_drawn_with_its_noise_floor() -> None:
+    """Each climb's pair, the pair in float32, and each framework from itself if it parts at all."""
+    [chart] = filter(None, [divergence.proof_chart(read_parity(ROOT / "docs" / "results" / "parity.json"))])
+    names = [name for name, _ in chart.numbers]
+    assert names[0] == "tf:eager and torch:eager, float64"
+    assert names[1].endswith("float64, dropout")
+    assert "tf:eager itself, weights moved by 1 ulp" in names
+    chart.picture.to_dict(validate=True)
 
 
 def test_labels_at_line_ends_do_not_cover_each_other() -> None:
@@ -152,7 +163,7 @@ def test_a_batch_sweep_is_read_from_the_launches_too() -> None:
 def test_a_batch_sweep_tells_the_fixed_cost_and_the_cost_per_image() -> None:
     """From times that are 3 ms and a cost per image, as the made-up ones are."""
     found = synthetic.found("tf:eager", "torch:tuned", steps=60, explained=True)
-    [chart] = scaling.batch_sweep(found, PAGE)
+    [chart] = scaling.batch_sweep(found)
     assert "fixed TensorFlow eager 3.00 ms; PyTorch tuned 3.00 ms" in chart.message
     assert "per image TensorFlow eager 242 µs; PyTorch tuned 126 µs" in chart.message
     assert dict(chart.numbers)["TensorFlow eager"].endswith("3.00 ms + 242 µs an image, within 0 %")
@@ -185,7 +196,7 @@ def test_threads_are_drawn_where_more_than_one_count_ran() -> None:
     results.thread_runs = [synthetic.run(label, "cpu", 0, 60) for label in ("tf:eager", "torch:eager")]
     for run in results.thread_runs:
         run.threads = {"intra_op": 1}
-    assert [chart.name for chart in scaling.thread_scaling([find(results)], PAGE)] == ["threads-cpu"]
+    assert [chart.name for chart in scaling.thread_scaling([find(results)])] == ["threads-cpu"]
 
 
 def test_chart_names_are_safe_and_different() -> None:
@@ -194,7 +205,7 @@ def test_chart_names_are_safe_and_different() -> None:
     names = {"../<b>": "tf:eager", "--- b-": "torch:eager"}
     for run in results.runs:
         run.device = next(device for device, label in names.items() if label == run.label)
-    found = [chart.name for chart in charts([find(results)], PAGE)]
+    found = [chart.name for chart in charts([find(results)])]
     assert len(set(found)) == len(found)
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in found)
 
@@ -234,7 +245,7 @@ def test_a_loss_that_is_no_number_breaks_nothing() -> None:
     results = synthetic.results(steps=60)
     results.runs[0].status = "diverged"
     results.runs[0].losses = [2.3, math.inf]
-    for chart in charts([find(results)], PAGE):
+    for chart in charts([find(results)]):
         json.dumps(chart.spec(), allow_nan=False)
 
 
@@ -243,7 +254,7 @@ def test_one_slow_launch_does_not_squash_the_others() -> None:
     results = synthetic.results(steps=60)
     slow = results.runs[0].step_seconds
     slow[-8:] = [2.0] * 8  # of 48 timed steps: beyond the 95th percentile's reach, within the upper quarter
-    [chart] = timing.step_times([find(results)], PAGE)
+    [chart] = timing.step_times([find(results)])
     assert timing.CUT in chart.message
     [panel] = device_panels([find(results)])
     launches, _, _ = timing.launch_rows(panel.groups)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -13,7 +14,6 @@ from compare.findings.findings import Findings, find
 from compare.rendering import facts, markdown, page, side_by_side, variant_table, verdicts
 from compare.rendering.charts import charts
 from compare.rendering.groups import groups
-from compare.rendering.look import PRINT
 from tests.rendering import synthetic
 
 HOSTILE = "</script><img src=x onerror=alert(1)> **bold** [a](b) `c` | d\n# e & <!-- \u2028"
@@ -53,20 +53,25 @@ def hostile() -> list[Findings]:
     return [find(results)]
 
 
+def rendered(found: list[Findings], files: Sequence[page.Link] = ()) -> str:
+    """Return the page of one run, with its charts."""
+    return page.page(found, charts(found), files)
+
+
 def test_hostile_text_is_shown_as_text_in_the_page() -> None:
     """No element, attribute or script comes of it."""
-    rendered = page.page(hostile(), [page.Link(HOSTILE, "results.json")])
-    tags = Tags(rendered)
+    text = rendered(hostile(), [page.Link(HOSTILE, "results.json")])
+    tags = Tags(text)
     assert "img" not in {tag for tag, _ in tags.tags}
     assert not any(name.startswith("on") for _, attributes in tags.tags for name in attributes)
     assert sum(tag == "script" for tag, _ in tags.tags) == 3
-    assert html.escape("</script><img src=x onerror=alert(1)>", quote=False) in rendered
+    assert html.escape("</script><img src=x onerror=alert(1)>", quote=False) in text
 
 
 def test_hostile_text_is_shown_as_text_in_markdown() -> None:
     """No markup comes of it, and no cell of a table."""
     found = hostile()
-    written = markdown.report(found, charts(found, PRINT))
+    written = markdown.report(found, charts(found))
     prose = re.sub(r"\\.", "", written)  # without what a backslash makes text
     assert "<" not in prose
     assert "**bold" not in prose
@@ -89,7 +94,7 @@ def test_markdown_starts_no_list_or_heading_from_a_text() -> None:
 
 def test_nothing_is_fetched() -> None:
     """No attribute leads out of the page, and the browser is told to allow no request."""
-    tags = Tags(page.page(synthetic.found(steps=60), [page.Link("results.json", "results.json")]))
+    tags = Tags(rendered(synthetic.found(steps=60), [page.Link("results.json", "results.json")]))
     for tag, attributes in tags.tags:
         for name in ("src", "href", "srcset", "action", "data", "poster"):
             value = attributes.get(name) or ""
@@ -102,7 +107,7 @@ def test_nothing_is_fetched() -> None:
 
 def test_the_page_can_be_read_without_seeing_it() -> None:
     """A language, a skip link, a heading order without gaps, captions, and a text for each chart."""
-    tags = Tags(page.page(synthetic.found(steps=60, explained=True)))
+    tags = Tags(rendered(synthetic.found(steps=60, explained=True)))
     assert ("html", {"lang": "en"}) in tags.tags
     ids = {attributes["id"] for _, attributes in tags.tags if attributes.get("id")}
     assert {"main", "table", "charts", "code", "method"} <= ids
@@ -117,7 +122,7 @@ def test_the_page_can_be_read_without_seeing_it() -> None:
 
 def test_ids_are_given_once() -> None:
     """Each element's id names that element alone."""
-    tags = Tags(page.page(synthetic.found(steps=60, devices=("cpu", "cuda"), explained=True)))
+    tags = Tags(rendered(synthetic.found(steps=60, devices=("cpu", "cuda"), explained=True)))
     ids = [attributes["id"] for _, attributes in tags.tags if attributes.get("id")]
     assert len(ids) == len(set(ids))
 
@@ -125,24 +130,24 @@ def test_ids_are_given_once() -> None:
 def test_page_and_markdown_say_the_same() -> None:
     """Each comparison's sentence stands in both."""
     found = synthetic.found(steps=60)
-    rendered, written = html.unescape(page.page(found)), markdown.report(found)
+    text, written = html.unescape(rendered(found)), markdown.report(found)
     for compared in found[0].comparisons:
-        assert compared.verdict.sentence in rendered
+        assert compared.verdict.sentence in text
         assert markdown.escape(compared.verdict.sentence) in written
 
 
 def test_empty_results_make_a_page() -> None:
     """A run that was cut off before its first launch still has a report, without charts or their library."""
-    rendered = page.page([find(synthetic.rows())])
-    assert len(rendered) < 200_000
-    assert "Parity was not checked" in rendered
+    text = rendered([find(synthetic.rows())])
+    assert len(text) < 200_000
+    assert "Parity was not checked" in text
     assert markdown.report([find(synthetic.rows())]).startswith("# LeNet")
 
 
 def test_ten_seeds_of_all_variants_stay_under_five_megabytes() -> None:
     """A page that holds its library and every curve can still be sent."""
     found = synthetic.found(*synthetic.VARIANTS, seeds=10, explained=True)
-    assert len(page.page(found).encode()) < 5_000_000
+    assert len(rendered(found).encode()) < 5_000_000
 
 
 def test_two_runs_on_one_page() -> None:
@@ -173,7 +178,7 @@ def test_each_of_two_runs_is_counted_by_its_own_batch_size() -> None:
 def test_two_runs_share_the_charts_of_a_device_and_keep_their_curves_apart() -> None:
     """Step times stand beside each other; losses of two runs are not drawn as if of one."""
     found = synthetic.two(synthetic.results(steps=60), synthetic.results(steps=60))
-    names = [chart.name for chart in charts(found, PRINT)]
+    names = [chart.name for chart in charts(found)]
     assert names.count("step-time-cpu") == 1
     assert {"loss-log-cpu-a", "loss-log-cpu-b"} <= set(names)
 

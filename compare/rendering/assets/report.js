@@ -1,6 +1,7 @@
 "use strict";
 
-/* Charts: drawn as SVG in the page's CSS variables, so that a change of colour scheme needs no redrawing. */
+/* Charts: each stands there as a still picture, which its script replaces: as wide as its place, with tooltips.
+   Both are SVG in the page's CSS variables, so that a change of colour scheme needs no redrawing. */
 function drawCharts() {
   const source = document.getElementById("specs");
   if (!source) return Promise.resolve();
@@ -12,12 +13,14 @@ function drawCharts() {
     renderer: "svg",
     tooltip: { disableDefaultStyle: true },
   };
-  const drawn = Object.entries(JSON.parse(source.textContent)).map(([name, spec]) =>
-    vegaEmbed(document.getElementById(name), spec, options).catch((error) => {
-      document.getElementById(name).textContent = "This chart could not be drawn: " + error.message;
+  const drawn = Object.entries(JSON.parse(source.textContent)).map(([name, spec]) => {
+    const place = document.getElementById(name);
+    const still = [...place.childNodes];
+    return vegaEmbed(place, spec, options).catch((error) => {
+      place.replaceChildren(...still);
       console.error(name, error);
-    }),
-  );
+    });
+  });
   return Promise.all(drawn);
 }
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from compare.findings.findings import Findings
 from compare.rendering.charts import accuracy, curves, divergence, explanation, scaling, timing
 from compare.rendering.charts.frame import Chart
-from compare.rendering.look import Look
 
 KINDS = (
     timing.ratios,
@@ -26,11 +25,11 @@ KINDS = (
 )
 
 
-def charts(found: Sequence[Findings], look: Look) -> list[Chart]:
+def charts(found: Sequence[Findings]) -> list[Chart]:
     """Of one run or two, in the order of the report, with names that are all different."""
     drawn: dict[str, Chart] = {}
     for kind in KINDS:
-        for chart in kind(found, look):
+        for chart in kind(found):
             name, number = chart.name, 2
             while name in drawn:
                 name, number = f"{chart.name}-{number}", number + 1

@@ -20,12 +20,11 @@ from compare.rendering.charts.frame import (
     y_pixels,
 )
 from compare.rendering.groups import Group, groups
-from compare.rendering.look import Look
 
 ROW = 44
 
 
-def test_accuracy(found: Sequence[Findings], look: Look) -> list[Chart]:
+def test_accuracy(found: Sequence[Findings]) -> list[Chart]:
     tested = [group for group in groups(found) if any(run.test_accuracy is not None for run in group.runs)]
     if not tested:
         return []
@@ -38,23 +37,23 @@ def test_accuracy(found: Sequence[Findings], look: Look) -> list[Chart]:
     )
     place = y_pixels(height)
     layers = [
-        values(means).mark_tick(thickness=2, size=20).encode(x, place, color=framework_colour(look)),
+        values(means).mark_tick(thickness=2, size=20).encode(x, place, color=framework_colour()),
         values(seeds)
         .mark_point(filled=True, size=55, opacity=0.8)
         .encode(
             x,
             place,
-            color=framework_colour(look),
+            color=framework_colour(),
             tooltip=["seed:N", alt.Tooltip("accuracy:Q", title="test accuracy", format=".2%")],
         ),
-        *row_labels(rows, height, look),
+        *row_labels(rows, height),
     ]
     facts = all_or_extremes(
         [(row["title"], row["value"], mean["accuracy"]) for row, mean in zip(rows, means, strict=True)]
     )
     message = f"Test accuracy: {facts}. A dot is one seed, the tick their mean."
     numbers = [(row["title"], row["value"]) for row in rows]
-    return [Chart("test-accuracy", "Test accuracy by seed", message, framed(layers, look, height), numbers)]
+    return [Chart("test-accuracy", "Test accuracy by seed", message, framed(layers, height), numbers)]
 
 
 def accuracy_domain(accuracies: Sequence[float]) -> list[float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import altair as alt
 
+from compare.rendering import look
 from compare.rendering.charts.frame import (
     Chart,
     all_or_extremes,
@@ -18,7 +19,6 @@ from compare.rendering.charts.frame import (
     y_pixels,
 )
 from compare.rendering.groups import Group
-from compare.rendering.look import Look
 
 ROW = 52
 BAR = 16
@@ -40,14 +40,14 @@ class Quantity:
     axis_format: str | None = None
 
 
-def bars(groups: Sequence[Group], quantity: Quantity, look: Look) -> list[Chart]:
+def bars(groups: Sequence[Group], quantity: Quantity) -> list[Chart]:
     """One stacked bar a group, shades of its framework's colour; nothing where no group has a part."""
     shown = [(group, parts) for group in groups if (parts := quantity.of(group))]
     if not shown:
         return []
     height = ROW * len(shown)
     rows, labels = bar_rows(shown, quantity.text)
-    layers = [bar_layer(rows, quantity, height, look), *row_labels(labels, height, look)]
+    layers = [bar_layer(rows, quantity, height), *row_labels(labels, height)]
     sums = [sum(parts.values()) for _, parts in shown]
     totals = [(label["title"], label["value"], total) for label, total in zip(labels, sums, strict=True)]
     numbers = [
@@ -55,10 +55,10 @@ def bars(groups: Sequence[Group], quantity: Quantity, look: Look) -> list[Chart]
         for (title, value, _), (_, parts) in zip(totals, shown, strict=True)
     ]
     message = f"{quantity.title}: {all_or_extremes(totals)}. {quantity.note}".strip()
-    return [Chart(quantity.name, quantity.title, message, framed(layers, look, height), numbers)]
+    return [Chart(quantity.name, quantity.title, message, framed(layers, height), numbers)]
 
 
-def bar_layer(rows: Sequence[dict[str, Any]], quantity: Quantity, height: int, look: Look) -> alt.Chart:
+def bar_layer(rows: Sequence[dict[str, Any]], quantity: Quantity, height: int) -> alt.Chart:
     scale = alt.Scale(zero=True)
     if quantity.whole is not None:
         scale = alt.Scale(domain=[0, max(quantity.whole, *(row["end"] for row in rows))])
@@ -70,21 +70,21 @@ def bar_layer(rows: Sequence[dict[str, Any]], quantity: Quantity, height: int, l
             alt.X("start:Q", axis=axis, scale=scale),
             x2="end:Q",
             y=y_pixels(height),
-            color=framework_colour(look),
-            opacity=shades(rows, look),
+            color=framework_colour(),
+            opacity=shades(rows),
             tooltip=[alt.Tooltip("part:N"), alt.Tooltip("amount:N")],
         )
     )
 
 
-def shades(rows: Sequence[dict[str, Any]], look: Look) -> alt.Opacity:
+def shades(rows: Sequence[dict[str, Any]]) -> alt.Opacity:
     """Parts from dark to pale, named in a legend where there are several."""
     names = list(dict.fromkeys(row["part"] for row in rows))
     legend = alt.Legend(
         title=None,
         orient="top",
         symbolType="square",
-        symbolFillColor=look.ink,
+        symbolFillColor=look.INK,
         symbolStrokeWidth=0,
         columns=4,
     )

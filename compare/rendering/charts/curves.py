@@ -9,9 +9,9 @@ from typing import Any
 import altair as alt
 
 from compare.findings.findings import Findings
+from compare.rendering import look
 from compare.rendering.charts.frame import Chart, decades, framed, slug, styles, values
 from compare.rendering.groups import Group, Panel, pair, run_panels
-from compare.rendering.look import Look
 from compare.rendering.thinning import evenly, median_over, running_median, significant
 from compare.rendering.tutorial import TutorialPoint, published
 
@@ -19,13 +19,13 @@ WINDOW = 25  # steps under one running median
 HEIGHT = 300
 
 
-def losses(found: Sequence[Findings], look: Look) -> list[Chart]:
+def losses(found: Sequence[Findings]) -> list[Chart]:
     """Two panels a device, linear and logarithmic: the start shows in one, the end in the other."""
     charts = []
     for panel in run_panels(found):
         trained = on_common_seeds(panel.groups)
         scales = ("linear", "log") if trained else ()
-        charts += [loss_chart(trained, panel, scale, look) for scale in scales]
+        charts += [loss_chart(trained, panel, scale) for scale in scales]
     return charts
 
 
@@ -44,31 +44,30 @@ def on_common_seeds(shown: Sequence[Group]) -> list[Group]:
     return [replace(g, runs=[run for run in g.runs if run.seed in common]) for g in trained]
 
 
-def loss_chart(trained: list[Group], panel: Panel, scale: str, look: Look) -> Chart:
+def loss_chart(trained: list[Group], panel: Panel, scale: str) -> Chart:
     steps = max(len(run.losses) for group in trained for run in group.runs)
     points = [point for point in published(trained[0].config) if point.step < steps]
     tutorial = [{"step": point.step, "loss": significant(point.loss)} for point in points]
     x = alt.X("step:Q", axis=alt.Axis(title="step", tickCount=5), scale=alt.Scale(nice=False))
     y = loss_axis(trained, points, scale)
     layers = [
-        *(layer.encode(x, y) for layer in thin_lines(trained, look)),
-        values(smoothed(pair(trained)))
-        .mark_line(strokeWidth=2)
-        .encode(x, y, *series_styles(pair(trained), look)),
-        values(tutorial)
-        .mark_point(shape="diamond", size=60, filled=True, color=look.ink)
-        .encode(x, y, tooltip=["step:Q", alt.Tooltip("loss:Q", title="the tutorial's loss")]),
+        *(layer.encode(x, y) for layer in thin_lines(trained)),
+        values(smoothed(pair(trained))).mark_line(strokeWidth=2).encode(x, y, *series_styles(pair(trained))),
     ]
+    if tutorial:  # an empty layer would leave the axes without an end
+        tips = ["step:Q", alt.Tooltip("loss:Q", title="the tutorial's loss")]
+        marks = values(tutorial).mark_point(shape="diamond", size=60, filled=True, color=look.INK)
+        layers.append(marks.encode(x, y, tooltip=tips))
     return Chart(
         f"loss-{scale}-{slug(panel.name)}",
         f"Training loss, {'logarithmic' if scale == 'log' else 'linear'}{panel.suffix}",
         loss_message(trained, scale, bool(tutorial)),
-        framed(layers, look, HEIGHT),
+        framed(layers, HEIGHT),
         [(g.title, f"from {first:.2f} to {last:.4f}") for g, first, last in ends(trained)],
     )
 
 
-def thin_lines(trained: Sequence[Group], look: Look) -> list[alt.Chart]:
+def thin_lines(trained: Sequence[Group]) -> list[alt.Chart]:
     """Behind the bold pair: every step of one seed of each, and the other variants' smoothed curves."""
     first = pair(trained)
     single = [(values(single_steps(group)), group, 0.7, 0.28) for group in first]
@@ -93,7 +92,7 @@ def loss_axis(trained: Sequence[Group], points: Sequence[TutorialPoint], scale: 
     )
 
 
-def series_styles(trained: Sequence[Group], look: Look) -> list[Any]:
+def series_styles(trained: Sequence[Group]) -> list[Any]:
     """Colour by framework, dash by variant, one legend for both."""
     titles = [group.title for group in trained]
     dashes, _ = styles([(group.title, group.framework) for group in trained])

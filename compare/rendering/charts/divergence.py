@@ -1,37 +1,60 @@
-"""How far the two frameworks' losses part: in the run, and in the parity gate's float64."""
+"""How far losses part, step by step: of both frameworks in a run, in the parity gate, and from themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import altair as alt
 
 from compare.findings.findings import Findings
 from compare.labels import Label
-from compare.records.parity import Gate
+from compare.ladder.noise_floor import AGAIN
+from compare.records.parity import Climb, Gate, NoiseFloor, Parity
+from compare.rendering import look
 from compare.rendering.charts.frame import Chart, decades, framed, slug, values
-from compare.rendering.groups import Group, Panel, pair, run_panels
-from compare.rendering.look import DASHES, Look
-from compare.rendering.thinning import evenly, median_over, significant
+from compare.rendering.groups import Group, pair, run_panels
+from compare.rendering.look import DASHES
+from compare.rendering.thinning import median_over, significant
 
 HEIGHT = 280
-Curves = dict[str, Sequence[float | None]]
+Losses = Sequence[float | None]
 
 
-def divergence(found: Sequence[Findings], look: Look) -> list[Chart]:
-    """Return the largest loss difference up to each step, logarithmic; one chart a device of each run."""
+@dataclass(frozen=True)
+class Curve:
+    """`gaps`: the absolute difference of two losses at each step."""
+
+    name: str
+    gaps: Sequence[float]
+    colour: str = look.INK
+    dash: Sequence[int] = (1, 0)
+    width: float = 1.7
+
+    @property
+    def largest(self) -> list[float]:
+        """Up to each step: what parts does not come together again for good."""
+        return list(accumulate(self.gaps, max))
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there is anything to draw on a logarithmic scale."""
+        return any(self.gaps)
+
+
+def divergence(found: Sequence[Findings]) -> list[Chart]:
+    """Draw the largest loss difference up to each step; one chart a device of each run."""
     charts = []
     gates = {one.name: one.parity for one in found}
     for panel in run_panels(found):
         first = pair(panel.groups)
-        gap = loss_gap(*first) if len(first) == 2 else []
-        if any(gap):
-            dtype = first[0].runs[0].dtype
-            curves: Curves = {f"both frameworks, this run, {dtype}": gap}
-            curves |= float64_gap(gates[first[0].label.run])
-            charts.append(chart(curves, panel, look))
+        if len(first) != 2:
+            continue
+        own = Curve(f"both frameworks, this run, {first[0].runs[0].dtype}", loss_gap(*first))
+        if own.drawn:
+            curves = [own, *gate_curves(gates[first[0].label.run])]
+            charts.append(chart(f"divergence-{slug(panel.name)}", curves, panel.suffix))
     return charts
 
 
@@ -39,62 +62,100 @@ def loss_gap(one: Group, other: Group) -> list[float]:
     """Return the absolute difference of the losses at each step, the median over the seeds that both have."""
     others = {run.seed: run.losses for run in other.runs}
     return median_over(
-        [gap_of(run.losses, others[run.seed]) for run in one.runs if others.get(run.seed) and run.losses]
+        [gap(run.losses, others[run.seed]) for run in one.runs if others.get(run.seed) and run.losses]
     )
 
 
-def gap_of(one: Sequence[float | None], other: Sequence[float | None]) -> list[float]:
-    """At each step that both have; a loss that is not a number counts as no difference shown."""
-    pairs = zip(one, other, strict=False)
-    return [0.0 if a is None or b is None else abs(a - b) for a, b in pairs]
+def gap(one: Losses, other: Losses) -> list[float]:
+    """Return it at each step that both have; a loss that is not a number counts as no difference shown."""
+    return [0.0 if a is None or b is None else abs(a - b) for a, b in zip(one, other, strict=False)]
 
 
-def float64_gap(parity: Gate | None) -> Curves:
-    """Return the curves of the ladder's float64 climb without dropout: what is left without rounding."""
-    for climb in parity.climbs if parity else ():
-        if climb.dtype == "float64" and not climb.dropout:
-            sides = {Label.read(label).framework: losses for label, losses in reversed(climb.losses.items())}
-            if {"tf", "torch"} <= set(sides):
-                gap = gap_of(sides["tf"], sides["torch"])
-                return {"both frameworks, parity gate, float64": gap} if any(gap) else {}
-    return {}
+def gate_curves(gate: Gate | None) -> list[Curve]:
+    """Return both frameworks in the gate's climb without dropout: what is left without rounding's part."""
+    for climb in gate.climbs if gate else ():
+        sides = {Label.read(label).framework: losses for label, losses in reversed(climb.losses.items())}
+        if climb.dtype == "float64" and not climb.dropout and {"tf", "torch"} <= set(sides):
+            gaps = gap(sides["tf"], sides["torch"])
+            curve = Curve("both frameworks, parity gate, float64", gaps, dash=DASHES[1])
+            return [curve] if curve.drawn else []
+    return []
 
 
-def chart(curves: Curves, panel: Panel, look: Look) -> Chart:
-    names = list(curves)
-    points: list[dict[str, Any]] = [
-        {"step": i, "gap": significant(value, 4), "series": name}
-        for name, curve in curves.items()
-        for i, value in thinned(largest_so_far(curve))
-        if value  # equal losses have no place on a logarithmic axis
+def proof_chart(parity: Parity) -> Chart | None:
+    """Draw each climb's pair, and the noise floor if it was measured; None without two losses to compare."""
+    curves = [climb_curve(climb) for climb in parity.climbs if len(climb.losses) == 2]
+    if parity.noise_floor is not None:
+        curves += floor_curves(parity.noise_floor)
+    curves = [curve for curve in curves if curve.drawn]
+    return chart("divergence", curves) if curves else None
+
+
+def climb_curve(climb: Climb) -> Curve:
+    left, right = climb.losses.values()
+    dropout = ", dropout" if climb.dropout else ""
+    name = f"{' and '.join(climb.labels)}, {climb.dtype}{dropout}"
+    return Curve(name, gap(left, right), look.MUTED if climb.dropout else look.INK, width=2.5)
+
+
+def floor_curves(floor: NoiseFloor) -> Iterator[Curve]:
+    """Yield the pair, then each framework from itself."""
+    zeros: list[float | None] = [0.0] * len(floor.pair_differences)
+    name = f"{' and '.join(floor.labels)}, {floor.dtype}"
+    yield Curve(name, gap(floor.pair_differences, zeros), look.BAD, width=2.5)
+    changes = list(dict.fromkeys(one.change for one in floor.selves))
+    for one in floor.selves:
+        if one.change == AGAIN and one.bitwise_equal:
+            continue
+        yield Curve(
+            f"{one.label} itself, {one.change}",
+            gap(one.loss_differences, zeros),
+            look.colour(Label.read(one.label).framework),
+            DASHES[1 + changes.index(one.change) % (len(DASHES) - 1)],
+        )
+
+
+def chart(name: str, curves: Sequence[Curve], suffix: str = "") -> Chart:
+    """Draw curves over one logarithmic axis, under one legend."""
+    points = [
+        {"step": step, "gap": significant(value, 4), "series": curve.name}
+        for curve in curves
+        for step, value in growth(curve.largest)
     ]
-    legend = alt.Legend(title=None, orient="top", columns=1, symbolType="stroke", labelLimit=340)
-    colours = alt.Scale(domain=names, range=[look.ink] * len(names))
-    dashes = alt.Scale(domain=names, range=[DASHES[i % len(DASHES)] for i in range(len(names))])
-    shared = {"legend": legend if len(names) > 1 else None, "sort": names}
-    line = values(points).mark_line(strokeWidth=1.7)
+    line = values(points).mark_line(interpolate="step-after")
     line = line.encode(
-        alt.X("step:Q", axis=alt.Axis(tickCount=5), scale=alt.Scale(nice=False)),
-        gap_axis([point["gap"] for point in points]),
-        alt.Color("series:N", scale=colours, **shared),
-        alt.StrokeDash("series:N", scale=dashes, **shared),
+        alt.X("step:Q", axis=alt.Axis(title="step", tickCount=5), scale=alt.Scale(nice=False)),
+        gap_axis([value for curve in curves for _, value in growth(curve.largest)]),
+        *styles(curves),
+        tooltip=["series:N", "step:Q", alt.Tooltip("gap:Q", title="difference", format=".1e")],
     )
-    return Chart(
-        f"divergence-{slug(panel.name)}",
-        f"How far the losses part{panel.suffix}",
-        message(curves),
-        framed([line], look, HEIGHT),
-        numbers(curves),
-    )
+    title = f"How far the losses part{suffix}"
+    return Chart(name, title, message(curves), framed([line], HEIGHT), numbers(curves))
 
 
-def largest_so_far(curve: Sequence[float | None]) -> list[float]:
-    """Return the largest difference up to each step: what parts does not come together again for good."""
-    return list(accumulate((value or 0.0 for value in curve), max))
+def growth(largest: Sequence[float]) -> Iterator[tuple[int, float]]:
+    """Yield the steps at which the largest difference grows, and the last: a line of steps needs no more."""
+    last = 0.0
+    for step, value in enumerate(largest):
+        if value and (value != last or step == len(largest) - 1):
+            yield step, value
+        last = value
 
 
-def thinned(curve: Sequence[float]) -> list[tuple[int, float]]:
-    return [(i, curve[i]) for i in evenly(len(curve))]
+def styles(curves: Sequence[Curve]) -> list[alt.Color | alt.StrokeDash | alt.StrokeWidth]:
+    """Return colour, dash and width of each curve."""
+    names = [curve.name for curve in curves]
+    legend = alt.Legend(title=None, orient="top", columns=1, symbolType="stroke", labelLimit=620)
+    shared = {"legend": legend if len(names) > 1 else None, "sort": names}
+
+    def scale(marks: Sequence[object]) -> alt.Scale:
+        return alt.Scale(domain=names, range=list(marks))
+
+    return [
+        alt.Color("series:N", scale=scale([curve.colour for curve in curves]), **shared),
+        alt.StrokeDash("series:N", scale=scale([list(curve.dash) for curve in curves]), **shared),
+        alt.StrokeWidth("series:N", scale=scale([curve.width for curve in curves]), **shared),
+    ]
 
 
 def gap_axis(gaps: Sequence[float]) -> alt.Y:
@@ -106,22 +167,18 @@ def gap_axis(gaps: Sequence[float]) -> alt.Y:
     return alt.Y(
         "gap:Q",
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
-        axis=alt.Axis(title=None, format=".0e", values=ticks[::every]),
+        axis=alt.Axis(title="largest loss difference so far", format=".0e", values=ticks[::every]),
     )
 
 
-def largest(curve: Sequence[float | None]) -> float:
-    return max(value for value in curve if value is not None)
-
-
-def message(curves: Curves) -> str:
-    facts = "; ".join(f"{name}: at most {largest(curve):.1e}" for name, curve in list(curves.items())[:3])
+def message(curves: Sequence[Curve]) -> str:
+    facts = "; ".join(f"{curve.name}: at most {curve.largest[-1]:.1e}" for curve in curves[:3])
     text = f"Largest difference of the losses up to each step, logarithmic. {facts[0].upper()}{facts[1:]}."
     return text + " A curve starts where the losses first differ."
 
 
-def numbers(curves: Curves) -> list[tuple[str, str]]:
+def numbers(curves: Sequence[Curve]) -> list[tuple[str, str]]:
     return [
-        (name, f"at most {largest(curve):.2e}, at the last step {curve[-1] or 0:.2e}")
-        for name, curve in curves.items()
+        (curve.name, f"at most {curve.largest[-1]:.2e}, at the last step {curve.gaps[-1]:.2e}")
+        for curve in curves
     ]

@@ -12,10 +12,9 @@ from compare.records.results import Run
 from compare.rendering.charts.bars import Parts, Quantity, bars
 from compare.rendering.charts.frame import Chart, slug
 from compare.rendering.groups import Group, device_panels, groups
-from compare.rendering.look import Look
 
 
-def phases(found: Sequence[Findings], look: Look) -> list[Chart]:
+def phases(found: Sequence[Findings]) -> list[Chart]:
     """Milliseconds of each phase of a step, stacked; a chart a device, whose steps differ tenfold."""
     quantity = Quantity(
         "phases",
@@ -28,7 +27,7 @@ def phases(found: Sequence[Findings], look: Look) -> list[Chart]:
     charts = []
     for panel in device_panels(found):
         title = quantity.title + panel.suffix
-        charts += bars(panel.groups, replace(quantity, name=f"phases-{slug(panel.name)}", title=title), look)
+        charts += bars(panel.groups, replace(quantity, name=f"phases-{slug(panel.name)}", title=title))
     return charts
 
 
@@ -41,7 +40,7 @@ def phase_milliseconds(group: Group) -> Parts:
     }
 
 
-def share_of_peak(found: Sequence[Findings], look: Look) -> list[Chart]:
+def share_of_peak(found: Sequence[Findings]) -> list[Chart]:
     """Matrix-product operations a second in the median step, over the best that the same worker reached."""
 
     def of(group: Group) -> Parts:
@@ -61,10 +60,10 @@ def share_of_peak(found: Sequence[Findings], look: Look) -> list[Chart]:
         whole=1.0,
         axis_format="%",
     )
-    return bars(groups(found), quantity, look)
+    return bars(groups(found), quantity)
 
 
-def throughput(found: Sequence[Findings], look: Look) -> list[Chart]:
+def throughput(found: Sequence[Findings]) -> list[Chart]:
     """Images a second where only the last of many steps waits for the device."""
 
     def of(group: Group) -> Parts:
@@ -79,10 +78,10 @@ def throughput(found: Sequence[Findings], look: Look) -> list[Chart]:
         text=lambda value: f"{value:,.0f} images/s",
         note="One synchronization after many steps: no step time, since steps may overlap.",
     )
-    return bars(groups(found), quantity, look)
+    return bars(groups(found), quantity)
 
 
-def cold_start(found: Sequence[Findings], look: Look) -> list[Chart]:
+def cold_start(found: Sequence[Findings]) -> list[Chart]:
     """Seconds from a fresh process to the end of the first step."""
     parts: dict[str, Callable[[Run], float | None]] = {
         "import": lambda run: run.import_seconds,
@@ -97,10 +96,10 @@ def cold_start(found: Sequence[Findings], look: Look) -> list[Chart]:
         text=format_seconds,
         note="Compilation, where there is any, is part of the first step.",
     )
-    return bars(groups(found), quantity, look)
+    return bars(groups(found), quantity)
 
 
-def memory(found: Sequence[Findings], look: Look) -> list[Chart]:
+def memory(found: Sequence[Findings]) -> list[Chart]:
     """Peak memory of the process, and on a card what the framework allocated there."""
     own = "As each framework's allocator counts it: the driver's context and loaded code are not in it."
     fields: dict[str, tuple[str, Callable[[Run], int | None], str]] = {
@@ -110,7 +109,7 @@ def memory(found: Sequence[Findings], look: Look) -> list[Chart]:
     charts = []
     for name, (title, field, note) in fields.items():
         quantity = Quantity(name, title, peak_mebibytes(field), axis="MiB", text=mebibytes, note=note)
-        charts += bars(groups(found), quantity, look)
+        charts += bars(groups(found), quantity)
     return charts
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import altair as alt
 
-from compare.rendering.look import DASHES, SHAPES, Look
+from compare.rendering import look
+from compare.rendering.look import DASHES, SHAPES
 
 LABEL_HEIGHT = 20
 
@@ -27,25 +29,37 @@ class Chart:
     picture: alt.LayerChart
     numbers: Sequence[tuple[str, str]] = ()
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self, width: int | str = look.WIDTH) -> dict[str, Any]:
+        """Return the chart as Vega-Lite; width: pixels, or "container" if its place decides."""
         # not validated here, which takes seconds: a test validates every kind of chart
-        spec: dict[str, Any] = self.picture.properties(description=self.message).to_dict(validate=False)
+        spec: dict[str, Any] = self.picture.properties(width=width, description=self.message).to_dict(
+            validate=False
+        )
         return spec
 
+    @cached_property
+    def drawing(self) -> str:
+        """The chart as SVG that stands still, in the page's colours (`look.plain` for a file of its own)."""
+        import vl_convert
 
-def framed(layers: Sequence[alt.Chart], look: Look, height: int) -> alt.LayerChart:
+        version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+        drawn: str = vl_convert.vegalite_to_svg(self.spec(), vl_version=version)
+        return drawn
+
+
+def framed(layers: Sequence[alt.Chart], height: int) -> alt.LayerChart:
     """Return the layers in the common theme: thin grid, no frame, text in the page's ink."""
-    quiet = {"labelColor": look.muted, "titleColor": look.muted, "titleFontWeight": "normal"}
+    quiet = {"labelColor": look.MUTED, "titleColor": look.MUTED, "titleFontWeight": "normal"}
     return (
         alt.layer(*layers)
         .properties(
-            width=look.width, height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+            width=look.WIDTH, height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
         )
-        .configure(font=look.font, background=look.ground, padding=4)
+        .configure(font=look.FONT, background=look.GROUND, padding=4)
         .configure_view(stroke=None)
         .configure_axis(
             **quiet,
-            gridColor=look.grid,
+            gridColor=look.GRID,
             domain=False,
             ticks=False,
             labelPadding=6,
@@ -54,7 +68,7 @@ def framed(layers: Sequence[alt.Chart], look: Look, height: int) -> alt.LayerCha
             titleFontSize=12,
         )
         .configure_legend(**quiet, labelFontSize=12, symbolStrokeWidth=2.5, labelLimit=260)
-        .configure_text(color=look.ink, fontSize=12)
+        .configure_text(color=look.INK, fontSize=12)
     )
 
 
@@ -63,15 +77,15 @@ def y_pixels(height: int) -> alt.Y:
     return alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[height, 0], nice=False, zero=False))
 
 
-def row_labels(rows: Sequence[dict[str, Any]], height: int, look: Look) -> list[alt.Chart]:
+def row_labels(rows: Sequence[dict[str, Any]], height: int) -> list[alt.Chart]:
     """Each row's `title` above its marks at the left, its `value` at the right, a thin line between rows.
 
     rows: y, title, value.
     """
     base = alt.Chart(alt.Data(values=list(rows))).encode(y=y_pixels(height))
     lines = [{"y": row["y"] - LABEL_HEIGHT / 2} for row in rows[1:]]
-    layers = [values(lines).mark_rule(color=look.grid).encode(y=y_pixels(height))]
-    halo = {"stroke": look.ground, "strokeWidth": 4, "strokeJoin": "round"}
+    layers = [values(lines).mark_rule(color=look.GRID).encode(y=y_pixels(height))]
+    halo = {"stroke": look.GROUND, "strokeWidth": 4, "strokeJoin": "round"}
     for style in (halo, {}):  # the text again over its own halo, so that no line runs through it
         left = base.mark_text(align="left", baseline="middle", fontWeight=600, **style)
         right = base.mark_text(align="right", baseline="middle", **style)
@@ -102,10 +116,10 @@ def values(rows: Sequence[dict[str, Any]]) -> alt.Chart:
     return alt.Chart(alt.Data(values=list(rows)))
 
 
-def framework_colour(look: Look) -> alt.Color:
+def framework_colour() -> alt.Color:
     return alt.Color(
         "framework:N",
-        scale=alt.Scale(domain=["tf", "torch"], range=[look.tf, look.torch]),
+        scale=alt.Scale(domain=["tf", "torch"], range=[look.TF, look.TORCH]),
         legend=None,
     )
 

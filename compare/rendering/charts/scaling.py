@@ -13,8 +13,8 @@ import altair as alt
 from compare.findings.findings import Findings
 from compare.labels import Label
 from compare.numbers import format_percent, format_seconds
+from compare.rendering import look
 from compare.rendering.charts.frame import Chart, all_or_extremes, decades, framed, slug, styles, values
-from compare.rendering.look import Look
 from compare.statistics.fits import BatchCost, batch_cost
 
 HEIGHT = 320
@@ -34,19 +34,19 @@ class Point:
 Costs = Mapping[Label, BatchCost]
 
 
-def batch_sweep(found: Sequence[Findings], look: Look) -> list[Chart]:
+def batch_sweep(found: Sequence[Findings]) -> list[Chart]:
     points = batch_points(found)
     costs = batch_costs(points)
     note = "A flat line is a cost that the batch does not change, a straight climb one that grows with it."
     for one in found:
         own = [point for point in points if point.label.run == one.name]
         note += launch_bound(own, costs, one.results.config.batch_size)
-    return lines(points, look, what="batch size", axis="images in a batch", note=note, costs=costs)
+    return lines(points, what="batch size", axis="images in a batch", note=note, costs=costs)
 
 
-def thread_scaling(found: Sequence[Findings], look: Look) -> list[Chart]:
+def thread_scaling(found: Sequence[Findings]) -> list[Chart]:
     note = "A line that falls by half where the threads double uses them all."
-    return lines(thread_points(found), look, what="threads", axis="threads", note=note)
+    return lines(thread_points(found), what="threads", axis="threads", note=note)
 
 
 def batch_points(found: Sequence[Findings]) -> list[Point]:
@@ -71,7 +71,7 @@ def thread_points(found: Sequence[Findings]) -> list[Point]:
 
 
 def lines(
-    points: Sequence[Point], look: Look, *, what: str, axis: str, note: str, costs: Costs | None = None
+    points: Sequence[Point], *, what: str, axis: str, note: str, costs: Costs | None = None
 ) -> list[Chart]:
     """One chart a device with at least two sizes. `costs`: fits to describe."""
     charts = []
@@ -82,13 +82,13 @@ def lines(
             title = f"Step time against {what}" + (f", {device}" if len(devices) > 1 else "")
             fitted = cost_message(shown, costs or {})
             message = f"{line_message(shown, what)} {fitted}Both axes are logarithmic. {note}"
-            picture = framed(line_layers(shown, axis, look), look, HEIGHT)
+            picture = framed(line_layers(shown, axis), HEIGHT)
             name = f"{slug(what)}-{slug(device)}"
             charts.append(Chart(name, title, message, picture, line_numbers(shown, costs or {})))
     return charts
 
 
-def line_layers(points: Sequence[Point], axis: str, look: Look) -> list[alt.Chart]:
+def line_layers(points: Sequence[Point], axis: str) -> list[alt.Chart]:
     names = series_names(points)
     dashes, shapes = styles(list(names.items()))
     colour = by_series(alt.Color, names, [look.colour(name) for name in names.values()])

@@ -13,6 +13,7 @@ import altair as alt
 from compare.findings.comparisons import Compared
 from compare.findings.findings import Findings
 from compare.numbers import format_percent, format_ratio, format_seconds
+from compare.rendering import look
 from compare.rendering.charts.frame import (
     LABEL_HEIGHT,
     Chart,
@@ -25,7 +26,6 @@ from compare.rendering.charts.frame import (
     y_pixels,
 )
 from compare.rendering.groups import Group, Panel, device_panels
-from compare.rendering.look import Look
 from compare.rendering.thinning import quantiles
 from compare.statistics.intervals import Interval
 from compare.statistics.verdicts import SMALLEST_DIFFERENCE
@@ -34,22 +34,22 @@ ROW_GAP = 14
 RATIO_ROW = 46
 
 
-def step_times(found: Sequence[Findings], look: Look) -> list[Chart]:
+def step_times(found: Sequence[Findings]) -> list[Chart]:
     """One chart a device: every launch's own distribution, so that the launch effect is seen."""
     charts = []
     for panel in device_panels(found):
         timed = [group for group in panel.groups if group.step_seconds is not None]
         if timed:
-            charts.append(step_time_chart(timed, panel, look))
+            charts.append(step_time_chart(timed, panel))
     return charts
 
 
-def step_time_chart(timed: list[Group], panel: Panel, look: Look) -> Chart:
+def step_time_chart(timed: list[Group], panel: Panel) -> Chart:
     launches, rows, height = launch_rows(timed)
     limit = axis_limit(launches)
     for mark in launches:
         mark["shown"] = min(mark["high"], limit)
-    base = values(launches).encode(y=y_pixels(height), color=framework_colour(look))
+    base = values(launches).encode(y=y_pixels(height), color=framework_colour())
     axis = alt.Axis(title="milliseconds a step", tickCount=6)
     scale = alt.Scale(domain=[0, limit], nice=False, clamp=True)
     tips = [alt.Tooltip(f"{name}:Q", title=title, format=".4~g") for name, title in TIPS.items()]
@@ -59,13 +59,13 @@ def step_time_chart(timed: list[Group], panel: Panel, look: Look) -> Chart:
         ),
         base.mark_rule(strokeWidth=6, opacity=0.4).encode(x="q1:Q", x2="q3:Q", tooltip=["seed:N", *tips]),
         base.mark_tick(thickness=2.5, size=9).encode(x="median:Q"),
-        *row_labels(rows, height, look),
+        *row_labels(rows, height),
     ]
     return Chart(
         f"step-time-{slug(panel.name)}",
         f"Step time of every launch{panel.suffix}",
         step_time_message(timed) + (CUT if any(mark["high"] > limit for mark in launches) else ""),
-        framed(layers, look, height),
+        framed(layers, height),
         [(group.title, step_time_numbers(group)) for group in timed],
     )
 
@@ -119,7 +119,7 @@ def step_time_numbers(group: Group) -> str:
     return f"{text}, 95th percentile up to {format_seconds(slowest)}"
 
 
-def ratios(found: Sequence[Findings], look: Look) -> list[Chart]:
+def ratios(found: Sequence[Findings]) -> list[Chart]:
     """Return a chart for each baseline: every step-time comparison with it that has an interval."""
     shown: dict[str, list[Compared]] = {}
     for one in found:
@@ -129,22 +129,22 @@ def ratios(found: Sequence[Findings], look: Look) -> list[Chart]:
                 shown.setdefault(compared.baseline.entry, []).append(named)
     several = len({compared.other.device for each in shown.values() for compared in each}) > 1
     return [
-        ratio_chart("ratio" if number == 0 else f"ratio-{slug(baseline)}", each, several=several, look=look)
+        ratio_chart("ratio" if number == 0 else f"ratio-{slug(baseline)}", each, several=several)
         for number, (baseline, each) in enumerate(shown.items())
     ]
 
 
-def ratio_chart(name: str, shown: list[Compared], *, several: bool, look: Look) -> Chart:
+def ratio_chart(name: str, shown: list[Compared], *, several: bool) -> Chart:
     """Comparisons with one baseline, beside the band within which nobody wins."""
     baseline = shown[0].baseline.title
     height = RATIO_ROW * len(shown)
     points = [ratio_point(number, compared, several=several) for number, compared in enumerate(shown)]
-    base = values(points).encode(y=y_pixels(height), color=framework_colour(look))
+    base = values(points).encode(y=y_pixels(height), color=framework_colour())
     layers = [
-        *band(ratio_axis(points), look),
+        *band(ratio_axis(points)),
         base.mark_rule(strokeWidth=2.5).encode(ratio_axis(points), x2="high:Q"),
         base.mark_point(filled=True, size=70, opacity=1).encode(x="estimate:Q", tooltip=RATIO_TIPS),
-        *row_labels([{**point, "y": point["y"] - 18} for point in points], height, look),
+        *row_labels([{**point, "y": point["y"] - 18} for point in points], height),
     ]
     facts = all_or_extremes([(point["title"], point["value"], point["estimate"]) for point in points])
     message = (
@@ -152,7 +152,7 @@ def ratio_chart(name: str, shown: list[Compared], *, several: bool, look: Look) 
         f"The grey band, ±{format_percent(SMALLEST_DIFFERENCE, 0)}, is the smallest difference that matters."
     )
     numbers = [(point["title"], point["value"]) for point in points]
-    return Chart(name, f"Step time against {baseline}", message, framed(layers, look, height), numbers)
+    return Chart(name, f"Step time against {baseline}", message, framed(layers, height), numbers)
 
 
 RATIO_TIPS = [alt.Tooltip("title:N", title="variant"), alt.Tooltip("value:N", title="ratio")]
@@ -204,10 +204,10 @@ def ratio_ticks(low: float, high: float) -> list[float]:
     return sorted(kept)
 
 
-def band(axis: alt.X, look: Look) -> list[alt.Chart]:
+def band(axis: alt.X) -> list[alt.Chart]:
     edges = [{"low": 1 / (1 + SMALLEST_DIFFERENCE), "high": 1 + SMALLEST_DIFFERENCE}]
     one = alt.Chart(alt.Data(values=[{"low": 1}]))
     return [
-        alt.Chart(alt.Data(values=edges)).mark_rect(color=look.band).encode(axis, x2="high:Q"),
-        one.mark_rule(color=look.muted, strokeWidth=1).encode(x="low:Q"),
+        alt.Chart(alt.Data(values=edges)).mark_rect(color=look.BAND).encode(axis, x2="high:Q"),
+        one.mark_rule(color=look.MUTED, strokeWidth=1).encode(x="low:Q"),
     ]
