@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import safetensors.numpy
 
 from compare.run import parse_config
 from lenet_spec import LeNetSpec
-from tests.commands import ROOT, bare_python, command, results_of, wait_until
+from tests.commands import ROOT, bare_python, command, results_of, small_run, wait_until
 
 SMALL = ("--seeds", "1", "--steps", "6", "--batch-size", "8")
 
@@ -172,21 +173,27 @@ def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
     tmp_path: Path, moment: str, number: signal.Signals
 ) -> None:
     """Ctrl-C exits 130 (SIGTERM 143); results.json is whole and says where each launch was cut off."""
-    out = tmp_path / "run"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "compare.run", "--steps", "5000", "--seeds", "1", "--out", str(out)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_until(lambda: (out / "results.json").exists() and (moment == "starting" or trained(out)))
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
-    assert "Traceback" not in errors
-    assert f"--resume {out}" in errors
+    out = tmp_path / "out"
+    real = (number, moment) == (signal.SIGINT, "training")  # for the rest stand-ins do
+    options = ["--seeds", 1, "--out", out] if real else small_run(tmp_path)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "compare.run", *map(str, options), "--steps", "5000"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        ExitStack() as stack,
+    ):
+        stack.callback(process.kill)
+        wait_until(lambda: (out / "results.json").exists() and (moment == "starting" or trained(out)))
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 128 + number
+        assert "Traceback" not in errors
+        assert f"--resume {out}" in errors
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     for run in results_of(out)["runs"]:
