@@ -8,14 +8,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compare.cpus import usable_cpus
 from compare.processes.environment import Allocator, worker_environment
-from compare.processes.group import Group
 from compare.processes.launcher import Worker, WorkerFailed, worker_command
 from compare.processes.rendezvous import LOOPBACK_INTERFACE, places
 from compare.protocol import messages
 from lenet_spec import LeNetSpec
+
+if TYPE_CHECKING:
+    from compare.processes.group import Group
 
 # Where workers compute at the same time, a thread that waits must sleep: spinning, it holds a CPU that
 # another process needs. Changes no figure but times, so nothing that is timed runs with it.
@@ -70,6 +73,8 @@ class Conditions:
 
         log_path: of rank 0; the others' stand beside it. exchange: False for ranks that never meet.
         """
+        from compare.processes.group import Group  # NumPy is not imported for --help
+
         workers: list[Worker] = []
         conditions = replace(self, variables={**self.variables, "GLOO_SOCKET_IFNAME": LOOPBACK_INTERFACE})
         try:
