@@ -60,7 +60,7 @@ VARIANTS: tuple[Variant, ...] = (
         "keras",
         "tf_impl.keras_fit",
         changes="a compiled Keras model with Keras' own Adam and train_on_batch, which traces the step into "
-        "a graph (and, where there is a GPU, compiles it with XLA)",
+        "a graph (and, if there is a GPU, compiles it with XLA)",
         choose_when="you want the shortest code: this is what most Keras users write",
     ),
     Variant(
@@ -109,7 +109,7 @@ VARIANTS: tuple[Variant, ...] = (
         "tuned",
         "torch_impl.tuned",
         changes="pooling before ReLU; on the CPU in float32 oneDNN's tensors (to_mkldnn) from the images to "
-        "the last hidden layer, elsewhere channels_last memory",
+        "the last hidden layer, otherwise channels_last memory",
         choose_when="you want the speed of a few changed lines and stay eager",
     ),
     Variant(

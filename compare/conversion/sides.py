@@ -85,7 +85,7 @@ def ask(
         shutil.rmtree(logs)
         if refusal.kind == "import":
             option = f"--{framework}-python"
-            advice = "" if option in str(refusal) else f"\nMend it, or name another: {option} PATH."
+            advice = "" if option in str(refusal) else f"\nRepair it, or name another: {option} PATH."
             raise UserError(f"{FRAMEWORK_NAMES[framework]} is needed here: {refusal}{advice}") from refusal
         raise UserError(str(refusal)) from refusal
     shutil.rmtree(logs)

@@ -13,7 +13,7 @@ from lenet_spec import LeNetSpec
 
 OTHER_SET = "Use a set with MNIST's files and shapes."
 SAMPLED_IMAGES = 1_000
-SWAPPED = "Look whether two files have changed places, or belong to two sets."
+SWAPPED = "Check whether two files were swapped, or belong to two sets."
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ def check_blank(pair: Pair) -> None:
 
 def check_training_labels(train: Pair) -> None:
     if (train.labels == train.labels[0]).all():
-        problem = f"must have labels of two classes at least, but every one is {train.labels[0]}"
+        problem = f"must have labels of at least two classes, but every one is {train.labels[0]}"
         raise bad_file(train.labels_path, problem, OTHER_SET)
 
 

@@ -143,7 +143,7 @@ def kind(mode: int) -> str:
 def unreadable(path: Path, error: OSError | ValueError) -> UserError:
     if isinstance(error, FileNotFoundError) and path.is_symlink():
         target = shown(path.readlink())
-        return bad_file(path, f"is a link to {target}, which is not there", "Mend the link.")
+        return bad_file(path, f"is a link to {target}, which does not exist", "Repair the link.")
     if isinstance(error, IsADirectoryError):
         return bad_file(path, "must be a regular file but is a directory", "Put the file in its place.")
     reason = getattr(error, "strerror", None) or error

@@ -59,4 +59,4 @@ def reason_of(status: int, stderr: bytes) -> str:
         return "".join(letter for letter in last if letter.isprintable())[:LONGEST_REASON]
     if status < 0:
         return f"it was ended by {signal.Signals(-status).name}."
-    return f"it ended with status {status} and said nothing."
+    return f"it ended with status {status} and printed nothing."

@@ -116,7 +116,7 @@ def check_magic(path: Path, magic: bytes, ndim: int, types: Collection[str]) -> 
         raise bad_file(
             path,
             f"{found}; images have 3 (count, height, width), labels 1",
-            "Look whether two files have changed places, or write the values in this shape.",
+            "Check whether two files were swapped, or write the values in this shape.",
         )
 
 
@@ -147,7 +147,7 @@ def used_axes(path: Path, declared: Declared, ndim: int) -> tuple[int | slice, .
 def check_declared(path: Path, declared: Declared, content: Content) -> None:
     """Refuses sizes that the file cannot hold, before anything is allocated for them."""
     if declared.size_bytes > LARGEST_BYTES:
-        found = f"declares {declared}; the most that is read is {LARGEST_BYTES:,} bytes"
+        found = f"declares {declared}; the limit is {LARGEST_BYTES:,} bytes"
         raise bad_file(path, found, "Use a smaller set, or get the file again if its header is wrong.")
     if 4 * (1 + len(declared.shape)) + declared.size_bytes > content.most_bytes:
         raise bad_file(path, f"declares {declared}, more than {content.limit}", BROKEN)

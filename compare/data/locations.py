@@ -181,4 +181,4 @@ def same_file(one: Path, other: Path) -> bool:
 
 def ambiguous(directory: Path, candidates: list[Path], action: str) -> UserError:
     names = ", ".join(shown(path.relative_to(directory)) for path in candidates)
-    return bad_file(directory, f"only one of these may be there: {names}", action)
+    return bad_file(directory, f"only one of these files may exist: {names}", action)

@@ -13,7 +13,7 @@ SAMPLE = 1_000  # images that are asked about, and as many that answer: enough t
 # Fashion-MNIST: whole, sorted, 50 images, 99.8 % of one class, rolled by up to 27 pixels), wrong ones 0.05.
 LEAST_AGREEMENT = 0.1
 NEAREST = "the label of the nearest training image is"
-LOOK = "Look whether images and labels belong together, in the same order"
+LOOK = "Check whether images and labels belong together, in the same order"
 FEWEST = 50  # images that are asked about, and that answer
 LEAST_RANGE = 20.0  # from chance to the best possible, in standard deviations of chance; below: no verdict
 
@@ -53,7 +53,7 @@ def doubts(dataset: Dataset) -> list[str]:
     if len(dataset.test_labels) > len(dataset.train_labels):
         found.append(
             f"There are more test images ({len(dataset.test_labels):,}) than training images "
-            f"({len(dataset.train_labels):,}). Look whether the files have changed places."
+            f"({len(dataset.train_labels):,}). Check whether the files were swapped."
         )
     order = np.random.default_rng(0).permutation(len(dataset.train_labels))[: 2 * SAMPLE]
     known, asked = np.array_split(order, 2)

@@ -82,7 +82,7 @@ def launch_bound_unknown(results: Results) -> Iterable[str]:
 def notes(runs: Sequence[Run]) -> Iterable[str]:
     for run in runs:
         for note in run.notes:
-            yield f"{run.full_label.full_title}, seed {run.seed}: not all was explained: {note}"
+            yield f"{run.full_label.full_title}, seed {run.seed}: part of the explanation is missing: {note}"
 
 
 def untested_versions(runs: Sequence[Run]) -> Iterable[str]:
@@ -90,4 +90,4 @@ def untested_versions(runs: Sequence[Run]) -> Iterable[str]:
     versions = {(name, str(v)) for run in runs for name, v in run.versions.items() if name in SUPPORTED}
     for name, version in sorted(versions):
         if caution := untested(name, version):
-            yield f"{caution}. Look whether parity held, or install that one."
+            yield f"{caution}. Check that parity holds, or install the tested version."

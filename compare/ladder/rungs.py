@@ -154,7 +154,7 @@ def sentence(kind: RungKind, blamed: Difference, wrong: list[str], right: list[s
     said = f"{blamed.left} differs from {other} in the {kind.what}, first in {blamed.first_failing}: "
     said += blamed.detail or largest
     if not wrong:
-        return f"{said}; as far as the oracle went, it agrees with both"
+        return f"{said}; the oracle agrees with both, for as many steps as it trained"
     agree = "agrees" if len(right) == 1 else "agree"
     return f"{said}; {' and '.join(right)} {agree} with it" if right else said
 

@@ -41,7 +41,7 @@ FLOAT64 = Tolerances(
     one_step=Tolerance(
         1e-11,
         1.9e-13,
-        "Adam divides by |gradient| + 3e-7: where a gradient is near zero its error of 1e-17 is divided too",
+        "Adam divides by |gradient| + 3e-7: if a gradient is near zero, its error of 1e-17 is divided too",
     ),
     losses=Tolerance(1e-13, 6.5e-15, "over 1,000 steps, relative to the first loss of about 2.3"),
     parameters=Tolerance(1e-9, 1.3e-11, "after 1,000 steps: the errors of each add up"),

@@ -47,7 +47,7 @@ def check_block(worker: Worker, block: messages.Trained, steps: int) -> None:
         counts = f"{done} losses, {len(block.accuracies)} accuracies, {len(block.step_seconds)} times"
         raise worker.failed(f"{worker.name} sent {counts}; they must be equally many")
     if done != steps and (block.diverged_at_step is None or done > steps):
-        raise worker.failed(f"{worker.name} trained {done} steps where {steps} were asked for")
+        raise worker.failed(f"{worker.name} trained {done} steps, but {steps} were asked for")
     if not all(math.isfinite(loss) for loss in block.losses):
         raise worker.failed(f"{worker.name} sent a loss that is not finite, and did not say that it diverged")
     if not all(0 <= share <= 1 for share in block.accuracies):

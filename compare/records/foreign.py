@@ -108,9 +108,7 @@ def read_bytes(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{path} must be a regular file, and is not. {AGAIN}")
         if status.st_size > LARGEST_BYTES:
-            raise UserError(
-                f"{path} has {status.st_size:,} bytes; the most that is read is {LARGEST_BYTES:,}. {AGAIN}"
-            )
+            raise UserError(f"{path} has {status.st_size:,} bytes; the limit is {LARGEST_BYTES:,}. {AGAIN}")
         return file.read(LARGEST_BYTES)
 
 

@@ -17,7 +17,7 @@ WIDEST_BETWEEN = 0.05  # standard deviation of the launches' log medians
 STEEPEST_TREND = 0.05  # of the last decile against the first
 TREND_ERRORS = 3.0  # and at least so many standard errors of that ratio
 DRIFT_ADVICE = {
-    "slower": "Let the machine cool, and run again; if it stays, look for memory that grows.",
+    "slower": "Let the machine cool, and run again. If it happens again, look for memory that grows.",
     "faster": "Something else was busy at first: let the machine settle, and run again.",
 }
 

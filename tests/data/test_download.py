@@ -43,7 +43,7 @@ def test_the_child_is_told_what_and_where(tmp_path: Path) -> None:
         ("printf '10%%\\r20%%\\rURLError: no route\\r' >&2; exit 1", "URLError: no route"),
         ("printf 'bad \\033[31mcolour\\n' >&2; exit 1", "bad [31mcolour"),
         ("printf '\\377\\n' >&2; exit 1", "\N{REPLACEMENT CHARACTER}"),
-        ("exit 7", "it ended with status 7 and said nothing."),
+        ("exit 7", "it ended with status 7 and printed nothing."),
         ("kill -KILL $$", "it was ended by SIGKILL."),
     ],
     ids=["traceback", "progress bar", "colour", "not UTF-8", "silent", "killed"],

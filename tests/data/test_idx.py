@@ -123,8 +123,8 @@ REFUSED_PLAIN = {
     "cut short": (PLAIN[:-1], "declares 5 × 4 × 3 = 60 bytes, more than the 75 bytes of the file"),
     "header alone": (PLAIN[:16], "more than the 16 bytes of the file"),
     "too long": (PLAIN + b"\0", "holds more than the 5 × 4 × 3 = 60 bytes that its header declares"),
-    "2**31 images": (header(2**31, 28, 28) + bytes(99), "the most that is read is 2,147,483,648 bytes"),
-    "largest sizes": (header(*[2**32 - 1] * 3) + bytes(99), "the most that is read is"),
+    "2**31 images": (header(2**31, 28, 28) + bytes(99), "the limit is 2,147,483,648 bytes"),
+    "largest sizes": (header(*[2**32 - 1] * 3) + bytes(99), "the limit is"),
     "a gigabyte": (header(2**20, 32, 32) + bytes(99), "more than the 115 bytes of the file"),
 }
 
@@ -272,7 +272,7 @@ def make_socket(path: Path) -> None:
         (make_socket, "cannot be read: No such device or address"),
         (lambda path: path.symlink_to("/dev/zero"), "must be a regular file but is a device"),
         (lambda path: path.symlink_to("/dev/null"), "must be a regular file but is a device"),
-        (lambda path: path.symlink_to("gone"), "is a link to gone, which is not there"),
+        (lambda path: path.symlink_to("gone"), "is a link to gone, which does not exist"),
         (make_link_loop, "cannot be read: Too many levels of symbolic links"),
     ],
     ids=["missing", "directory", "FIFO", "socket", "/dev/zero", "/dev/null", "broken link", "link loop"],

@@ -168,7 +168,9 @@ def test_two_files_of_one_kind_are_ambiguous(tmp_path: Path, ending: str) -> Non
     with pytest.raises(UserError) as raised:
         find_files(tmp_path)
     candidates = f"{TRAIN_IMAGES}{ending}, {DOTTED}{ending}"
-    assert_tells(raised, str(tmp_path), f"only one of these may be there: {candidates}", "Move all but one")
+    assert_tells(
+        raised, str(tmp_path), f"only one of these files may exist: {candidates}", "Move all but one"
+    )
 
 
 def test_two_sets_are_ambiguous(tmp_path: Path) -> None:
@@ -216,7 +218,7 @@ def make_link_loop(path: Path) -> None:
         (make_nothing, "there is no such directory"),
         (make_file, "must be a directory but is not"),
         (os.mkfifo, "must be a directory but is not"),
-        (make_link_to_nothing, "is a link to gone, which is not there"),
+        (make_link_to_nothing, "is a link to gone, which does not exist"),
         (make_link_loop, "Too many levels of symbolic links"),
         (Path.mkdir, f"holds none of {TRAIN_IMAGES}, "),
     ],
@@ -272,7 +274,7 @@ def test_a_broken_link_is_named_when_it_is_read(tmp_path: Path) -> None:
     path.symlink_to("gone")
     with pytest.raises(UserError) as raised:
         load(tmp_path, SPEC)
-    assert_tells(raised, str(path), "is a link to gone, which is not there")
+    assert_tells(raised, str(path), "is a link to gone, which does not exist")
 
 
 def test_a_directory_in_a_files_place_is_named(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ REFUSED = {
     "grey test images": (changed(test_images=TWO_BLANK), (TEST_IMAGES, "2 of 4 are, of 2 classes")),
     "training labels of one class": (
         changed(train_labels=np.full(12, 3, np.uint8)),
-        (TRAIN_LABELS, "must have labels of two classes at least, but every one is 3"),
+        (TRAIN_LABELS, "must have labels of at least two classes, but every one is 3"),
     ),
     "images and labels swapped": (
         swapped(TRAIN_IMAGES, TRAIN_LABELS),

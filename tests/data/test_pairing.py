@@ -142,7 +142,7 @@ def test_training_labels_of_other_images_are_named(mnist: Dataset, wrong: str, s
     found = doubts(with_parts(mnist, train=(images, WRONG[wrong](labels))))
     assert found[-1].startswith("The training labels fit their images no better than chance: ")
     assert "% of " in found[-1]
-    assert "Look whether images and labels belong together" in found[-1]
+    assert "Check whether images and labels belong together" in found[-1]
 
 
 @pytest.mark.parametrize("count", [100, 1_000, 10_000])

@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "A file is cut short": (content(TRAIN_IMAGES, lambda data: data[:-1]), "more than the 9,423 bytes"),
     "A set in another format": (other_format, "it holds mnist.npz"),
     "A file under a misspelt name": (misspelt, "it holds t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, t"),
-    "Several sets in one directory": (emnist, "only one of these may be there: emnist-digits, "),
+    "Several sets in one directory": (emnist, "only one of these files may exist: emnist-digits, "),
     "Images of three channels": (arrays(train_images=pixels(12, 28, 28, 3)), "images of one channel"),
     "Labels that are one-hot": (arrays(test_labels=pixels(4, 10)), "one label for each image"),
     "A gzip file followed by something else": (
@@ -142,7 +142,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
         "incorrect data check",
     ),
     "A gzip bomb": (content(TRAIN_IMAGES, bomb), "holds more than"),
-    "A header that declares four billion images": (content(TRAIN_IMAGES, huge), "the most that is read is"),
+    "A header that declares four billion images": (content(TRAIN_IMAGES, huge), "the limit is"),
     "A web page with the name of a file": (
         content(TRAIN_IMAGES, lambda _: b"<html>not found"),
         "perhaps a web page",
@@ -171,7 +171,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
         "is a link to gone",
     ),
     "A link to itself": (replaced(TRAIN_IMAGES, lambda path: path.symlink_to(path)), "Too many levels"),
-    "Two files with the same role": (other_name, "only one of these may be there"),
+    "Two files with the same role": (other_name, "only one of these files may exist"),
 }
 
 

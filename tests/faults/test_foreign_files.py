@@ -114,7 +114,7 @@ BYTES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.write_text('{"config": {"deep": ' + "[" * 10**6),
         "not a results",
     ),
-    "Results of 16 GiB": (sparse, "the most that is read is 536,870,912"),
+    "Results of 16 GiB": (sparse, "the limit is 536,870,912"),
     "A pipe in the results' place": (os.mkfifo, "must be a regular file"),
     "A device in the results' place": (lambda path: path.symlink_to("/dev/zero"), "must be a regular file"),
 }

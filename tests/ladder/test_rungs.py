@@ -49,7 +49,7 @@ def test_where_the_oracle_stops_nobody_is_blamed() -> None:
     }
     rung = judge(kind, sides, {"losses": {"losses": losses[:2]}}, "float64")
     assert (rung.verdict, rung.wrong) == ("fail", [])
-    assert "as far as the oracle went" in str(rung.reason)
+    assert "the oracle agrees with both" in str(rung.reason)
 
 
 def test_a_side_without_evidence_fails_with_its_reason() -> None:

@@ -94,7 +94,7 @@ def cold_start(found: Sequence[Findings]) -> list[Chart]:
         lambda group: medians(group, parts),
         axis="seconds",
         text=format_seconds,
-        note="Compilation, where there is any, is part of the first step.",
+        note="If a step is compiled, the compilation is part of its first step.",
     )
     return bars(groups(found), quantity)
 

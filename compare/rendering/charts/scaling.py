@@ -37,7 +37,7 @@ Costs = Mapping[Label, BatchCost]
 def batch_sweep(found: Sequence[Findings]) -> list[Chart]:
     points = batch_points(found)
     costs = batch_costs(points)
-    note = "A flat line is a cost that the batch does not change, a straight climb one that grows with it."
+    note = "A flat line is a cost that does not depend on the batch; a rising line is one that does."
     for one in found:
         own = [point for point in points if point.label.run == one.name]
         note += launch_bound(own, costs, one.results.config.batch_size)
@@ -45,7 +45,7 @@ def batch_sweep(found: Sequence[Findings]) -> list[Chart]:
 
 
 def thread_scaling(found: Sequence[Findings]) -> list[Chart]:
-    note = "A line that falls by half where the threads double uses them all."
+    note = "If a line falls by half when the threads double, all threads are used."
     return lines(thread_points(found), what="threads", axis="threads", note=note)
 
 
