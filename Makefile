@@ -29,7 +29,7 @@ INSTALL = @$(or $(PYTHON),false) -c '$(SUITABLE)' 2>/dev/null || { echo "error: 
 
 # If an option is given twice, the second one counts: ARGS has priority over what `make cuda` made.
 compare: $(STAMP)
-	@$(BIN)/python -m compare.run $(if $(findstring cuda,$(ARGS)),$(CUDA_PYTHONS)) $(ARGS)
+	@$(BIN)/python -m compare.run $(if $(ON_CARD),$(CUDA_PYTHONS)) $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/ruff check .
@@ -67,6 +67,8 @@ test-cuda: $(STAMP)
 install: $(STAMP)
 
 # TensorFlow's CUDA 12 wheels and torch's CUDA 13 wheels write different cuDNN and NCCL files to the same paths.
+ON_CARD = $(or $(findstring cuda,$(ARGS)),$(shell echo '$(ARGS)' | sed -nE 's/.*--resume[= ]+([^ ]+).*/\1/p' | \
+	xargs -I{} grep -ls '"device": *"[^"]*cuda' {}/results.json))
 CUDA_PYTHONS = $(foreach framework,tf torch,$(if $(wildcard .venv-$(framework)/.installed),\
 	--$(framework)-python .venv-$(framework)/bin/python))
 

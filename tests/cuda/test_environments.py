@@ -49,6 +49,15 @@ def test_a_run_on_cuda_uses_each_frameworks_own_environment(project: Path) -> No
     assert config.tf_python == Path("named")
 
 
+@pytest.mark.parametrize("option", ["--resume old", "--resume=old"])
+@pytest.mark.parametrize(("device", "used"), [("cpu,cuda", True), ("cpu", False)])
+def test_a_resumed_run_uses_what_it_began_with(project: Path, option: str, device: str, used: bool) -> None:
+    """Its device stands in its results, not on the command line."""
+    (project / "old").mkdir()
+    (project / "old" / "results.json").write_text(f'{{"config": {{"device": "{device}", "steps": 5}}}}')
+    assert ("--tf-python .venv-tf/bin/python" in dry_run(project, "compare", f"ARGS={option}")) == used
+
+
 def test_a_run_on_the_cpu_does_not(project: Path) -> None:
     """Its environment holds both frameworks."""
     assert "-python" not in dry_run(project, "compare", "ARGS=--steps 5").partition("compare.run")[2]
