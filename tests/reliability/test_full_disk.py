@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from compare.records.results import SCHEMA_VERSION
 from tests.commands import results_of
 from tests.faults.recording import Fault
 from tests.reliability.small_runs import Place, half_written, outcome, workers_left
@@ -31,7 +32,7 @@ def assert_told(done: subprocess.CompletedProcess[str], place: Place, out: Path,
     assert "Traceback" not in done.stderr
     assert f"cannot be written: {why}" in done.stderr
     assert "--resume" in done.stderr
-    assert results_of(out)["schema_version"] == 1
+    assert results_of(out)["schema_version"] == SCHEMA_VERSION
     assert half_written(out) == []
     assert workers_left(place.temporary) == []
 
