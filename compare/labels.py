@@ -38,6 +38,14 @@ class Label:
         framework, variant, number, device, run = found.groups()
         return cls(framework, variant, int(number or 1), device or CPU, run or "")
 
+    @classmethod
+    def read_or_none(cls, text: str) -> Label | None:
+        """Read a label if the text is one."""
+        try:
+            return cls.read(text)
+        except ValueError:
+            return None
+
     def __str__(self) -> str:
         """Shortest form that can be read back."""
         device = "" if self.device == CPU else f" on {self.device}"

@@ -14,6 +14,7 @@ from rich.console import Console
 from compare.config import Entrant, RunConfig, check, entrants, recorded_options
 from compare.data import mnist
 from compare.data.download import download
+from compare.data.known_sets import set_name
 from compare.data.pairing import doubts
 from compare.experiment.card import CardWatch, watch
 from compare.experiment.devices import check_devices, present_versions
@@ -240,7 +241,7 @@ def recorded(config: RunConfig, dataset: mnist.Dataset) -> Config:
     record = recorded_options(config)
     record["threads"], record["thread_counts"] = config.thread_count, list(config.threads)
     record["data"] = {
-        "source": dataset.source if config.data_dir is None else "/".join(Path(dataset.source).parts[-2:]),
+        "source": set_name(dataset.sha256),
         "doubts": [] if config.data_dir is None else doubts(dataset),
         "sha256": dataset.sha256,
         "train_images": len(dataset.train_labels),

@@ -45,7 +45,9 @@ def measured(difference: Difference, climb: Climb) -> Difference:
     left, right = climb.losses.get(difference.left), climb.losses.get(difference.right)
     if difference.tensor != LOSSES or left is None or right is None:
         return difference
-    steps = min(climb.judged_steps, len(left), len(right))
+    steps = max(0, min(climb.judged_steps, len(left), len(right)))
+    if not steps:
+        return difference
     arrays = [{LOSSES: np.array(losses[:steps], np.float64)} for losses in (left, right)]
     return compare_arrays(difference.left, arrays[0], difference.right, arrays[1], difference.tolerance)
 

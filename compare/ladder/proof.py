@@ -10,6 +10,7 @@ import msgspec
 
 from compare.config import ALL, recorded_options
 from compare.data import mnist
+from compare.data.known_sets import set_name
 from compare.errors import UserError
 from compare.ladder import noise_floor
 from compare.ladder.config import ParityConfig, checked, modules, plans, ports
@@ -21,6 +22,7 @@ from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.records import machine
 from compare.records.files import write_json
 from compare.records.parity import FILE_NAME, NoiseFloor, Options, Parity
+from compare.records.privacy import cleaned
 from compare.records.run_directory import new_directory
 
 
@@ -56,7 +58,7 @@ def prove(
         passed=all(climb.passed for climb in climbs) and (floor is None or floor.passed),
         summary=summary(climbs, ladder.left_out),
     )
-    write_json(directory / FILE_NAME, parity)
+    write_json(directory / FILE_NAME, cleaned(msgspec.to_builtins(parity)))
     return parity
 
 
@@ -84,5 +86,5 @@ def options_record(config: ParityConfig, dataset: mnist.Dataset) -> Options:
         for option in ("torch_module", "tensorflow_module"):
             if record[option] == module and module.endswith(".py"):
                 record[option] = Path(module).name
-    record["data"] = {"source": dataset.source, "sha256": dataset.sha256}
+    record["data"] = {"source": set_name(dataset.sha256), "sha256": dataset.sha256}
     return msgspec.convert(record, Options)

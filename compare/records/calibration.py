@@ -8,7 +8,9 @@ import msgspec
 
 from compare.records.environment import Environment
 from compare.records.files import write_json
+from compare.records.reading import Kind, read_record
 
+SCHEMA_VERSION = 1
 FILE_NAME = "calibration.json"
 LEAST_SHARE_WITHOUT_DIFFERENCE = 0.95  # of self-comparisons
 
@@ -32,7 +34,7 @@ class Trial(msgspec.Struct):
 class Calibration(msgspec.Struct):
     """What calibration.json holds."""
 
-    schema_version: int = 1
+    schema_version: int = SCHEMA_VERSION
     environment: Environment = msgspec.field(default_factory=Environment)
     versions: dict[str, str | None] = {}
     trials: list[Trial] = []
@@ -55,5 +57,11 @@ def write(calibration: Calibration, directory: Path) -> None:
     write_json(directory / FILE_NAME, calibration)
 
 
+CALIBRATION = Kind(
+    Calibration, (SCHEMA_VERSION,), "a calibration file", "a file of compare.calibrate", "Calibrate again."
+)
+
+
 def read(path: Path) -> Calibration:
-    return msgspec.json.decode(path.read_bytes(), type=Calibration)
+    """Return a calibration.json. Raises UserError if it is not one, or of another schema version."""
+    return read_record(path, CALIBRATION)

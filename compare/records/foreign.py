@@ -6,28 +6,29 @@ Its fields are typed in compare/records/results.py; here are the rules that type
 from __future__ import annotations
 
 import math
-import os
-import stat
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from compare.errors import UserError
 from compare.labels import Label
-from compare.records.results import FILE_NAME, READABLE_VERSIONS, SCHEMA_VERSION, Results, Run, name_machine
+from compare.records.reading import Kind, decoded, read_content, read_record
+from compare.records.results import (
+    FILE_NAME,
+    READABLE_VERSIONS,
+    SCHEMA_VERSION,
+    Results,
+    Run,
+    name_machine,
+)
 
-LARGEST_BYTES = 1 << 29  # 10 seeds of all variants for 10,000 steps take a fifth of it
 LONGEST_LABEL = 200
+BATCH_SIZE = re.compile(r"[1-9][0-9]{0,8}")
 AGAIN = "Take the file as compare.run wrote it, or run the comparison again."
-T = TypeVar("T")
-
-
-class Version(msgspec.Struct):
-    """Of any version's file, the one field that all versions have."""
-
-    schema_version: int = SCHEMA_VERSION
+RESULTS = Kind(Results, READABLE_VERSIONS, "a results file", "a directory that compare.run wrote", AGAIN)
 
 
 def results_path(place: Path) -> Path:
@@ -38,15 +39,7 @@ def results_path(place: Path) -> Path:
 def read_results(place: Path) -> Results:
     """Return the results in a run's directory. Raises UserError if there are none, or they are not ours."""
     path = results_path(place)
-    content = read_content(path)
-    version = decoded(path, content, Version).schema_version
-    if version not in READABLE_VERSIONS:
-        known = " and ".join(map(str, READABLE_VERSIONS))
-        raise UserError(
-            f"{path} has schema_version {version}; this version reads {known}.\n"
-            "Use the version of lenet-compare that wrote it."
-        )
-    results = decoded(path, content, Results)
+    results = read_record(path, RESULTS)
     if not results.machines:
         name_machine(results)
     results.schema_version = SCHEMA_VERSION
@@ -54,18 +47,10 @@ def read_results(place: Path) -> Results:
     return results
 
 
-def decoded(path: Path, content: bytes, kind: type[T]) -> T:
-    """Return the content as a type. Raises UserError if it is not of that type, or no JSON."""
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise UserError(f"{path} is not a results file: {error}\n{AGAIN}") from error
-
-
 def refuse_unknown_fields(place: Path, results: Results) -> None:
     """Raise UserError if the file holds fields that `results`, read from it, would lose when written."""
     path = results_path(place)
-    held = decoded(path, read_content(path), dict[str, Any])
+    held = decoded(path, read_content(path, RESULTS), RESULTS, dict[str, Any])
     lost = next(fields_missing(held, msgspec.to_builtins(results)), None)
     if lost is not None:
         raise UserError(
@@ -87,44 +72,21 @@ def fields_missing(held: Any, known: Any, place: str = "") -> Iterator[str]:
             yield from fields_missing(one, other, f"{place}{number}.")
 
 
-def read_content(path: Path) -> bytes:
-    """Return a regular file's bytes. Raises UserError if there is none, or it cannot be read."""
-    try:
-        return read_bytes(path)
-    except OSError as error:
-        raise UserError(
-            f"{path}: {error.strerror or error}\nName a directory that compare.run wrote."
-        ) from error
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a regular file of at most LARGEST_BYTES. Raises UserError for another, OSError if unreadable.
-
-    A pipe is not waited for, nor a device read without end.
-    """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{path} must be a regular file, and is not. {AGAIN}")
-        if status.st_size > LARGEST_BYTES:
-            raise UserError(f"{path} has {status.st_size:,} bytes; the limit is {LARGEST_BYTES:,}. {AGAIN}")
-        return file.read(LARGEST_BYTES)
-
-
 def check(results: Results, path: Path) -> None:
     """Raise UserError, naming the file and the first rule that it breaks."""
     for number, run in enumerate(results.runs + results.thread_runs):
         if problem := next(problems(run, results.machines), None):
             raise UserError(f"{path}: run {number} ({run.label[:50]!r}): {problem}.\n{AGAIN}")
+    for climb in results.parity.climbs if results.parity else ():
+        for text in [*climb.labels, *climb.losses]:
+            if Label.read_or_none(text) is None:
+                raise UserError(f"{path}: parity: {text[:50]!r} is no label such as torch:eager.\n{AGAIN}")
 
 
 def is_label(run: Run) -> bool:
     """Whether the label is one, and of the row's own variant."""
-    try:
-        return run.label == Label(run.framework, run.variant, Label.read(run.label).number).entry
-    except ValueError:
-        return False
+    label = Label.read_or_none(run.label)
+    return label is not None and run.label == Label(run.framework, run.variant, label.number).entry
 
 
 def problems(run: Run, machines: Collection[str]) -> Iterator[str]:
@@ -153,5 +115,5 @@ def problems(run: Run, machines: Collection[str]) -> Iterator[str]:
         yield "its status is ok, but it has no test accuracy, or no step after the warm-up"
     if run.machine not in machines:
         yield f"its machine {run.machine[:50]!r} is not among those of the file"
-    if not all(size.isdecimal() for size in run.batch_size_seconds):
-        yield "a batch size is not a whole number"
+    if not all(BATCH_SIZE.fullmatch(size) for size in run.batch_size_seconds):
+        yield "a batch size is not a whole number from 1"

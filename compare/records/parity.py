@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from compare.errors import UserError
 from compare.records.environment import Environment
+from compare.records.reading import Kind, read_record
 
 SCHEMA_VERSION = 1
 FILE_NAME = "parity.json"
@@ -166,19 +166,11 @@ class Parity(msgspec.Struct, kw_only=True):
     summary: str = ""
 
 
+PARITY = Kind(
+    Parity, (SCHEMA_VERSION,), "a parity file", "a file that compare.parity wrote", "Climb the ladder again."
+)
+
+
 def read(path: Path) -> Parity:
-    """Return a parity.json. Raises UserError where it is not one, or of another schema version."""
-    try:
-        parity = msgspec.json.decode(path.read_bytes(), type=Parity)
-    except OSError as error:
-        raise UserError(
-            f"{path}: {error.strerror or error}\nName a file that compare.parity wrote."
-        ) from error
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path} is not a parity file: {error}\nClimb the ladder again.") from error
-    if parity.schema_version != SCHEMA_VERSION:
-        raise UserError(
-            f"{path} has schema_version {parity.schema_version}; this version reads {SCHEMA_VERSION}.\n"
-            "Use the version of lenet-compare that wrote it."
-        )
-    return parity
+    """Return a parity.json. Raises UserError if it is not one, or of another schema version."""
+    return read_record(path, PARITY)

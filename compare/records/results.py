@@ -12,6 +12,7 @@ from compare.records.config import Config
 from compare.records.environment import Environment
 from compare.records.files import write_json
 from compare.records.parity import Gate
+from compare.records.privacy import cleaned
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)  # the first has no machines: they are those of its environment
@@ -145,6 +146,11 @@ def name_machine(results: Results) -> None:
 
 
 def write_results(results: Results, directory: Path) -> None:
+    """Write results.json, without the places of this machine that a reason may name."""
     if len(results.machines) < 2:
         name_machine(results)
+    for run in results.runs + results.thread_runs:
+        run.reason, run.notes = cleaned(run.reason), cleaned(run.notes)
+    if results.parity is not None:
+        results.parity = msgspec.convert(cleaned(msgspec.to_builtins(results.parity)), Gate)
     write_json(directory / FILE_NAME, results)

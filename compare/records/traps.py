@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from compare.errors import UserError
 from compare.records.environment import Environment
 from compare.records.parity import Rung
+from compare.records.reading import Kind, read_record
 
 SCHEMA_VERSION = 1
 FILE_NAME = "traps.json"
@@ -82,19 +82,11 @@ class Trials(msgspec.Struct, kw_only=True):
         return []
 
 
+TRAPS = Kind(
+    Trials, (SCHEMA_VERSION,), "a traps file", "a file of compare.parity --traps", "Try the traps again."
+)
+
+
 def read(path: Path) -> Trials:
-    """Return a traps.json. Raises UserError where it is not one, or of another schema version."""
-    try:
-        trials = msgspec.json.decode(path.read_bytes(), type=Trials)
-    except OSError as error:
-        raise UserError(
-            f"{path}: {error.strerror or error}\nName a file of compare.parity --traps."
-        ) from error
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path} is not a traps file: {error}\nTry the traps again.") from error
-    if trials.schema_version != SCHEMA_VERSION:
-        raise UserError(
-            f"{path} has schema_version {trials.schema_version}; this version reads {SCHEMA_VERSION}.\n"
-            "Use the version of lenet-compare that wrote it."
-        )
-    return trials
+    """Return a traps.json. Raises UserError if it is not one, or of another schema version."""
+    return read_record(path, TRAPS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from compare.data.known_sets import set_name
 from compare.dtypes import arithmetic
 from compare.findings.findings import Findings
 from compare.numbers import count, format_bytes
@@ -29,11 +30,11 @@ def conditions(config: Config) -> str:
 
 def headline(config: Config) -> str:
     """Return what was trained on what, and how: the terminal's first line."""
-    return f"LeNet on {config.data.source} · {conditions(config)}"
+    return f"LeNet on {set_name(config.data.sha256)} · {conditions(config)}"
 
 
 def title(found: Sequence[Findings]) -> str:
-    sets = dict.fromkeys(one.results.config.data.source for one in found)
+    sets = dict.fromkeys(set_name(one.results.config.data.sha256) for one in found)
     return f"LeNet on {' and '.join(sets)}: TensorFlow and PyTorch, side by side"
 
 
@@ -59,7 +60,7 @@ def method(one: Findings) -> Facts:
         ("deterministic operations", on_off(config.deterministic)),
         ("dropout", on_off(config.dropout)),
         ("warm-up steps, left out", ", ".join(map(str, warmup))),
-        ("data", f"{config.data.source} ({config.data.sha256[:12]})"),
+        ("data", f"{set_name(config.data.sha256)} ({config.data.sha256[:12]})"),
         ("parity", one.parity.summary if one.parity else "not checked in this run"),
     ]
     return known(rows)

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compare.data.known_sets import set_name
 from compare.numbers import count
 from compare.records.parity import Climb, Difference, NoiseFloor, Parity, Rung, severity
 
@@ -29,7 +30,7 @@ def report(parity: Parity, width: int) -> RenderableType:
 def conditions(parity: Parity) -> str:
     config = parity.config
     parts = [
-        f"LeNet parity on {config.data.source}",
+        f"LeNet parity on {set_name(config.data.sha256)}",
         f"{config.device}, {count(config.threads, 'thread')}",
         f"batch {config.batch_size}",
         f"seed {config.seed}",

@@ -84,17 +84,27 @@ def definitions(body: Sequence[ast.stmt], prefix: str = "") -> Iterator[tuple[st
 
 
 def rendered() -> list[dict[str, Any]]:
-    """For the page: each concept with both excerpts as highlighted HTML."""
+    """For the page: each concept with both excerpts as highlighted HTML, or why one cannot be shown."""
     return [
         {
-            "concept": pair.concept,
+            "concept": concept,
             "sides": [
-                ("tf", "TensorFlow", pair.tensorflow.where, highlighted(pair.tensorflow.code)),
-                ("torch", "PyTorch", pair.pytorch.where, highlighted(pair.pytorch.code)),
+                ("tf", "TensorFlow", *shown_excerpt(concept.tensorflow)),
+                ("torch", "PyTorch", *shown_excerpt(concept.pytorch)),
             ],
         }
-        for pair in pairs()
+        for concept in CONCEPTS
     ]
+
+
+def shown_excerpt(addresses: Sequence[str]) -> tuple[str, Any]:
+    """Return where the code stands, and the code as HTML; empty if the file is no Python."""
+    try:
+        found = excerpt(addresses)
+    except (OSError, SyntaxError, ValueError, RecursionError, SourceMissing) as error:
+        files = ", ".join(dict.fromkeys(address.partition(":")[0] for address in addresses))
+        return f"{files}: not shown, since it cannot be read: {type(error).__name__}", ""
+    return found.where, highlighted(found.code)
 
 
 @cache

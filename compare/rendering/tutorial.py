@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from compare.data.known_sets import MNIST, known_name
+from compare.data.known_sets import MNIST, set_name
 from compare.records.config import Config
 
 
@@ -33,4 +33,4 @@ PUBLISHED_RUN = (
 
 def published(config: Config) -> Sequence[TutorialPoint]:
     """Return the tutorial's run, for a run on the set that it trained on; nothing beside another set."""
-    return PUBLISHED_RUN if known_name(config.data.sha256) == MNIST else ()
+    return PUBLISHED_RUN if set_name(config.data.sha256) == MNIST else ()

@@ -17,7 +17,7 @@ from compare.errors import Unwritable, UserError
 from compare.records.config import Config
 from compare.records.files import collapse_number_lists, write_atomically
 from compare.records.foreign import read_results, refuse_unknown_fields
-from compare.records.results import Results, Run, write_results
+from compare.records.results import Results, Run, name_machine, write_results
 from tests.rendering import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,3 +137,19 @@ def test_a_field_that_would_be_lost_is_named(
     results = read_results(tmp_path)
     with pytest.raises(UserError, match=f"holds the field {place}, which this version does not know"):
         refuse_unknown_fields(tmp_path, results)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_read_over(tmp_path: Path, encoding: str) -> None:
+    """As Windows' editors and shells write before a text."""
+    write_results(example(), tmp_path)
+    path = tmp_path / "results.json"
+    path.write_bytes(path.read_text().encode(encoding))
+    assert read_results(tmp_path).runs == example_with_machine().runs
+
+
+def example_with_machine() -> Results:
+    """Return the example as it is written: with its machine named."""
+    results = example()
+    name_machine(results)
+    return results

@@ -65,3 +65,23 @@ def test_highlighted_code_is_escaped() -> None:
     html = source_pairs.highlighted('x = "<script>"  # <b>')
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_a_file_that_is_no_python_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page names it and shows the rest: who broke an implementation still gets the report of it."""
+    for file in {
+        address.partition(":")[0] for one in CONCEPTS for address in (*one.tensorflow, *one.pytorch)
+    }:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text((source_pairs.ROOT / file).read_text())
+    (tmp_path / "torch_impl" / "train.py").write_text("def broken(:\n")
+    monkeypatch.setattr(source_pairs, "ROOT", tmp_path)
+    source_pairs.parsed.cache_clear()
+    try:
+        sides = [side for item in source_pairs.rendered() for side in item["sides"]]
+    finally:
+        source_pairs.parsed.cache_clear()
+    broken = [where for _, _, where, code in sides if not code]
+    assert broken
+    assert all(where.startswith("torch_impl/") and where.endswith("SyntaxError") for where in broken)
+    assert len(broken) < len(sides) / 2

@@ -1,0 +1,34 @@
+"""Results are for sharing: no text in them names a person's or a machine's places."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+# An absolute path of two parts or more. Those of the system itself name nobody.
+PATH = re.compile(
+    r"(?<![\w.~/…])/(?!(?:dev|proc|sys|usr|lib|lib64|etc|bin|sbin|opt)/)"
+    r"(?:[^\s/'\":;,()<>|]+/)+([^\s/'\":;,()<>|]*)"
+)
+
+
+def without_places(text: str) -> str:
+    """Return text whose absolute paths keep their last part only.
+
+    The home and the working directory go whole: their names may hold spaces.
+    """
+    for place in sorted((str(Path.home()), str(Path.cwd())), key=len, reverse=True):
+        if len(place) > 1:
+            text = text.replace(f"{place}/", "…/")
+    text = re.sub(r"…/(?:[^\s/'\":;,()<>|]+/)+", "…/", text)
+    return PATH.sub(r"…/\1", text)
+
+
+def cleaned(value: Any) -> Any:
+    """Return plain values with every string in them so."""
+    if isinstance(value, str):
+        return without_places(value)
+    if isinstance(value, dict):
+        return {key: cleaned(one) for key, one in value.items()}
+    return [cleaned(one) for one in value] if isinstance(value, list) else value
