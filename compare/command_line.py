@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeGuard, TypeVar
 
 from compare.errors import UserError
 from compare.processes.interruption import Terminated, listen, raise_if_received
+from compare.processes.starting import ACTIONS, refusal
+from compare.reasons import reason_of
 
 C = TypeVar("C")
 
+ROOT = Path(__file__).resolve().parents[1]
 FAILED = 1
 # Of a standard stream, which has no file name. EPIPE: the reader has gone, and nobody is left to tell.
 OUTPUT_FAILURES = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -26,51 +30,90 @@ def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | No
 
     return tyro.cli(
         config,
-        args=list(argv),
+        args=expand_home(argv),
         prog=f"python -m {program}",
         config=(tyro.conf.FlagCreatePairsOff,),
         default=tyro.MISSING_NONPROP if default is None else default,
     )
 
 
+def expand_home(argv: Sequence[str]) -> list[str]:
+    """Put the home directory in the place of `~`, which a shell leaves after `=` and in quotation marks.
+
+    Raises UserError if the user has none: no directory is called `~` by mistake.
+    """
+    expanded = []
+    for argument in argv:
+        option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        path = os.path.expanduser(value)  # noqa: PTH111  (Path's raises RuntimeError for a user who has none)
+        if path.startswith("~"):
+            raise UserError(f"{argument}: no home directory is known for {value.split('/')[0]}. Name a path.")
+        expanded.append(f"{option}{equals}{path}")
+    return expanded
+
+
 def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
-    """Run `main(argv)` and exit with its status; a user's mistake is one or two lines, not a traceback."""
+    """Run `main(argv)` and exit with its status; what a user or machine can cause is no traceback."""
     # This process's own NumPy, not the workers': OpenBLAS threads that wait spin, and beside a busy worker
     # they made the oracle twenty times slower. Before NumPy is imported, or it is not heeded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    make_streams_usable()
-    listen()
     try:
+        check_system()
+        make_streams_usable()
+        listen()
         check_interpreter()
         status = main(sys.argv[1:])
         sys.stdout.flush()
         raise_if_received()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        status = error.status
-    except MemoryError:
-        print(
-            "error: this machine has not enough free memory. Close other programs, or ask for less work.",
-            file=sys.stderr,
-        )
-        status = FAILED
     except KeyboardInterrupt:
         status = 130
     except Terminated as terminated:
         status = 128 + terminated.number
-    except OSError as error:
-        if error.filename is not None or error.errno not in OUTPUT_FAILURES:
+    except Exception as error:
+        message = explanation(error)
+        if message is None:
             raise
-        # what it still holds cannot be written either
-        sys.stdout = None
-        if error.errno != errno.EPIPE:
-            print(
-                f"error: the output cannot be written: {error.strerror}. Send it elsewhere, or free "
-                "some space. --resume continues a run that was interrupted.",
-                file=sys.stderr,
-            )
-        status = FAILED
+        if is_of_output(error):
+            sys.stdout = None  # what it still holds cannot be written either
+        if message:
+            print("\n".join([f"error: {message}", *getattr(error, "__notes__", [])]), file=sys.stderr)
+        status = error.status if isinstance(error, UserError) else FAILED
     sys.exit(status)
+
+
+def explanation(error: Exception) -> str | None:
+    """Return the line or two for an error that a user or a machine can cause; None for any other."""
+    if isinstance(error, UserError):
+        return str(error)
+    if is_of_output(error):
+        failed = f"the output cannot be written: {error.strerror}. Send it elsewhere, or free some space."
+        return "" if error.errno == errno.EPIPE else failed
+    if isinstance(error, OSError):
+        what = error.filename if error.filename is not None else "the system refuses a call"
+        return f"{what}: {refusal(error)}"
+    if isinstance(error, MemoryError):
+        return "this machine has not enough free memory. Close other programs, or ask for less work."
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return f"this system starts no more threads. {ACTIONS[errno.EAGAIN]}."
+    if isinstance(error, ImportError):
+        install = f"{sys.executable} -m pip install {ROOT}"
+        return (
+            f"this command cannot import all that it needs: {reason_of(error)}\nInstall it again: {install}"
+        )
+    return None
+
+
+def is_of_output(error: Exception) -> TypeGuard[OSError]:
+    """Whether standard output or error could not be written."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in OUTPUT_FAILURES
+
+
+def check_system() -> None:
+    """Raise UserError on a system without the locks and signals of POSIX, such as Windows itself."""
+    if importlib.util.find_spec("fcntl") is None:
+        raise UserError(
+            "this system lacks POSIX's file locks (fcntl). Use Linux, macOS, or Linux under Windows (WSL2)."
+        )
 
 
 def check_interpreter() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +45,9 @@ def merge(config: MergeConfig) -> tuple[Path, list[str]]:
     from compare.rendering.report_files import render_machines
 
     results, differences = joined_runs(config)
-    directory = new_directory(config.out or Path("runs") / time.strftime("merged-%Y-%m-%dT%H-%M-%S"))
-    write_results(results, directory)
-    return directory, render_machines(results, differences, directory)
+    with new_directory(config.out, prefix="merged-") as place:
+        write_results(results, place.path)
+        return place.path, render_machines(results, differences, place.path)
 
 
 def joined_runs(config: MergeConfig) -> tuple[Results, list[str]]:

@@ -40,19 +40,21 @@ def run(config: ParityConfig) -> int:
         return run_task(config, console)
     if config.trap is not None:
         check_trap(config.trap)
-    dataset, directory = prepare(config)
-    with console.status("starting the workers") as status:
+    dataset, place = prepare(config)
+    with place, console.status("starting the workers") as status:
         if config.trap or config.traps:
             from compare.traps.trial import try_traps
 
-            trials = try_traps(config, dataset, directory, status.update)
+            with place.refusable():
+                trials = try_traps(config, dataset, place.path, status.update)
             shown, passed = trap_terminal.report(trials, console.width), trials.passed
         else:
-            parity = prove(config, dataset, directory, status.update)
-            draw_divergence(parity, directory)
+            with place.refusable():
+                parity = prove(config, dataset, place.path, status.update)
+            draw_divergence(parity, place.path)
             shown, passed = parity_terminal.report(parity, console.width), parity.passed
     console.print(shown)
-    console.print(f"written   {directory}", markup=False, soft_wrap=True)
+    console.print(f"written   {place.path}", markup=False, soft_wrap=True)
     return 0 if passed else 1
 
 
@@ -61,11 +63,11 @@ def run_task(config: ParityConfig, console: Console) -> int:
     from compare.rendering import task_terminal
     from compare.task.proof import prepare, prove
 
-    task, files, directory = prepare(config)
-    with console.status("starting the workers") as status:
-        parity = prove(config, task, files, directory, status.update)
+    task, files, place = prepare(config)
+    with place, place.refusable(), console.status("starting the workers") as status:
+        parity = prove(config, task, files, place.path, status.update)
     console.print(task_terminal.report(parity))
-    console.print(f"written   {directory}", markup=False, soft_wrap=True)
+    console.print(f"written   {place.path}", markup=False, soft_wrap=True)
     return 0 if parity.passed else 1
 
 

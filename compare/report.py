@@ -34,7 +34,7 @@ def report(config: ReportConfig) -> Path:
     """Read, render, and return the page's path. Raises UserError where a directory will not do."""
     from compare.findings.findings import find
     from compare.records.foreign import read_results
-    from compare.records.run_directory import refuse_if_locked
+    from compare.records.run_directory import refuse_if_in_use
     from compare.rendering import side_by_side
     from compare.rendering.report_files import directory_of, render, render_machines, render_two
 
@@ -46,7 +46,7 @@ def report(config: ReportConfig) -> Path:
     if len(results) == 1:
         home = directory_of(config.runs[0])
         directory = created(config.out or home)
-        refuse_if_locked(directory)
+        refuse_if_in_use(directory)
         if len(results[0].machines) > 1:
             render_machines(results[0], [], directory)
         else:
@@ -55,7 +55,7 @@ def report(config: ReportConfig) -> Path:
     if config.out is None:
         raise UserError("Two runs were given. Name a directory for the report of both: --out DIR.")
     directory = created(config.out)
-    refuse_if_locked(directory)
+    refuse_if_in_use(directory)
     named = zip(results, side_by_side.NAMES, strict=True)
     render_two([find(one, name) for one, name in named], config.runs, directory)
     return directory / "report.html"

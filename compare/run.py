@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compare.command_line import parse, run_entry_point
+from compare.command_line import expand_home, parse, run_entry_point
+from compare.errors import Unwritable
 from compare.processes.interruption import Terminated
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
     """
     from compare.config import PRESETS, RunConfig
 
+    argv = expand_home(argv)
     resume, preset = given(argv, "--resume"), given(argv, "--preset")
     if resume is not None and "--help" not in argv:
         from compare.experiment.resume import check_options, recorded_config
@@ -59,11 +61,15 @@ def run(config: RunConfig) -> Results:
     try:
         return experiment.execute()
     except (KeyboardInterrupt, Terminated):
-        print(
-            f"interrupted; to continue: python -m compare.run --resume {experiment.directory}",
-            file=sys.stderr,
-        )
+        print(f"interrupted; to continue: {resuming(experiment.directory)}", file=sys.stderr)
         raise
+    except (Unwritable, OSError, MemoryError) as error:
+        error.add_note(f"To continue: {resuming(experiment.directory)}")
+        raise
+
+
+def resuming(directory: Path) -> str:
+    return f"python -m compare.run --resume {directory}"
 
 
 def exit_status(results: Results) -> int:

@@ -144,10 +144,10 @@ def test_a_real_quota_counts(limited: Path) -> None:
         "import time\n"
         "from compare.cgroups import Throttling, cpu_quota\n"
         "from compare.cpus import usable_cpus\n"
-        "throttling, end = Throttling(), time.monotonic() + 0.4\n"
-        "while time.monotonic() < end: pass\n"
+        "throttling, end = Throttling(), time.monotonic() + 60\n"
+        "while throttling.counts()[1] < 2 and time.monotonic() < end: pass\n"
         "periods, throttled = throttling.counts()\n"
-        "print(cpu_quota(), usable_cpus(), periods > 5, throttled > 5)\n"
+        "print(cpu_quota(), usable_cpus(), periods >= throttled >= 2)\n"
     )
     done = inside(limited, sys.executable, "-c", code)
-    assert done.stdout.split() == ["0.6", "1", "True", "True"], done.stderr
+    assert done.stdout.split() == ["0.6", "1", "True"], done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
@@ -43,17 +44,19 @@ def calibrate(config: CalibrationConfig, console: Console | None = None) -> Cali
     for flag, launches in (("--launches", config.launches), ("--slowed-launches", config.slowed_launches)):
         check_bounds(flag, launches, 2, BOUNDS["seeds"][1])  # an interval needs two
     dataset = mnist.load()
-    directory = new_directory(config.out)
     calibration = Calibration(environment=machine.describe())
-    for number, (variant, slowdown) in enumerate(plan(config)):
-        started = time.monotonic()
-        launches = config.slowed_launches if slowdown else config.launches
-        run_config = trial_config(config, launches, first_seed=100 * number)
-        runs = train(run_config, variant, slowdown, dataset, directory)
-        calibration.trials.append(judged(variant, slowdown, run_config, runs))
-        calibration.versions |= runs[0].versions
-        write(calibration, directory)
-        say(console, calibration.trials[-1], number, config, time.monotonic() - started)
+    with new_directory(config.out) as place:
+        for number, (variant, slowdown) in enumerate(plan(config)):
+            started = time.monotonic()
+            launches = config.slowed_launches if slowdown else config.launches
+            # a launch that fails later leaves the trials before it
+            with place.refusable() if number == 0 else contextlib.nullcontext():
+                run_config = trial_config(config, launches, first_seed=100 * number)
+                runs = train(run_config, variant, slowdown, dataset, place.path)
+            calibration.trials.append(judged(variant, slowdown, run_config, runs))
+            calibration.versions |= runs[0].versions
+            write(calibration, place.path)
+            say(console, calibration.trials[-1], number, config, time.monotonic() - started)
     console.print(summary(calibration), markup=False)
     return calibration
 

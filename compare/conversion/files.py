@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from compare.config import check_timeout
 from compare.errors import UserError
+from compare.records.files import synchronize
 
 if TYPE_CHECKING:
     from compare.conversion.config import ConvertConfig
@@ -63,7 +64,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
 def move(temporary: Path, target: Path, *, overwrite: bool) -> None:
     """Without `overwrite`, also what came into being in the meantime is not replaced."""
     with temporary.open("rb") as file:
-        os.fsync(file.fileno())
+        synchronize(file)
     if not overwrite:
         try:
             os.link(temporary, target)

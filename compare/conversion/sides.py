@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from compare.data import mnist
 from compare.data.weight_checks import check_finite, check_tensors
 from compare.errors import UserError
 from compare.processes.conditions import Conditions
-from compare.processes.launcher import WorkerRefused
+from compare.processes.launcher import WorkerNotStarted, WorkerRefused
 from compare.processes.replies import arrays_shaped
 from compare.protocol import messages
 from compare.records.files import write_atomically
@@ -67,12 +65,11 @@ def write(config: ConvertConfig, kind: Format, path: Path, weights: Mapping[str,
 def ask(
     config: ConvertConfig, framework: str, request: messages.ReadCheckpoint | messages.WriteCheckpoint
 ) -> Side:
-    """One request to a fresh process of the framework. Its log is kept only where it fails."""
-    logs = Path(tempfile.mkdtemp(prefix="lenet-convert-"))
+    """One request to a fresh process of the framework, whose log goes with it."""
     try:
         with Conditions().launch(
             framework,
-            logs / f"{framework}.log",
+            None,
             name=FRAMEWORK_NAMES[framework],
             python=config.python(framework),
         ) as worker:
@@ -82,13 +79,15 @@ def ask(
             shape = (len(labels), SPEC.classes)
             logits = arrays_shaped(worker, reply.logits, {"logits": shape})["logits"]
     except WorkerRefused as refusal:
-        shutil.rmtree(logs)
         if refusal.kind == "import":
             option = f"--{framework}-python"
             advice = "" if option in str(refusal) else f"\nRepair it, or name another: {option} PATH."
             raise UserError(f"{FRAMEWORK_NAMES[framework]} is needed here: {refusal}{advice}") from refusal
         raise UserError(str(refusal)) from refusal
-    shutil.rmtree(logs)
+    except WorkerNotStarted as failure:
+        if failure.interpreter:
+            raise UserError(str(failure)) from failure
+        raise
     return Side(weights, logits, labels)
 
 

@@ -36,7 +36,7 @@ def noting(run: Run, worker: Worker, act: Callable[[], None]) -> None:
     try:
         act()
     except (WorkerFailed, WorkerRefused) as failure:
-        run.notes.append(str(failure))
+        run.notes.append(failure.beside(worker.log_path.parent))
 
 
 def note_explanation(run: Run, worker: Worker, config: RunConfig) -> None:

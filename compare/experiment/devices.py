@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from compare.config import RunConfig, entrants
 from compare.errors import UserError
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.protocol import messages
-from compare.records.run_directory import remove_if_empty
 from compare.variants import FRAMEWORK_NAMES
 
 
-def check_devices(config: RunConfig, directory: Path) -> None:
+def check_devices(config: RunConfig) -> None:
     """Raise UserError, a line per framework, if one cannot use the card that it is asked to."""
     frameworks = dict.fromkeys(e.framework for e in entrants(config) if e.device == "cuda")
-    reasons = {framework: probe(config, framework, "cuda", directory) for framework in frameworks}
+    reasons = {framework: probe(config, framework, "cuda") for framework in frameworks}
     if not any(reasons.values()):
         return
-    for log in directory.glob("probe-*.log"):
-        log.unlink()
-    remove_if_empty(directory)
     raise UserError(
         "\n".join([f"--device {','.join(config.device)} cannot be used here:", *lines(config, reasons)])
     )
@@ -38,28 +33,26 @@ def lines(config: RunConfig, reasons: Mapping[str, str | None]) -> list[str]:
     return said
 
 
-def probe(config: RunConfig, framework: str, device: str, directory: Path) -> str | None:
+def probe(config: RunConfig, framework: str, device: str) -> str | None:
     """Why a framework cannot use a device, or None."""
     try:
-        return ask(config, framework, device, directory).unavailable
+        return ask(config, framework, device).unavailable
     except (WorkerRefused, WorkerFailed) as error:
         return str(error)
 
 
-def present_versions(config: RunConfig, directory: Path) -> dict[str, dict[str, Any]]:
+def present_versions(config: RunConfig) -> dict[str, dict[str, Any]]:
     """Return the versions of each framework's packages, by framework; none where it cannot be imported."""
     found: dict[str, dict[str, Any]] = {}
     for framework in dict.fromkeys(entrant.framework for entrant in entrants(config)):
         try:
-            found[framework] = ask(config, framework, "cpu", directory).versions
+            found[framework] = ask(config, framework, "cpu").versions
         except (WorkerRefused, WorkerFailed):
             found[framework] = {}
-        (directory / f"probe-{framework}-cpu.log").unlink(missing_ok=True)
     return found
 
 
-def ask(config: RunConfig, framework: str, device: str, directory: Path) -> messages.Probed:
-    """Return what a worker that does nothing else says of a framework and a device."""
-    log_path = directory / f"probe-{framework}-{device}.log"
-    with config.conditions(device).launch(framework, log_path, python=config.python(framework)) as worker:
+def ask(config: RunConfig, framework: str, device: str) -> messages.Probed:
+    """Return what a worker that does nothing else says of a framework and a device; its log goes with it."""
+    with config.conditions(device).launch(framework, None, python=config.python(framework)) as worker:
         return worker.request(messages.Probe(framework, device), messages.Probed, config.timeout)

@@ -30,7 +30,7 @@ from compare.records.files import write_atomically
 from compare.records.foreign import read_results, refuse_unknown_fields
 from compare.records.parity import Gate
 from compare.records.results import Results, Run, write_results
-from compare.records.run_directory import DirectoryLock, new_directory, remove_half_written
+from compare.records.run_directory import RunDirectory, new_directory, remove_half_written
 from compare.rendering import facts, markdown, tables, terminal
 from compare.rendering.event_files import check_available, write_events
 from compare.rendering.progress import TrainingProgress
@@ -43,12 +43,15 @@ class Experiment:
 
     config: RunConfig
     dataset: mnist.Dataset
-    directory: Path
+    place: RunDirectory
     entrants: list[Entrant]
     console: Console
-    lock: DirectoryLock
     results: Results  # so far: empty, or what a run that was cut off left
     card: CardWatch | None = None
+
+    @property
+    def directory(self) -> Path:
+        return self.place.path
 
     @classmethod
     def prepare(cls, config: RunConfig, console: Console | None = None) -> Experiment:
@@ -63,30 +66,19 @@ class Experiment:
         dataset = mnist.load(config.data_dir, config.spec())
         console = console or Console(highlight=False)
         if config.resume is not None:
-            return cls.taken_up(config, dataset, config.resume, console)
-        directory = new_directory(config.out)
-        lock = DirectoryLock(directory)
-        check_devices(config, directory)
-        results = Results(config=recorded(config, dataset), environment=machine.describe())
-        return cls(config, dataset, directory, entrants(config), console, lock, results)
-
-    @classmethod
-    def taken_up(
-        cls, config: RunConfig, dataset: mnist.Dataset, directory: Path, console: Console
-    ) -> Experiment:
-        """Return a run that was cut off. Raises UserError where anything is not as it was when it began."""
-        lock = DirectoryLock(directory)
-        results = read_results(directory)
-        refuse_unknown_fields(directory, results)
-        remove_half_written(directory)
-        check_unchanged(results, dataset.sha256)
-        check_versions(results, present_versions(config, directory))
-        check_devices(config, directory)
-        return cls(config, dataset, directory, entrants(config), console, lock, results)
+            place = RunDirectory(config.resume)
+            with place.refusable():
+                results = resumed(config, dataset)
+        else:
+            place = new_directory(config.out)
+            with place.refusable():
+                check_devices(config)
+            results = Results(config=recorded(config, dataset), environment=machine.describe())
+        return cls(config, dataset, place, entrants(config), console, results)
 
     def execute(self) -> Results:
         """Trains every seed, printing and writing as it goes. Interrupted, it leaves what was finished."""
-        with self.lock:
+        with self.place:
             return self.train_and_report()
 
     def train_and_report(self) -> Results:
@@ -129,7 +121,7 @@ class Experiment:
 
     def climb(self, results: Results) -> Gate:
         """Climb the ladder: what does not compute the same function is not trained, and keeps its rows."""
-        with self.console.status("climbing the parity ladder") as status:
+        with self.place.refusable(), self.console.status("climbing the parity ladder") as status:
             parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
         results.parity = parity
         wrong = parity.wrong
@@ -204,6 +196,18 @@ class Experiment:
         write_atomically(self.directory / "curves.csv", tables.curves_csv(results.runs).encode())
         write_atomically(self.directory / "report.md", markdown.report([found]).encode())
         return found
+
+
+def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
+    """Return what a run that was cut off left. Raises UserError if anything has changed since it began."""
+    assert config.resume is not None
+    results = read_results(config.resume)
+    refuse_unknown_fields(config.resume, results)
+    remove_half_written(config.resume)
+    check_unchanged(results, dataset.sha256)
+    check_versions(results, present_versions(config))
+    check_devices(config)
+    return results
 
 
 def gate_label(entrant: Entrant) -> str:

@@ -77,7 +77,7 @@ def check_unchanged(results: Results, data_sha256: str) -> None:
     now = machine.describe()
     for fact in FACTS:
         before, after = getattr(results.environment, fact), getattr(now, fact)
-        if before != after:
+        if machine.differ(before, after):
             changed(fact.replace("_", " "), before, after, AS_IT_BEGAN)
 
 

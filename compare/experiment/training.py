@@ -16,6 +16,7 @@ import numpy as np
 import safetensors.numpy
 
 from compare.config import Entrant, RunConfig
+from compare.cpus import allowed_cpus
 from compare.data.batches import batches, digest_of
 from compare.data.metrics import accuracy, cross_entropy
 from compare.data.mnist import Dataset
@@ -23,6 +24,7 @@ from compare.data.weights import initial_weights, weights_digest
 from compare.dtypes import host_dtype
 from compare.experiment.after_training import explain
 from compare.experiment.schedule import Round, rounds
+from compare.observation import observe
 from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.processes.load import Interference
@@ -95,7 +97,7 @@ def train_seed(
 
     def attempt(launch: Launch, act: Callable[[], None]) -> None:
         if launch.live:
-            act_or_end(launch, act)
+            act_or_end(launch, act, directory)
             if not launch.live:
                 progress.ended(launch.run, config.steps - len(launch.run.losses))
 
@@ -126,7 +128,7 @@ def train_seed(
     return runs
 
 
-def act_or_end(launch: Launch, act: Callable[[], None]) -> None:
+def act_or_end(launch: Launch, act: Callable[[], None], directory: Path) -> None:
     """Do the next thing for a launch; a failure ends it, with the reason in its row.
 
     Results are for sharing: a log is named there by its place in the run's directory.
@@ -135,10 +137,9 @@ def act_or_end(launch: Launch, act: Callable[[], None]) -> None:
         act()
     except WorkerRefused as refusal:
         missing = refusal.kind in ("import", "device")
-        launch.end("unavailable" if missing else "failed", str(refusal))
+        launch.end("unavailable" if missing else "failed", refusal.beside(directory))
     except WorkerFailed as failure:
-        directory = "" if launch.worker is None else f"{launch.worker.log_path.parent}{os.sep}"
-        launch.end("failed", str(failure).replace(directory, "") if directory else str(failure))
+        launch.end("failed", failure.beside(directory))
 
 
 def finished(launches: list[Launch]) -> list[tuple[Run, Worker]]:
@@ -210,8 +211,8 @@ def start(
     elif reason := unfair(
         ready,
         environment=conditions.environment(),
-        cpu_affinity=list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
-        niceness=os.nice(0),
+        cpu_affinity=allowed_cpus(),
+        niceness=observe(os.nice, 0),
         threads=config.thread_count,
     ):
         python = f"--{entrant.framework}-python"

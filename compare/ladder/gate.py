@@ -12,6 +12,7 @@ import msgspec
 
 from compare.config import ALL, Entrant, RunConfig
 from compare.data.batches import TrainingImages
+from compare.errors import UserError
 from compare.ladder.config import entrant_ports
 from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan
@@ -36,13 +37,16 @@ def gate(
     """Climbs in float64 with the run's spec and first seed; logs go to `directory`/parity.
 
     The first entrant is held against each other one, and all against the oracle; a framework that is not
-    there is left out, so that the other's results stand.
+    there is left out, so that the other's results stand. Raises UserError if no interpreter can be run.
     """
     logs = directory / "parity"
     logs.mkdir(parents=True, exist_ok=True)
     plan = gate_plan(config, len(dataset.train_labels), say)
     ladder = Ladder([plan], dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
     climbs = ladder.climb(entrant_ports(entrants))
+    if all(ladder.unusable.get(label) for label in ladder.left_out) and not climbs:
+        reasons = {label.partition(":")[0]: reason for label, reason in ladder.left_out.items()}
+        raise UserError("\n".join(reasons.values()))
     found = gate_of(climbs, ladder.left_out, about_arithmetic(config.dtype, ",".join(config.variants)))
     found.dtype, found.steps, found.oracle_steps = plan.dtype, plan.steps, plan.oracle_steps
     # results are for sharing: a log is named by its place in the run's directory

@@ -15,6 +15,7 @@ from compare.ladder.plan import Plan, Port
 from compare.ladder.reference import Reference
 from compare.ladder.side import NotOnTheLadder, Side, launch
 from compare.ladder.together import asking
+from compare.processes.launcher import WorkerNotStarted
 from compare.records.files import write_atomically
 from compare.records.parity import Climb
 
@@ -33,6 +34,7 @@ class Ladder:
         self.references = [Reference(plan, dataset) for plan in plans]
         self.weights_path = directory / "ladder-initial-weights.safetensors"
         self.left_out: dict[str, str] = {}  # by label, why it could not be set up
+        self.unusable: dict[str, bool] = {}  # by label, whether its interpreter cannot be run
         self.versions: dict[str, dict[str, Any]] = {}  # by label
 
     def climb(self, ports: Sequence[Port]) -> list[Climb]:
@@ -60,10 +62,17 @@ class Ladder:
         teams = []
         for port in ports:
             # in this thread, not in the pool's: Linux ends a worker with the thread that started it
-            worker = stack.enter_context(
-                launch(port, self.plans[0], self.pythons[port.framework], self.directory)
-            )
+            try:
+                worker = stack.enter_context(
+                    launch(port, self.plans[0], self.pythons[port.framework], self.directory)
+                )
+            except WorkerNotStarted as failure:
+                self.left_out[port.label] = str(failure)
+                self.unusable[port.label] = failure.interpreter
+                continue
             teams.append([Side(port, plan, worker, self.weights_path) for plan in self.plans])
+        if not teams:
+            return []
         with asking([sides[0].worker for sides in teams]) as pool:
             there = list(pool.map(self.is_there, teams))
         return [sides for sides, yes in zip(teams, there, strict=True) if yes]

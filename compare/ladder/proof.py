@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,21 +22,20 @@ from compare.records import machine
 from compare.records.files import write_json
 from compare.records.parity import FILE_NAME, NoiseFloor, Options, Parity
 from compare.records.privacy import cleaned
-from compare.records.run_directory import new_directory
+from compare.records.run_directory import RunDirectory, new_directory
 
 
-def prepare(config: ParityConfig) -> tuple[mnist.Dataset, Path]:
+def prepare(config: ParityConfig) -> tuple[mnist.Dataset, RunDirectory]:
     """Return the data and the directory. Raises UserError where these, or the options, will not do."""
     checked(config)
     dataset = mnist.load(config.data_dir, config.run_config().spec())
-    out = config.out or Path("runs") / time.strftime("parity-%Y-%m-%dT%H-%M-%S")
-    return dataset, new_directory(out)
+    return dataset, new_directory(config.out, prefix="parity-")
 
 
 def prove(
     config: ParityConfig, dataset: mnist.Dataset, directory: Path, say: Callable[[str], None]
 ) -> Parity:
-    """Climbs, measures the noise floor where asked to, and writes parity.json.
+    """Climbs, measures the noise floor if that is asked for, and writes parity.json.
 
     Raises UserError where a port cannot be put on the ladder at all.
     """
@@ -65,6 +63,8 @@ def prove(
 def left_out_error(left_out: dict[str, str]) -> str:
     reasons = [reason_line(label, reason) for label, reason in left_out.items()]
     action = "Name another device, interpreter (--tf-python, --torch-python) or module."
+    if len(reasons) == 1:
+        return f"the ladder cannot be climbed: {reasons[0]}\n{action}"
     return "\n".join(["the ladder cannot be climbed with all variants:", *reasons, action])
 
 

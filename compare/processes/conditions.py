@@ -49,14 +49,18 @@ class Conditions:
         return found | (SLEEPING_THREADS if self.share_cpus else {}) | dict(self.variables)
 
     def launch(
-        self, framework: str, log_path: Path, *, name: str | None = None, python: Path | None = None
+        self, framework: str, log_path: Path | None, *, name: str | None = None, python: Path | None = None
     ) -> Worker:
-        """Start a worker, by this interpreter unless another is named. Raises WorkerFailed if it cannot."""
+        """Start a worker, by this interpreter unless another is named. Raises WorkerNotStarted.
+
+        log_path: None for a log that goes with the worker.
+        """
         return Worker(
             worker_command(str(python or sys.executable), framework),
             environment=self.environment(),
             log_path=log_path,
             name=name or framework,
+            option=f"--{framework}-python",
         )
 
     def launch_ranks(

@@ -6,15 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
-Allocator = Literal["stable", "system"]
+from compare.variables import KEPT_XLA_FLAG, is_removed
 
-# Variables that change speed, numerics, or which code is imported. None is inherited from the user's shell.
-REMOVED_PREFIXES = (
-    "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "VECLIB_", "NUMEXPR_", "DNNL_", "ONEDNN_",
-    "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "TF_", "XLA_", "KERAS_", "TORCH", "PYTORCH_", "ATEN_",
-    "AOT_", "PYTHON", "CUBLAS_", "CUDNN_", "NVIDIA_TF32_OVERRIDE", "CUDA_LAUNCH_BLOCKING", "TRITON_", "TF2_",
-    "GOTO_", "NPY_", "LD_AUDIT",
-)  # fmt: skip
+Allocator = Literal["stable", "system"]
 
 # glibc gives a freed buffer that it took by mmap (128 KiB or more at first, a moving threshold) back to the
 # kernel at once, and the next step pays for every page of it again: thousands of page faults a step in torch,
@@ -35,7 +29,8 @@ def worker_environment(
     inherited: Mapping[str, str], *, device: str, threads: int, allocator: Allocator
 ) -> dict[str, str]:
     """Return the environment to start any worker with, the same for both frameworks."""
-    environment = {name: value for name, value in inherited.items() if not name.startswith(REMOVED_PREFIXES)}
+    environment = {name: value for name, value in inherited.items() if not is_removed(name)}
+    environment |= kept_xla_flags(inherited)
     count = str(threads)
     environment |= {
         "OMP_NUM_THREADS": count,
@@ -46,6 +41,7 @@ def worker_environment(
         "TF_CPP_MIN_LOG_LEVEL": "1",
         "KERAS_BACKEND": "tensorflow",
         "KERAS_HOME": os.devnull,  # no keras.json is read from the user's home, and none is written there
+        "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",  # no accelerator's plug-in is imported that was not asked for
         "LC_ALL": "C.UTF-8",
     }
     if allocator == "stable":
@@ -55,6 +51,12 @@ def worker_environment(
     else:
         environment |= one_card(inherited)
     return environment
+
+
+def kept_xla_flags(inherited: Mapping[str, str]) -> dict[str, str]:
+    """XLA_FLAGS with what says where CUDA lies, and nothing else."""
+    found = KEPT_XLA_FLAG.findall(inherited.get("XLA_FLAGS", ""))
+    return {"XLA_FLAGS": " ".join(found)} if found else {}
 
 
 def one_card(inherited: Mapping[str, str]) -> dict[str, str]:

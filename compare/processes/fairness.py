@@ -15,21 +15,23 @@ def unfair(
     ready: messages.Ready,
     *,
     environment: Mapping[str, str],
-    cpu_affinity: Sequence[int],
-    niceness: int,
+    cpu_affinity: Sequence[int] | None,
+    niceness: int | None,
     threads: int,
 ) -> str | None:
     """Return the first thing in which a worker's conditions are not those that it was given, or None.
 
-    environment, cpu_affinity, niceness: as the parent gave them to it. threads: what both were asked for.
+    environment, cpu_affinity, niceness: as the parent gave them to it; what the system does not tell is no
+    difference. threads: what both were asked for.
     """
     for name in RECORDED_VARIABLES:
         given, found = environment.get(name), ready.environment.get(name)
         if given != found:
             return f"{name} is {shown(found)} in it, but should be {shown(given)}"
-    if sorted(ready.cpu_affinity) != sorted(cpu_affinity):
-        return f"it may run on CPUs {ready.cpu_affinity}, this command on {sorted(cpu_affinity)}"
-    if ready.niceness != niceness:
+    cpus = [sorted(numbers) for numbers in (cpu_affinity, ready.cpu_affinity) if numbers is not None]
+    if len(cpus) == 2 and cpus[0] != cpus[1]:
+        return f"it may run on CPUs {cpus[1]}, this command on {cpus[0]}"
+    if None not in (niceness, ready.niceness) and ready.niceness != niceness:
         return f"its niceness is {ready.niceness}, this command's is {niceness}"
     used = ready.runtime.get("threads", {}).get("intra_op")
     if used != threads:

@@ -153,7 +153,6 @@ def trained(group: Group, replies: Sequence[messages.Trained]) -> messages.Train
     steps = range(min(len(one.losses) for one in replies))
     shares = [rows / group.batch_size for rows in group.rows()]
     loss_shares = shares if group.loss_is_mean else [1.0] * len(shares)
-    rss = [one.rss_bytes for one in replies]
     return messages.Trained(
         losses=[weighted(loss_shares, [one.losses[step] for one in replies]) for step in steps],
         accuracies=[weighted(shares, [one.accuracies[step] for one in replies]) for step in steps],
@@ -161,11 +160,17 @@ def trained(group: Group, replies: Sequence[messages.Trained]) -> messages.Train
         batches_sha256=group.equal("batches", [one.batches_sha256 for one in replies]),
         shards_sha256=[sha for one in replies for sha in one.shards_sha256],
         cpu_seconds=math.fsum(one.cpu_seconds for one in replies),
-        rss_bytes=None if None in rss else sum(one for one in rss if one is not None),
-        peak_rss_bytes=sum(one.peak_rss_bytes for one in replies),
+        rss_bytes=total([one.rss_bytes for one in replies]),
+        peak_rss_bytes=total([one.peak_rss_bytes for one in replies]),
         peak_device_bytes=None,
         diverged_at_step=min(diverged, default=None),
     )
+
+
+def total(numbers: Sequence[int | None]) -> int | None:
+    """Sum what all ranks report; None if one does not know."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
 
 
 def weighted(shares: Sequence[float], values: Sequence[float]) -> float:

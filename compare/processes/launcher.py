@@ -5,44 +5,67 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import psutil
-
+from compare.observation import observe
+from compare.processes import starting
 from compare.processes.deadlines import Deadlines
 from compare.processes.endings import in_words
 from compare.processes.interruption import raise_if_received
+from compare.processes.killing import is_stopped, kill_by_environment, kill_tree
+from compare.processes.logs import tail
 from compare.processes.scratch import Scratch
+from compare.processes.withheld import note
 from compare.protocol import messages
 from compare.protocol.channel import Channel, ChannelClosed, ChannelTimeout, MalformedMessage
+from compare.reasons import last_line
 from compare.worker import bootstrap
 
 R = TypeVar("R")
 
+LOG_NAME = "worker.log"  # in the worker's own directory, which goes with it
 OLD_PYTHON = "Unknown option: -P"  # what an interpreter says that does not know it yet
 
 
-class WorkerFailed(Exception):
-    """A worker died, hung, or answered nonsense; the message is one line that ends with the log's path.
+class WorkerError(Exception):
+    """What went wrong with a worker, in one line; it ends with the log that tells more, if there is one."""
+
+    def __init__(self, reason: str, log: Path | None = None) -> None:
+        super().__init__(f"{reason}; log: {log}" if log else reason)
+
+    def beside(self, directory: Path) -> str:
+        """Return the line for results in `directory`, which are for sharing: without the path to them."""
+        return str(self).replace(f"{directory}{os.sep}", "")
+
+
+class WorkerFailed(WorkerError):
+    """A worker died, hung, or answered nonsense.
 
     gone: whether its process had ended, or was stopped, before anyone ended it.
     """
 
-    def __init__(self, message: str, *, gone: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, log: Path | None = None, *, gone: bool = False) -> None:
+        super().__init__(reason, log)
         self.gone = gone
 
 
-class WorkerRefused(Exception):
+class WorkerNotStarted(WorkerFailed):
+    """The system refused something that a worker needs. `interpreter`: the program that an option names."""
+
+    def __init__(self, reason: str, *, interpreter: bool = False) -> None:
+        super().__init__(reason)
+        self.interpreter = interpreter
+
+
+class WorkerRefused(WorkerError):
     """A worker lives and says no. `kind` as in `messages.Refused`."""
 
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, kind: str, reason: str, log: Path | None = None) -> None:
+        super().__init__(reason, log)
         self.kind = kind
 
 
@@ -58,42 +81,65 @@ class Worker:
     """One child process and the channel to it. Use as a context manager."""
 
     def __init__(
-        self, command: Sequence[str], *, environment: Mapping[str, str], log_path: Path, name: str
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        log_path: Path | None,
+        name: str,
+        option: str | None = None,
     ) -> None:
-        self.name, self.log_path, self.closed = name, log_path, False
-        self.deadlines = Deadlines()
-        try:
-            self._start(command, environment)
-        except OSError as error:  # the program, its log, a pipe, the scratch directory: any may be refused
-            place = f": {error.filename}" if error.filename not in (None, command[0]) else ""
-            raise WorkerFailed(f"{name}: {command[0]} cannot be started: {error.strerror}{place}") from error
+        """Raise WorkerNotStarted.
 
-    def _start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        log_path: None for a log that goes with the worker, and is not named. option: that names the program.
+        """
+        self.name, self.named_log, self.closed = name, log_path, False
+        self.program = f"the program of {option}" if option else command[0]
+        self.deadlines = Deadlines()
         with ExitStack() as undo, ExitStack() as childs:
             # a place of its own for temporary files: none is left, and compilers start without a cache
-            self.scratch = Scratch()
+            with self.needs("a directory for temporary files"):
+                self.scratch = Scratch()
             undo.callback(self.scratch.cleanup)
-            child_read, parent_write = os.pipe()
-            childs.callback(os.close, child_read)
-            undo.callback(os.close, parent_write)
-            parent_read, child_write = os.pipe()
-            childs.callback(os.close, child_write)
-            undo.callback(os.close, parent_read)
-            log = childs.enter_context(self.log_path.open("ab"))
-            self.process = subprocess.Popen(
-                [*command, str(child_read), str(child_write)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=(child_read, child_write),
-                start_new_session=True,  # a group of its own, which can be ended as a whole
-                env=dict(environment) | {"TMPDIR": self.scratch.name},
-            )
+            self.log_path = log_path or Path(self.scratch.name) / LOG_NAME
+            with self.needs("a pipe"):
+                child_read, parent_write = os.pipe()
+                childs.callback(os.close, child_read)
+                undo.callback(os.close, parent_write)
+                parent_read, child_write = os.pipe()
+                childs.callback(os.close, child_write)
+                undo.callback(os.close, parent_read)
+            with self.needs(f"a log, {self.log_path}"):
+                log = childs.enter_context(self.log_path.open("ab"))
+                self.log_start = log.tell()  # an earlier attempt may have written there
+            with self.needs("a process"):
+                self.process = starting.start(
+                    [*command, str(child_read), str(child_write)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(child_read, child_write),
+                    env=dict(environment) | {"TMPDIR": self.scratch.name},
+                )
             undo.callback(self.process.wait)
-            undo.callback(kill_tree, self.process.pid)
-            self.exit_fd = os.pidfd_open(self.process.pid) if hasattr(os, "pidfd_open") else None
+            undo.callback(kill_tree, self.process)
+            # only nice to have: a sandbox may refuse it, and macOS has none
+            self.exit_fd = observe(lambda: os.pidfd_open(self.process.pid))
             self.channel = Channel(parent_read, parent_write, messages.Reply, exit_fd=self.exit_fd)
             undo.pop_all()
+
+    @contextlib.contextmanager
+    def needs(self, what: str) -> Iterator[None]:
+        """Around a request to the system: a refusal names what was refused. Raises WorkerNotStarted."""
+        try:
+            yield
+        except starting.UnusableProgram as error:
+            why = f"{self.program} cannot be run: {error}. Name a Python interpreter"
+            raise WorkerNotStarted(f"{self.name}: {why}", interpreter=True) from error
+        except OSError as error:
+            place = f" ({error.filename})" if error.filename and str(error.filename) not in what else ""
+            why = f"it needs {what}{place}, and the system says: {starting.refusal(error)}"
+            raise WorkerNotStarted(f"{self.name} cannot be started: {why}") from error
 
     def request(self, message: Any, expected: type[R], timeout_seconds: float) -> R:
         """Send one request and return its reply.
@@ -110,13 +156,14 @@ class Worker:
         except ChannelClosed:
             raise self.failed(f"{self.name} {self.ending()}", gone=True) from None
         except ChannelTimeout:
-            stopped = if_stopped(self.process.pid)
+            stopped = ": it is stopped (SIGSTOP, or a debugger)" if is_stopped(self.process.pid) else ""
             why = f"gave no answer to {type(message).__name__} in {seconds:g} s{stopped}"
             raise self.failed(f"{self.name} {why}", gone=bool(stopped)) from None
         except MalformedMessage as error:
             raise self.failed(f"{self.name} sent bytes that are not a message: {error}") from None
         if isinstance(reply, messages.Refused):
-            raise WorkerRefused(reply.kind, reply.reason)
+            reason = reply.reason + note(reply.reason, reply.missing, os.environ)
+            raise WorkerRefused(reply.kind, reason, self.named_log if reply.logged else None)
         if not isinstance(reply, expected):
             raise self.failed(f"{self.name} answered {type(message).__name__} with {type(reply).__name__}")
         return reply
@@ -124,9 +171,9 @@ class Worker:
     def failed(self, what: str, *, gone: bool = False) -> WorkerFailed:
         """End the process and build the error that says why, with the log's last line."""
         self.close(grace_seconds=0)
-        last = last_line(self.log_path)
-        line = f"{what}{f'; last line: {last}' if last else ''}; log: {self.log_path}"
-        return WorkerFailed(line, gone=gone)
+        last = last_line(self.last_words)
+        ends = f"; last line: {last}" if last and last not in what else ""
+        return WorkerFailed(f"{what}{ends}", self.named_log, gone=gone)
 
     def kill(self) -> None:
         """End the process at once; a thread that waits for its answer is told. `close` cleans up."""
@@ -138,7 +185,12 @@ class Worker:
         code = self._await_exit(5)
         if code is None:
             return "closed its end of the pipe but still runs"
-        if code and OLD_PYTHON in tail(self.log_path):
+        log = tail(self.log_path, self.log_start)
+        if code == bootstrap.LACKING:
+            lacking = last_line(log)
+            missing = [name for name in bootstrap.NEEDS if name in lacking]
+            return f"cannot start: {lacking}{note('', missing, os.environ)}"
+        if code and OLD_PYTHON in log:
             return "cannot start: its interpreter is older than Python 3.11. Name a newer one"
         return in_words(code)
 
@@ -149,11 +201,12 @@ class Worker:
         self.closed = True
         self.channel.close()  # the worker reads the end of its input and exits
         self._await_exit(grace_seconds)
-        kill_tree(self.process.pid)
+        kill_tree(self.process)
         self.process.wait()
         kill_by_environment("TMPDIR", self.scratch.name)
         if self.exit_fd is not None:
             os.close(self.exit_fd)
+        self.last_words = tail(self.log_path, self.log_start)
         self.scratch.cleanup()
 
     def _await_exit(self, grace_seconds: float) -> int | None:
@@ -179,48 +232,3 @@ class Worker:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close(grace_seconds=5 if kind is None else 0)
-
-
-def if_stopped(pid: int) -> str:
-    """Say if something stopped the process: it is silent like one that hangs, and needs another remedy."""
-    with contextlib.suppress(psutil.Error):
-        if psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
-            return ": it is stopped (SIGSTOP, or a debugger)"
-    return ""
-
-
-def kill_tree(pid: int) -> None:
-    """SIGKILL to a process group and to descendants that left it."""
-    strays: list[psutil.Process] = []
-    with contextlib.suppress(psutil.Error):
-        strays = psutil.Process(pid).children(recursive=True)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    for stray in strays:
-        with contextlib.suppress(psutil.Error):
-            stray.kill()
-
-
-def kill_by_environment(name: str, value: str) -> None:
-    """SIGKILL to every process that inherited this variable: a daemon has left both group and parent."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(name) == value:
-                process.kill()
-
-
-def tail(path: Path, size_bytes: int = 65536) -> str:
-    """Return the end of a log; a flood is not read whole."""
-    try:
-        with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - size_bytes))
-            return log.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def last_line(path: Path) -> str:
-    """Return the last line of a log that is not blank, at most 300 characters, all of them printable."""
-    lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
-    printable = "".join(c if c.isprintable() else " " for c in lines[-1]) if lines else ""
-    return printable[:300]

@@ -147,8 +147,8 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     test_count: int
     runtime: dict[str, Any]  # `runtime.describe`: versions, device_name, threads, tf32, ...
     environment: dict[str, str]  # the variables that matter, as this process sees them
-    cpu_affinity: list[int]
-    niceness: int
+    cpu_affinity: list[int] | None  # in order; None if the system does not tell
+    niceness: int | None
     exact: str | None = None  # what was changed so that constants are float64
 
 
@@ -168,7 +168,7 @@ class Trained(msgspec.Struct, tag=True, frozen=True):
     batches_sha256: str  # of every batch handed to `step` so far; of the whole batch, for a rank too
     cpu_seconds: float  # of this process, all threads, over the block
     rss_bytes: int | None  # after the block
-    peak_rss_bytes: int
+    peak_rss_bytes: int | None
     peak_device_bytes: int | None
     diverged_at_step: int | None = None  # counted from the first step of the run
     shards_sha256: list[str] = []  # by rank: of the rows that it was handed
@@ -215,6 +215,8 @@ class Refused(msgspec.Struct, tag=True, frozen=True):
     kind: str  # "import", "device", "memory", "data", "parameters" (the model cannot be built),
     # "checkpoint", "task" (the porter's files), "error"
     reason: str  # one line
+    logged: bool = False  # a traceback in the worker's log says more
+    missing: list[str] = []  # packages that its interpreter does not find
 
 
 Reply = (

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-import tempfile
+import secrets
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from compare.errors import Unwritable
+
+HALF_WRITTEN = ".part"  # the end of a name; it begins with a dot
+LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
 def write_json(path: Path, record: msgspec.Struct | dict[str, object]) -> None:
@@ -37,20 +42,28 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         raise Unwritable(
             f"{path} cannot be written: {error.strerror or error}. Earlier files are unchanged.\n"
-            "Free some space, or repair the directory, then run again. --resume continues an interrupted run."
+            "Free some space, or repair the directory, then run again."
         ) from error
 
 
 def replace(path: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+    """Raise OSError, and leaves nothing half-written."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{HALF_WRITTEN}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:  # the umask says who may read it
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
+            synchronize(file)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def synchronize(file: BinaryIO) -> None:
+    """Wait until a file is on the disk, on a file system that can say so. Raises OSError if it is lost."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno in LOST:
+            raise

@@ -6,8 +6,9 @@ import hashlib
 import os
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -15,28 +16,37 @@ from compare.cgroups import cpu_quota
 from compare.cpus import allowed_cpus, usable_cpus
 from compare.observation import observe
 from compare.records.environment import Environment
+from compare.records.processor import processor_name
 
 ROOT = Path(__file__).resolve().parents[2]
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")  # not in most virtual machines
+UNKNOWN_COMMIT = "commit unknown"
+# Variables that git sets for its hooks, and that would make it speak of another repository than ROOT's.
+OTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 
 
 def describe() -> Environment:
-    """Describe this machine now. No host name, no user name, no path: results are for sharing."""
+    """Describe this machine now. No host name, no user name, no path: results are for sharing.
+
+    What the system does not tell is None.
+    """
+    load = observe(os.getloadavg)
     return Environment(
-        cpu=cpu_name(),
+        cpu=processor_name(),
         cpus_usable=usable_cpus(),
         cpus_allowed=len(allowed_cpus() or []) or None,
         cpu_quota=cpu_quota(),
         cpus_total=os.cpu_count(),
-        memory_bytes=psutil.virtual_memory().total,
-        system=platform.system(),
-        kernel=platform.release(),
-        libc=" ".join(platform.libc_ver()).strip(),
-        machine=platform.machine(),
+        memory_bytes=observe(lambda: int(psutil.virtual_memory().total)),
+        system=observe(platform.system) or None,
+        kernel=observe(platform.release) or None,
+        libc=observe(lambda: " ".join(platform.libc_ver()).strip()) or None,
+        machine=observe(platform.machine) or None,
         python=platform.python_version(),
-        packages={name: installed(name) for name in ("numpy", "msgspec", "safetensors")},
+        packages={name: observe(version, name) for name in ("numpy", "msgspec", "safetensors")},
         code_version=code_version(),
-        load_average_1min=os.getloadavg()[0],
-        cpu_governor=governor(),
+        load_average_1min=load[0] if load else None,
+        cpu_governor=observe(lambda: GOVERNOR.read_text().strip()),
         host_digest=observe(host_digest),
     )
 
@@ -52,56 +62,37 @@ def host_digest() -> str:
     return hashlib.sha256(f"lenet-compare {number}".encode()).hexdigest()[:12]
 
 
-def cpu_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def governor() -> str | None:
-    """Linux's frequency policy of the first CPU; None where it is not shown, as in most virtual machines."""
-    try:
-        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
-    except OSError:
-        return None
-
-
 def cpu_mhz() -> float | None:
-    """Return the processor's present frequency; None where the system does not tell."""
-    try:
-        frequency = psutil.cpu_freq()
-    except OSError:
-        return None
-    return float(frequency.current) if frequency else None
-
-
-def installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    """Return the processor's present frequency; None if the system does not tell."""
+    return observe(lambda: float(psutil.cpu_freq().current))
 
 
 def code_version() -> str:
     """Return this package's version, and in a git checkout its commit, with `+` if files differ from it."""
-    number = installed("lenet-compare") or "not installed"
-    if not (ROOT / ".git").exists():
+    number = observe(version, "lenet-compare") or "not installed"
+    if not observe((ROOT / ".git").exists):
         return number
-    commit = git("rev-parse", "--short=12", "HEAD")
-    if not commit:
-        return number
-    return f"{number} ({commit}{'+' if git('status', '--porcelain', '--untracked-files=no') else ''})"
+    commit = observe(git, "rev-parse", "--short=12", "HEAD")
+    changes = observe(git, "status", "--porcelain", "--untracked-files=no")
+    if not commit or changes is None:  # another user's clone, no git, a disk that is too slow
+        return f"{number} ({UNKNOWN_COMMIT})"
+    return f"{number} ({commit}{'+' if changes else ''})"
 
 
 def git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    """Ask git about this checkout, whichever repository the shell stands in. Raises anything (`observe`)."""
+    environment = {name: value for name, value in os.environ.items() if name not in OTHER_REPOSITORY}
+    command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
+
+
+def differ(before: Any, now: Any) -> bool:
+    """Whether two readings of one fact are known to differ: what is unknown is no difference."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return any(differ(value, now.get(name)) for name, value in before.items())
+    if before is None or now is None:
+        return False
+    if UNKNOWN_COMMIT in f"{before}{now}":
+        return bool(before.partition(" (")[0] != now.partition(" (")[0])
+    return bool(before != now)

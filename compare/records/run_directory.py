@@ -1,27 +1,32 @@
-"""The directory that a run writes into: new or taken up again, and one run's at a time."""
+"""The directory that a run writes into: new or resumed, held by one run, and gone if that is refused."""
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
+import itertools
 import os
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Self
 
 from compare.errors import UserError
+from compare.observation import observe
+from compare.processes.locks import try_lock
+from compare.records.files import HALF_WRITTEN
 
 LOCK_NAME = ".lock"
+LOGS = ("ladder-*.log", "parity/ladder-*.log", "*-seed*.log")  # a refusal that names one leaves it
 
 
 class DirectoryLock:
-    """Held by the process that writes into a directory; the kernel lets go of it however that process ends.
+    """Held by the process that writes into a directory; the kernel releases it however that process ends.
 
-    The file holds the process' number, and goes with the lock where that is let go of in order. Workers do
-    not inherit it: Python opens files close-on-exec.
+    The file holds the process's number, and is removed when the lock is released in order.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Raise UserError if another process holds it, or none may."""
+        """Raise UserError if another process holds it, or the directory cannot be written."""
         self.path = directory / LOCK_NAME
         try:
             self.file = opened_and_locked(self.path)
@@ -29,7 +34,7 @@ class DirectoryLock:
             self.file.write(str(os.getpid()))
             self.file.flush()
         except BlockingIOError:
-            holder = self.path.read_text().strip() or "of unknown number"
+            holder = (observe(self.path.read_text) or "").strip() or "of unknown number"
             raise UserError(
                 f"{directory} is in use by another run, process {holder}.\n"
                 "Wait until it ends, or name another directory with --out."
@@ -46,19 +51,13 @@ class DirectoryLock:
             self.path.unlink(missing_ok=True)
             self.file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
 
 def opened_and_locked(path: Path) -> IO[str]:
-    """Raise BlockingIOError if another process holds it."""
+    """Raise BlockingIOError if another process holds it, OSError if it cannot be opened."""
     while True:
         file = path.open("a+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try_lock(file)
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file
         except FileNotFoundError:
@@ -69,42 +68,106 @@ def opened_and_locked(path: Path) -> IO[str]:
         file.close()
 
 
-def new_directory(out: Path | None) -> Path:
-    """Create the run's directory; refuse one that already holds files."""
-    if out is None:
-        out = Path("runs") / time.strftime("%Y-%m-%dT%H-%M-%S")
+class RunDirectory:
+    """A locked directory. Use as a context manager, which releases it.
+
+    created: the directories that were made for it, innermost first.
+    """
+
+    def __init__(self, path: Path, created: Sequence[Path] = ()) -> None:
+        """Raise UserError as `DirectoryLock`."""
+        self.path, self.created = path, created
+        self.lock = DirectoryLock(path)
+        self.was_empty = is_empty(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+    @contextlib.contextmanager
+    def refusable(self) -> Iterator[None]:
+        """Around the part of a run that may refuse (UserError of status 2): then nothing is left of it."""
+        try:
+            yield
+        except UserError as refusal:
+            if refusal.status == UserError.status:
+                self.take_back(str(refusal))
+            raise
+
+    def take_back(self, refusal: str) -> None:
+        """Remove all that was written into an empty directory, but a log that the refusal names."""
+        written = sorted(self.path.rglob("*"), reverse=True) if self.was_empty else []  # contents first
+        for path in written:
+            with contextlib.suppress(OSError):
+                if path.is_dir():
+                    path.rmdir()
+                elif path.suffix != ".log" or path.name not in refusal:
+                    path.unlink()
+        self.lock.release()
+        for directory in self.created:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+
+
+def new_directory(out: Path | None, *, prefix: str = "") -> RunDirectory:
+    """Create and lock a run's directory; without `out` one named for the time, which no other run has.
+
+    prefix: of such a name. Raises UserError if it holds files, is in use, or cannot be written.
+    """
+    wanted = out or Path("runs") / time.strftime(f"{prefix}%Y-%m-%dT%H-%M-%S")
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        refuse_if_locked(out)
-        if any(out.iterdir()):
-            raise UserError(
-                f"--out: {out} is not empty. Name a new directory, so that no result is lost. "
-                f"--resume {out} continues a run that was interrupted."
-            )
-        if not os.access(out, os.W_OK):
-            raise PermissionError(13, os.strerror(13))
+        path, created = (wanted, made(wanted)) if out else made_unique(wanted)
     except OSError as error:
         raise UserError(
-            f"--out: {out} cannot be written to: {error.strerror}. Name a directory that you can write to."
+            f"--out: {wanted} cannot be written to: {error.strerror}. Name a directory that you can write to."
         ) from error
-    return out
+    directory = RunDirectory(path, created)
+    if not directory.was_empty:
+        directory.take_back("")
+        raise UserError(not_empty(path))
+    return directory
 
 
-def refuse_if_locked(directory: Path) -> None:
-    """Raise UserError if a run is writing into `directory`; leave nothing there if none ever did."""
+def not_empty(path: Path) -> str:
+    resume = f" python -m compare.run --resume {path} continues the run in it."
+    has_run = (path / "results.json").exists()
+    return f"--out: {path} is not empty. Name a new directory, so that no result is lost.{resume * has_run}"
+
+
+def made(path: Path) -> list[Path]:
+    """Create a directory and those around it; return those that are new, innermost first."""
+    missing = [directory for directory in (path, *path.parents) if not directory.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def made_unique(wanted: Path) -> tuple[Path, list[Path]]:
+    """Create a directory that did not exist, with a number at its end if two runs start in one second."""
+    around = made(wanted.parent)
+    for number in itertools.count(1):
+        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            return path, [path, *around]
+    raise AssertionError("unreachable")
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a directory holds nothing but a lock, and logs that a refused run named."""
+    parity = path / "parity"
+    known = {path / LOCK_NAME, *(log for pattern in LOGS for log in path.glob(pattern))}
+    return all(one in known or (one == parity and parity.is_dir()) for one in path.rglob("*"))
+
+
+def refuse_if_in_use(directory: Path) -> None:
+    """Raise UserError if a run is writing into `directory`; leaves nothing there if none ever did."""
     if (directory / LOCK_NAME).exists():
         DirectoryLock(directory).release()
 
 
-def remove_if_empty(directory: Path) -> None:
-    """Take back a directory in which a run was refused before it wrote anything."""
-    if {path.name for path in directory.iterdir()} <= {LOCK_NAME}:
-        (directory / LOCK_NAME).unlink(missing_ok=True)
-        directory.rmdir()
-
-
 def remove_half_written(directory: Path) -> None:
-    """Remove what a killed run left of files that it was writing with `write_atomically`."""
-    for path in directory.rglob(".*"):
-        if path.is_file() and path.name != LOCK_NAME:
-            path.unlink(missing_ok=True)
+    """Remove what a killed run left of files that it was writing, beside the whole ones."""
+    for path in directory.rglob(f".*{HALF_WRITTEN}"):
+        path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from statistics import median
 
 from compare.findings.findings import Findings
 from compare.numbers import count, format_ratio
+from compare.records.processor import identifies
 from compare.records.results import Run
 from compare.rendering import facts, tables
 from compare.rendering.groups import Group, groups
@@ -127,6 +128,12 @@ def why_losses_differ(rows: Sequence[Beside], found: Sequence[Condition]) -> str
         return (
             "Losses that differ come of sums taken in another order. What differs between the runs and can "
             f"do that: {', '.join(differing)}."
+        )
+    names = [value for one in found if one.name == "processor" for value in one.values]
+    if not names or not all(map(identifies, names)):
+        return (
+            "Losses that differ come of sums taken in another order, by threads or by another processor: "
+            "the processors' names do not tell whether they are the same."
         )
     return (
         "Losses that differ come of threads that took sums in another order, since the runs share threads, "

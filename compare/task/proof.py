@@ -20,7 +20,7 @@ from compare.processes.conditions import Conditions
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.records.files import collapse_number_lists, write_atomically
 from compare.records.parity import FILE_NAME
-from compare.records.run_directory import new_directory
+from compare.records.run_directory import RunDirectory, new_directory
 from compare.records.task import TaskParity
 from compare.task.climb import climb
 from compare.task.evidence import Climber, finite
@@ -32,7 +32,7 @@ Sides = tuple[TaskSide, TaskSide]
 Climbing = tuple[Sides, Executor]  # workers that run, and the threads that ask them
 
 
-def prepare(config: ParityConfig) -> tuple[Task, Files, Path]:
+def prepare(config: ParityConfig) -> tuple[Task, Files, RunDirectory]:
     """Return the task, both models' files and the directory. Raises UserError where these will not do."""
     assert config.task is not None
     task = task_file.read(config.task)
@@ -47,8 +47,7 @@ def prepare(config: ParityConfig) -> tuple[Task, Files, Path]:
         if not Path(module).is_file():
             raise UserError(f"{flag}: {module} is not a file. Name a Python file.")
         files.append(Path(module))
-    out = config.out or Path("runs") / time.strftime("parity-%Y-%m-%dT%H-%M-%S")
-    return task, (files[0], files[1]), new_directory(out)
+    return task, (files[0], files[1]), new_directory(config.out, prefix="parity-")
 
 
 def prove(
@@ -73,7 +72,7 @@ def climbing_sides(config: ParityConfig, directory: Path) -> Iterator[Climbing]:
             conditions = Conditions(one_device(config), config.threads, share_cpus=True)
             try:
                 worker = conditions.launch(
-                    framework, directory / f"{framework}.log", name=framework, python=python
+                    framework, directory / f"ladder-{framework}.log", name=framework, python=python
                 )
             except WorkerFailed as failure:
                 raise UserError(str(failure)) from failure
@@ -101,7 +100,7 @@ def climb_task(
         climber.both(lambda side: side.set_up(own[side.framework], threads=config.threads, **settings))
         rungs = climb(climber, say)
     except (WorkerRefused, WorkerFailed) as failure:
-        raise UserError(f"{failure}.\nThe workers' logs are in {directory}.") from failure
+        raise UserError(str(failure)) from failure
     parity = recorded(config, climber, files)
     parity.rungs = rungs
     parity.passed = all(rung.verdict == "pass" for rung in rungs)

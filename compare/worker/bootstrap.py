@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+NEEDS = ("numpy", "msgspec", "safetensors")  # beside the framework
+LACKING = 78  # exit status if one is missing; sysexits.h, EX_CONFIG
 
 
 def expose(name: str) -> None:
@@ -30,7 +32,17 @@ def expose(name: str) -> None:
     spec.loader.exec_module(module)
 
 
+def check_needs() -> None:
+    """Exit with LACKING, and a line for the log, if the interpreter lacks what every worker needs."""
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        install = f"{sys.executable} -m pip install {' '.join(missing)}"
+        print(f"its interpreter lacks {', '.join(missing)}. Install what is missing: {install}", flush=True)
+        sys.exit(LACKING)
+
+
 def main() -> None:
+    check_needs()
     framework, read_fd, write_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     for name in ("lenet_spec", "compare", f"{framework}_impl"):
         expose(name)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from compare.supported import unsupported
 from compare.worker import driver, refusals
 from compare.worker.contract import CheckpointModule, Runtime, TrainerClass
+from compare.worker.failures import failure_of_import
 from compare.worker.refusals import RefusedRequest
 
 PACKAGES = {"tf": "tensorflow", "torch": "torch"}
@@ -29,13 +30,14 @@ def import_runtime(framework: str) -> Runtime:
             "import",
             f"{package} is not installed for {sys.executable}; install it, or name another interpreter "
             f"with --{framework}-python",
+            missing=[package],
         )
     require_supported(package, installed_version(package))
     try:
         runtime = importlib.import_module(f"{framework}_impl.runtime")
     except Exception as error:  # a broken installation can raise anything
         traceback.print_exc()
-        raise RefusedRequest("import", refusals.import_reason(package, as_import_error(error))) from error
+        raise failure_of_import(package, error) from error
     require_supported(package, str(sys.modules[package].__version__))
     return cast(Runtime, runtime)
 
@@ -76,12 +78,6 @@ def require_supported(package: str, version: str | None) -> None:
     """Raise RefusedRequest for a version that this code does not run on."""
     if version is not None and (reason := unsupported(package, version)):
         raise RefusedRequest("import", f"{reason}, for {sys.executable}")
-
-
-def as_import_error(error: Exception) -> ImportError:
-    if isinstance(error, ImportError):
-        return error
-    return ImportError(f"{type(error).__name__}: {error}")
 
 
 def require_device(runtime: Runtime, device: str) -> None:

@@ -7,9 +7,13 @@ import resource
 import sys
 from pathlib import Path
 
+from compare.observation import observe
+from compare.reasons import reason_in
+
 # MemoryError; torch's allocator; TensorFlow's ResourceExhaustedError; C++ in either.
 HOST_MEMORY = re.compile(
-    r"DefaultCPUAllocator|allocator cpu|std::bad_alloc|Cannot allocate memory|[Uu]nable to allocate"
+    r"DefaultCPUAllocator|allocator cpu|std::bad_alloc|[Cc]annot allocate memory|[Uu]nable to allocate|"
+    r"HOST_ALLOCATION_FAILED"
 )
 
 
@@ -18,7 +22,7 @@ def from_error(error: Exception) -> tuple[str, str] | None:
     text = str(error)
     if not isinstance(error, MemoryError) and not HOST_MEMORY.search(text):
         return None
-    line = (text.strip().splitlines() or [""])[0][:300]
+    line = reason_in(text).line
     detail = f": {line}" if line else ""
     return "memory", (
         f"there is not enough memory ({type(error).__name__}{detail}). Close other programs, raise the limit "
@@ -28,13 +32,13 @@ def from_error(error: Exception) -> tuple[str, str] | None:
 
 def rss_bytes() -> int | None:
     """Resident memory now; None if there is no /proc."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
+    pages = observe(lambda: int(Path("/proc/self/statm").read_text().split()[1]))
+    return None if pages is None else pages * resource.getpagesize()
+
+
+def peak_rss_bytes() -> int | None:
+    """Most resident memory so far; None if the system does not tell."""
+    usage = observe(resource.getrusage, resource.RUSAGE_SELF)
+    if usage is None:
         return None
-    return pages * resource.getpagesize()
-
-
-def peak_rss_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes on Linux
+    return usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss * 1024  # kilobytes on Linux

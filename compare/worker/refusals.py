@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from compare.protocol import messages
+from compare.reasons import reason_in
 from compare.worker.driver import LIBRARY, Driver
 
 # The oldest driver for each major version of CUDA, whatever the minor one:
@@ -22,11 +24,15 @@ STATUS_REASONS = {
 
 
 class RefusedRequest(Exception):
-    """Something that this worker cannot do; `kind` as in `messages.Refused`."""
+    """Something that this worker cannot do; the fields are those of `messages.Refused`."""
 
-    def __init__(self, kind: str, reason: str) -> None:
+    def __init__(self, kind: str, reason: str, *, logged: bool = False, missing: Sequence[str] = ()) -> None:
         super().__init__(reason)
-        self.kind = kind
+        self.kind, self.logged, self.missing = kind, logged, list(missing)
+
+    @property
+    def message(self) -> messages.Refused:
+        return messages.Refused(self.kind, str(self), self.logged, self.missing)
 
 
 @dataclass(frozen=True)
@@ -121,18 +127,19 @@ def dotted(capability: tuple[int, int]) -> str:
     return ".".join(map(str, capability))
 
 
+# cuBLAS says NOT_INITIALIZED if it finds no room for its workspace; cuDNN 9 has names of its own.
 OUT_OF_MEMORY = re.compile(
-    r"out of memory|OUT_OF_MEMORY|OOM when allocating|failed to allocate memory|STATUS_ALLOC_FAILED",
+    r"out of memory|OUT_OF_MEMORY|OOM when allocating|failed to allocate memory|STATUS_ALLOC_FAILED|"
+    r"DEVICE_ALLOCATION_FAILED|CUBLAS_STATUS_NOT_INITIALIZED",
     re.IGNORECASE,
 )
 ON_CPU = re.compile(r"device:CPU|allocator cpu|DefaultCPUAllocator")
 NO_CODE = re.compile(r"no kernel image is available|NO_BINARY_FOR_GPU")
-NO_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\d.]*): cannot open shared object|undefined symbol|Cannot dlopen")
 
 
 def from_error(text: str) -> tuple[str, str] | None:
     """Kind of refusal, as in `messages.Refused`, and reason, of an error that came from a card; else None."""
-    line = (text.strip().splitlines() or [""])[0][:300]
+    line = reason_in(text).line
     if ON_CPU.search(text):
         return None
     if OUT_OF_MEMORY.search(text):
@@ -141,14 +148,3 @@ def from_error(text: str) -> tuple[str, str] | None:
     if NO_CODE.search(text):
         return "device", f"it has no code for this card: {line}. Use another card, or a build for this one"
     return None
-
-
-def import_reason(package: str, error: ImportError) -> str:
-    """Why a framework that is installed cannot be imported."""
-    line = (str(error).strip().splitlines() or [""])[0]
-    if not NO_LIBRARY.search(line):
-        return line
-    return (
-        f"{package} does not load: {line}. A library of its own is missing, or another framework's wheels "
-        "have replaced it. Give it an environment of its own: make cuda"
-    )

@@ -13,14 +13,15 @@ import sys
 import traceback
 
 from compare.errors import UserError
+from compare.observation import observe
 from compare.protocol import messages
 from compare.protocol.channel import Channel, ChannelClosed
 from compare.protocol.task_messages import SetUpTask
-from compare.worker import memory as host_memory
 from compare.worker.checkpoint import checkpoint
 from compare.worker.explanation import explain, time_batch_size
+from compare.worker.failures import failure
 from compare.worker.frameworks import Configured, Settings, import_runtime, require_device
-from compare.worker.refusals import RefusedRequest, from_error
+from compare.worker.refusals import RefusedRequest
 from compare.worker.session import Session, arrays
 from compare.worker.task_session import TaskSession
 
@@ -48,9 +49,8 @@ def serve(read_fd: int, write_fd: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Asks Linux to kill this process when its parent dies, however that happens."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Ask Linux to kill this process when its parent dies; elsewhere, or if refused, its pipe tells."""
+    observe(lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
 
 def set_up(
@@ -62,9 +62,10 @@ def set_up(
             return task.refusing(task.describe), task
         session = Session(request, configured)
         return session.ready(), session
-    except (RefusedRequest, UserError) as error:
-        kind = error.kind if isinstance(error, RefusedRequest) else "data"
-        return messages.Refused(kind, str(error)), None
+    except RefusedRequest as refusal:
+        return refusal.message, None
+    except UserError as error:
+        return messages.Refused("data", str(error)), None
     except Exception as error:  # noqa: BLE001  (whatever it is, the parent is told)
         return crashed(error), None
 
@@ -98,19 +99,16 @@ def answer(  # noqa: C901  (a list)
                 return checkpoint(request, configured)
             case _:
                 return messages.Refused("error", "this worker is not set up")
-    except RefusedRequest as error:
-        return messages.Refused(error.kind, str(error))
+    except RefusedRequest as refusal:
+        return refusal.message
     except Exception as error:  # noqa: BLE001  (whatever it is, the parent is told)
         return crashed(error)
 
 
 def crashed(error: Exception) -> messages.Refused:
-    """Write the whole traceback to the log, and return its last line for the parent."""
+    """Write the whole traceback to the log, and return the line of it that the parent needs."""
     traceback.print_exc()
-    if known := from_error(str(error)) or host_memory.from_error(error):
-        return messages.Refused(*known)
-    lines = str(error).strip().splitlines() or [""]
-    return messages.Refused("error", f"{type(error).__name__}: {lines[0]}"[:500])
+    return failure(error).message
 
 
 def probe(request: messages.Probe, configured: Configured) -> messages.Probed:

@@ -15,16 +15,19 @@ import msgspec
 import numpy as np
 import safetensors.numpy
 
+from compare.cpus import allowed_cpus
 from compare.data import mnist
 from compare.data.batches import Batch, batches, update_digest
 from compare.data.digests import batch_digests, describe
 from compare.data.metrics import accuracy
 from compare.data.weights import weights_digest
 from compare.dtypes import host_dtype
+from compare.observation import observe
 from compare.protocol import messages
 from compare.protocol.messages import RECORDED_VARIABLES
-from compare.worker import memory, refusals
+from compare.worker import memory
 from compare.worker.contract import Inspectable, OwnBatches, Trainer
+from compare.worker.failures import failure
 from compare.worker.frameworks import (
     Configured,
     Settings,
@@ -119,11 +122,10 @@ class Session:
             )
         except Exception as error:
             traceback.print_exc()
-            if known := refusals.from_error(str(error)) or memory.from_error(error):
-                raise RefusedRequest(*known) from error
-            lines = str(error).strip().splitlines() or [""]
-            cause = f"{type(error).__name__}: {lines[0]}"[:400]
-            raise RefusedRequest("parameters", f"{weights.last_in_words()}: {cause}") from error
+            found = failure(error)
+            if found.kind != "error":
+                raise found from error
+            raise RefusedRequest("parameters", f"{weights.last_in_words()}: {found}", logged=True) from error
 
     def require_placement(self, devices: dict[str, str]) -> None:
         """Raise RefusedRequest, naming the first tensor that is not on the run's device."""
@@ -153,8 +155,8 @@ class Session:
             test_count=len(self.dataset.test_labels),
             runtime=self.runtime.describe(self.request.device),
             environment={name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ},
-            cpu_affinity=sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
-            niceness=os.nice(0),
+            cpu_affinity=allowed_cpus(),
+            niceness=observe(os.nice, 0),
             exact=self.exact,
         )
 

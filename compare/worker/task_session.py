@@ -20,6 +20,7 @@ from compare.errors import UserError
 from compare.protocol import task_messages as messages
 from compare.protocol.channel import LARGEST_FRAME_BYTES
 from compare.protocol.task_messages import Tensor
+from compare.reasons import reason_of
 from compare.worker.frameworks import Configured, Settings, import_runtime, make_exact, require_device
 from compare.worker.refusals import RefusedRequest
 from compare.worker.task_arrays import fingerprint, flattened, reply, sampled
@@ -68,12 +69,9 @@ class TaskSession:
             raise RefusedRequest("task", str(reason)) from reason
         except Exception as error:
             traceback.print_exc()
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-            file = Path(self.request.module).name
-            raise RefusedRequest(
-                "task",
-                f"{file}: {type(error).__name__}: {lines[0]}{place_in(error, self.request.module)}"[:500],
-            ) from error
+            where = place_in(error, self.request.module)
+            line = f"{Path(self.request.module).name}: {reason_of(error)}{where}"
+            raise RefusedRequest("task", line, logged=True) from error
 
     def answer(self, request: Any) -> messages.TaskReply:
         return self.refusing(lambda: ANSWERS[type(request)](self, request))  # type: ignore[no-any-return]

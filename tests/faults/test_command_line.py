@@ -118,9 +118,9 @@ def test_output_on_a_full_disk(tmp_path: Path, fault: Fault) -> None:
             cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False,
         )  # fmt: skip
     assert done.returncode == 1
-    line, *rest = done.stderr.splitlines()
+    line, further = done.stderr.splitlines()
     assert line.startswith("error: the output cannot be written: No space left on device. Send it elsewhere")
-    assert rest == []
+    assert further == f"To continue: python -m compare.run --resume {out}"
     assert (out / "results.json").exists()
     fault(
         "The output goes to a file on a full disk",
@@ -144,7 +144,7 @@ def test_no_descriptor_is_left_for_a_worker(tmp_path: Path, fault: Fault) -> Non
     assert done.returncode == 1, done.stdout + done.stderr
     failed = [run for run in results_of(out)["runs"] if run["status"] == "failed"]
     assert failed
-    assert all("cannot be started: Too many open files" in run["reason"] for run in failed)
+    assert all("system says: Too many open files. Raise the limit" in run["reason"] for run in failed)
     line = next(line for line in done.stdout.splitlines() if "Too many open files" in line)
     fault(
         "No file descriptor is left to start a worker",

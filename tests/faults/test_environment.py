@@ -280,7 +280,7 @@ INTERPRETERS = {
     ),
     "An interpreter without NumPy": (
         f'exec {sys.executable} -S -X frozen_modules=off "$@"',
-        "No module named",
+        "its interpreter lacks numpy, msgspec, safetensors. Install what is missing: ",
     ),
     "A program that is no interpreter": ("exec /bin/false", "exited with status 1"),
 }

@@ -69,6 +69,9 @@ def misbehave(mode: str, channel: Channel, write_fd: int) -> None:  # noqa: C901
     elif mode == "wrong-reply":
         channel.send(messages.Arrays(b""))
         time.sleep(600)
+    elif mode.startswith("says-no"):
+        channel.send(messages.Refused("error", "no", logged=mode.endswith("traceback")))
+        time.sleep(600)
     elif mode == "floods":
         for stream in (sys.stdout, sys.stderr):
             stream.write("flood\n" * 2_000_000)

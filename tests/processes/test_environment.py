@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from compare.processes.environment import REMOVED_PREFIXES, worker_environment
+from compare.processes.environment import worker_environment
+from compare.variables import REMOVED_PREFIXES
 
 environment_of = partial(worker_environment, device="cpu", threads=3, allocator="stable")
 

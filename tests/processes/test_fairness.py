@@ -34,6 +34,15 @@ def test_what_was_given_is_fair() -> None:
     assert unfair(READY, **GIVEN) is None
 
 
+@pytest.mark.parametrize("side", ["given", "found"])
+def test_what_a_system_does_not_tell_is_no_difference(side: str) -> None:
+    """As where a sandbox refuses the calls."""
+    unknown: dict[str, Any] = {"cpu_affinity": None, "niceness": None}
+    given = GIVEN | unknown if side == "given" else GIVEN
+    ready = msgspec.structs.replace(READY, **unknown) if side == "found" else READY
+    assert unfair(ready, **given) is None
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused, kill_tree, last_line
+from compare.processes.killing import kill_tree
+from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.protocol import messages
 
 FAKE = Path(__file__).parent / "fake_worker.py"
@@ -123,22 +125,6 @@ def test_a_flood_on_stdout_and_stderr_goes_to_the_log(start: Start, tmp_path: Pa
     assert (tmp_path / "worker.log").stat().st_size > 24_000_000
 
 
-@pytest.mark.parametrize(
-    ("log", "last"),
-    [
-        (b"", ""),
-        (b"\n \n", ""),
-        (b"one\ntwo\n\n", "two"),
-        (b"a" * 1_000_000, "a" * 300),
-        (b"first\n\xff\xfe\x1b[31mred\n", "\ufffd\ufffd [31mred"),
-    ],
-)
-def test_the_last_line_of_any_log_is_short_and_printable(tmp_path: Path, log: bytes, last: str) -> None:
-    """Whatever a framework prints, the error line stays one line."""
-    (tmp_path / "log").write_bytes(log)
-    assert last_line(tmp_path / "log") == last
-
-
 @pytest.mark.parametrize("mode", ["has-a-child", "leaves-a-child"])
 def test_a_workers_own_children_end_with_it(start: Start, tmp_path: Path, mode: str) -> None:
     """Ending a worker ends its process group."""
@@ -180,12 +166,6 @@ def test_an_error_inside_the_block_ends_the_worker(start: Start) -> None:
     assert not psutil.pid_exists(worker.process.pid)
 
 
-def test_a_command_that_is_not_there_is_a_failure_not_a_traceback(tmp_path: Path) -> None:
-    """A wrong interpreter is named."""
-    with pytest.raises(WorkerFailed, match="/no/such/python cannot be started: No such file"):
-        Worker(["/no/such/python"], environment={}, log_path=tmp_path / "log", name="tf:eager")
-
-
 def test_no_temporary_file_is_left(start: Start) -> None:
     """What a framework leaves in the directory for temporary files goes with its worker."""
     worker = start("leaves-a-temporary-file")
@@ -209,7 +189,9 @@ def test_no_descriptor_is_left_open(start: Start) -> None:
 
 def test_killing_a_tree_that_is_gone_is_no_error() -> None:
     """The process may end by itself in between."""
-    kill_tree(2**22 + 1)
+    process = subprocess.Popen(["true"])
+    process.wait()
+    kill_tree(process)
 
 
 def test_a_daemon_of_a_worker_ends_with_it(start: Start, tmp_path: Path) -> None:
@@ -234,8 +216,33 @@ def test_a_stopped_worker_is_told_from_one_that_hangs(start: Start) -> None:
         start("signal-SIGSTOP").request(PROBE, messages.Probed, 1)
 
 
-def test_no_log_no_worker(tmp_path: Path) -> None:
-    """A log that cannot be opened is a failure of the launch, with the file's name."""
-    (tmp_path / "log").mkdir()
-    with pytest.raises(WorkerFailed, match=r"cannot be started: Is a directory: .*/log"):
-        Worker([sys.executable], environment={}, log_path=tmp_path / "log", name="tf:eager")
+def test_an_earlier_attempts_log_tells_nothing_of_this_one(start: Start, tmp_path: Path) -> None:
+    """A resumed run appends to the logs of the one that was cut off."""
+    (tmp_path / "worker.log").write_text("the last words of another process\n")
+    with pytest.raises(WorkerFailed) as caught:
+        start("exit-1").request(PROBE, messages.Probed, 20)
+    assert "last line: the framework says goodbye" in str(caught.value)
+    quiet = Worker(["false"], environment={}, log_path=tmp_path / "worker.log", name="tf:fake")
+    with pytest.raises(WorkerFailed, match="exited with status 1; log"):
+        quiet.request(PROBE, messages.Probed, 20)
+
+
+def test_a_log_that_goes_with_its_worker_is_not_named() -> None:
+    """Its last line is part of the error all the same."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    worker = Worker([sys.executable, str(FAKE), "exit-1"], environment=environment, log_path=None, name="tf")
+    with pytest.raises(WorkerFailed) as caught:
+        worker.request(PROBE, messages.Probed, 20)
+    assert str(caught.value) == "tf exited with status 1; last line: the framework says goodbye"
+    assert not worker.log_path.exists()
+
+
+def test_a_refusal_names_the_log_if_it_says_more(start: Start, tmp_path: Path) -> None:
+    """And leaves the path that leads to it out of what is for sharing."""
+    with pytest.raises(WorkerRefused) as caught:
+        start("says-no-with-a-traceback").request(PROBE, messages.Probed, 20)
+    assert str(caught.value) == f"no; log: {tmp_path / 'worker.log'}"
+    assert caught.value.beside(tmp_path) == "no; log: worker.log"
+    with pytest.raises(WorkerRefused) as caught:
+        start("says-no").request(PROBE, messages.Probed, 20)
+    assert str(caught.value) == "no"

@@ -17,7 +17,7 @@ from compare.errors import UserError
 from compare.experiment.resume import keep_finished, trained
 from compare.records import machine
 from compare.records.results import Run
-from compare.records.run_directory import DirectoryLock
+from compare.records.run_directory import RunDirectory
 from tests.commands import assert_refused, interpreter, results_of, wait_until
 from tests.faults.recording import Fault
 from tests.reliability.small_runs import SEEDS, Place, outcome
@@ -179,9 +179,10 @@ def test_a_second_run_into_one_directory_is_refused(place: Place, tmp_path: Path
 
 def test_a_lock_is_held_once(tmp_path: Path) -> None:
     """A second lock is refused while the first is held, and is given afterwards."""
-    with DirectoryLock(tmp_path), pytest.raises(UserError, match="another run, process"):
-        DirectoryLock(tmp_path)
-    DirectoryLock(tmp_path).release()
+    with RunDirectory(tmp_path), pytest.raises(UserError, match="another run, process"):
+        RunDirectory(tmp_path)
+    with RunDirectory(tmp_path):
+        pass
 
 
 def row(label: str, seed: int, status: str = "ok", *, ended: bool = True, threads: int = 2) -> Run:
