@@ -239,14 +239,18 @@ def check_timeout(seconds: float) -> None:
 
 
 def check_paths(config: RunConfig) -> None:
-    """Raise UserError for a path that messages and results, which are UTF-8, cannot hold."""
     for flag, path in (("--out", config.out or Path.cwd()), ("--data-dir", config.data_dir)):
-        try:
-            str(path).encode()
-        except UnicodeEncodeError as error:
-            raise UserError(
-                f"{flag}: {str(path)!r} is not UTF-8 at character {error.start}. Rename it, or name another."
-            ) from error
+        check_utf8(flag, path)
+
+
+def check_utf8(flag: str, path: Path | None) -> None:
+    """Raise UserError for a path that messages and results, which are UTF-8, cannot hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{flag}: {str(path)!r} is not UTF-8 at character {error.start}. Rename it, or name another."
+        ) from error
 
 
 def check_variants(config: RunConfig) -> None:

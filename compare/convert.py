@@ -37,7 +37,7 @@ def convert(config: ConvertConfig) -> Agreement:
     from compare.conversion.agreement import check_agreement
     from compare.conversion.files import check_paths, replacing
     from compare.conversion.formats import format_of_source, format_of_target
-    from compare.conversion.sides import read, write
+    from compare.conversion.stored_models import read, write
 
     check_paths(config)
     source_format, target_format = format_of_source(config.source), format_of_target(config.target)

@@ -1,13 +1,17 @@
 """LeNet's weights in Keras's own files. Read it beside torch_impl/checkpoint.py.
 
 A `.weights.h5` file holds weights alone; a `.keras` file is a zip archive of such a file and the model that
-it belongs to. Written is a plain `keras.Sequential`, which loads without this project's code.
+it belongs to; a `.h5` file of Keras 2 holds weights alone or both. Written is a plain `keras.Sequential`,
+which loads without this project's code.
 """
 
 from __future__ import annotations
 
 import io
+import re
+import tempfile
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,17 +22,18 @@ import keras
 import numpy as np
 
 from lenet_spec import LeNetSpec, Shape
-from tf_impl.model import LeNet, conv, dense, max_pool
+from tf_impl.model import conv, dense, max_pool
 
-# Keras files a layer of a Sequential or functional model under its class and number, whatever its name, and a
-# layer of a subclassed model, such as tf_impl.model.LeNet, under the attribute that holds it.
+# Keras files a layer of a Sequential or functional model under its class and number, whatever its name.
 FOLDERS = {
-    "conv1": "layers/conv2d",
-    "conv2": "layers/conv2d_1",
-    "dense1": "layers/dense",
-    "dense2": "layers/dense_1",
+    "conv1": "layers/conv2d/vars",
+    "conv2": "layers/conv2d_1/vars",
+    "dense1": "layers/dense/vars",
+    "dense2": "layers/dense_1/vars",
 }
-VARIABLES = {"kernel": "vars/0", "bias": "vars/1"}
+VARIABLES = {"0": "kernel", "1": "bias"}  # as Keras 3 numbers them; Keras 2 wrote the names, as in kernel:0
+# What lies beside the layers, as the versions spell it: a part of a path that is one of these.
+BOOKKEEPING = re.compile(r"optimizer(_weights)?|_?(compile_)?(metrics|loss(_tracker)?)|seed_generator(_\d+)?")
 LARGEST_WEIGHTS_BYTES = 1 << 28  # LeNet in float64 with Adam's moments takes a tenth: more is a zip bomb
 
 
@@ -43,20 +48,26 @@ class Unreadable(Exception):
 def opened(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the file's weights by their names in it, not yet read. Raises Unreadable for another file.
 
-    The optimizer's variables and the random seeds of dropout are left out.
+    The variables of optimizer and metrics and the random seeds of dropout are left out.
     """
+    with hdf5(path) as file:
+        found: dict[str, Any] = {}
+        file.visititems(lambda name, item: found.update({name: item}) if is_weight(name, item) else None)
+        yield {name: found[name] for name in sorted(found, key=by_number)}
+
+
+@contextmanager
+def hdf5(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(weights_file(path), "r")
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise Unreadable(f"it is not a {kind(path)} file: {error}") from error
+        raise Unreadable(f"it is not a {'.keras' if is_archive(path) else 'HDF5'} file: {error}") from error
     with file:
-        found: dict[str, Any] = {}
-        file.visititems(lambda name, item: found.update({name: item}) if is_weight(name, item) else None)
-        yield found
+        yield file
 
 
 def weights_file(path: Path) -> Path | io.BytesIO:
-    if kind(path) == ".weights.h5":
+    if not is_archive(path):
         return path
     with zipfile.ZipFile(path) as archive:
         size = archive.getinfo("model.weights.h5").file_size
@@ -65,23 +76,51 @@ def weights_file(path: Path) -> Path | io.BytesIO:
         return io.BytesIO(archive.read("model.weights.h5"))
 
 
-def kind(path: Path) -> str:
-    return ".keras" if path.suffix.lower() == ".keras" else ".weights.h5"
+def is_archive(path: Path) -> bool:
+    return path.suffix.lower() == ".keras" or zipfile.is_zipfile(path)
 
 
 def is_weight(name: str, item: Any) -> bool:
-    other = name.startswith("optimizer/") or "/seed_generator" in name
-    return isinstance(item, h5py.Dataset) and not other
+    return isinstance(item, h5py.Dataset) and not any(map(BOOKKEEPING.fullmatch, name.split("/")))
+
+
+def by_number(name: str) -> list[tuple[str, int]]:
+    """Return a key that sorts conv2d_9 before conv2d_10."""
+    return [(word, int(number or 0)) for word, number in re.findall(r"(\D+)(\d*)", name)]
 
 
 def names(tensors: Mapping[str, Any], spec: LeNetSpec) -> dict[str, str]:
-    """Canonical name to the name in the file, which depends on how the model was made."""
-    subclassed = any(name.startswith("conv1/") for name in tensors)
+    """Return the name in the file of each parameter, by canonical name.
+
+    It depends on Keras's version and on how the model was made: nested, subclassed, with layer names of its
+    own. So a layer is found by its kernel's shape, which no two layers of LeNet share, and one of a wrong
+    shape by its place among the convolutions, or among the dense layers.
+    """
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in tensors:
+        folder, _, variable = name.rpartition("/")
+        folders[folder][VARIABLES.get(variable, variable.partition(":")[0])] = name
+    kernels = {
+        folder: described(tensors[held["kernel"]])[0] for folder, held in folders.items() if "kernel" in held
+    }
     named = {}
-    for name in spec.parameter_shapes():
-        layer, _, variable = name.partition("/")
-        named[name] = f"{layer if subclassed else FOLDERS[layer]}/{VARIABLES[variable]}"
+    for layer, folder in folders_of_layers(kernels, spec).items():
+        usual = ("0", "1") if folder.endswith("vars") else ("kernel:0", "bias:0")
+        for variable, default in zip(("kernel", "bias"), usual, strict=True):
+            named[f"{layer}/{variable}"] = folders[folder].get(variable, f"{folder}/{default}")
     return named
+
+
+def folders_of_layers(kernels: Mapping[str, Shape], spec: LeNetSpec) -> dict[str, str]:
+    """Return the folder of each layer. kernels: the shape in each folder, in the file's order."""
+    wanted = {
+        name.partition("/")[0]: shape for name, shape in spec.parameter_shapes().items() if "kernel" in name
+    }
+    found = {layer: next((one for one in kernels if kernels[one] == wanted[layer]), "") for layer in wanted}
+    for layer, shape in wanted.items():
+        left = (one for one in kernels if one not in found.values() and len(kernels[one]) == len(shape))
+        found[layer] = found[layer] or next(left, FOLDERS[layer])
+    return found
 
 
 def shape(name: str, spec: LeNetSpec) -> Shape:
@@ -103,14 +142,22 @@ def to_canonical(name: str, tensor: h5py.Dataset, spec: LeNetSpec) -> np.ndarray
 
 def write(path: Path, weights: Mapping[str, np.ndarray], spec: LeNetSpec) -> None:
     """Save a plain Keras model, or its weights, which any Sequential or functional LeNet can load."""
+    model = filled(spec, weights)
+    lower = path.with_name(path.name.lower())  # Keras knows no .KERAS
+    if lower.suffix == ".keras":
+        model.save(lower)
+    else:
+        model.save_weights(lower)
+    lower.replace(path)
+
+
+def filled(spec: LeNetSpec, weights: Mapping[str, np.ndarray]) -> keras.Sequential:
+    """Return LeNet with these canonical arrays, in their dtype."""
     model = sequential(spec, weights["conv1/kernel"].dtype.name)
     for name, array in weights.items():
         layer, _, variable = name.partition("/")
         getattr(model.get_layer(layer), variable).assign(array)
-    if kind(path) == ".keras":
-        model.save(path)
-    else:
-        model.save_weights(path)
+    return model
 
 
 def sequential(spec: LeNetSpec, dtype: str) -> keras.Sequential:
@@ -133,17 +180,36 @@ def sequential(spec: LeNetSpec, dtype: str) -> keras.Sequential:
 
 
 def model(path: Path, spec: LeNetSpec, dtype: str) -> keras.Model:
-    """Return the model of a .keras file; for weights alone LeNet, made the way that their names tell."""
-    try:
-        if kind(path) == ".keras":
-            return keras.models.load_model(path, compile=False, safe_mode=True)  # runs no code in it
-        with opened(path) as tensors:
-            subclassed = any(name.startswith("conv1/") for name in tensors)
-        lenet = LeNet(spec, dtype) if subclassed else sequential(spec, dtype)
-        lenet.load_weights(path)
-    except Exception as error:  # whatever a broken or hostile file makes of Keras
-        raise Unreadable(f"Keras cannot load it: {error}") from error
-    return lenet
+    """Return the model that the file brings; for weights alone LeNet with these weights."""
+    with hdf5(path) as file:
+        config = file.attrs.get("model_config")
+    if config is not None or is_archive(path):
+        return whole_model(path, str(config))
+    with opened(path) as tensors:
+        named = names(tensors, spec)
+        return filled(spec, {name: to_canonical(name, tensors[named[name]], spec) for name in named})
+
+
+def whole_model(path: Path, config: str) -> keras.Model:
+    """Return the file's own model. Runs no code in it: older versions of Keras 3 would, of a `.h5` file."""
+    if re.search(r'"class_name": *"Lambda"', config):
+        raise Unreadable("its model has a Lambda layer, which is code of its own, and is not run")
+    with tempfile.TemporaryDirectory() as directory:
+        named = Path(directory, "model.keras" if is_archive(path) else "model.h5")  # Keras goes by the suffix
+        named.symlink_to(path.resolve())
+        try:
+            # Keras 2 named the module of its class Functional, which Keras 3 has in another place.
+            classes = {"Functional": keras.Model}
+            return keras.models.load_model(named, custom_objects=classes, compile=False, safe_mode=True)
+        except Exception as error:  # whatever a broken or hostile file makes of Keras
+            raise Unreadable(f"Keras cannot load it: {why(error)}") from error
+
+
+def why(error: Exception) -> str:
+    said = str(error).partition(". ")[0]
+    if found := re.match(r"Could not locate class (\S+)", said):
+        return f"the code of its class {found[1]} is not in the file; save_weights saves what can be read"
+    return said
 
 
 def logits(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -18,22 +18,12 @@ import safetensors.torch
 import torch
 
 from lenet_spec import LeNetSpec, Shape
-from torch_impl import layout
+from torch_impl import layout, wrappers
 from torch_impl.model import LeNet, load
+from torch_impl.wrappers import names_in_file, own_name, state_dict
 
-WRAPPERS = (
-    "state_dict",
-    "model_state_dict",
-    "model",
-)  # where scripts keep it beside the optimizer's
-PREFIXES = ("module.", "_orig_mod.")  # of DataParallel's and torch.compile's wrappers
-
-
+Unreadable = wrappers.Unreadable
 HOW_TO_SAVE = "Save it with torch.save(model.state_dict(), path)."
-
-
-class Unreadable(Exception):
-    """torch will not take the file; the message says why."""
 
 
 @contextmanager
@@ -58,25 +48,10 @@ def why(error: Exception) -> str:
     return f"torch cannot load it: {str(error).partition('. ')[0]}"
 
 
-def state_dict(content: Any) -> dict[str, Any]:
-    """Return the state_dict itself, without what scripts and wrappers put around it."""
-    for key in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping):
-        raise Unreadable(f"it holds a {type(content).__name__}; it must hold a state_dict")
-    named = {str(name): tensor for name, tensor in content.items()}
-    for prefix in PREFIXES:
-        if named and all(name.startswith(prefix) for name in named):
-            named = {name.removeprefix(prefix): tensor for name, tensor in named.items()}
-    return named
-
-
-def names(_: Mapping[str, Any], spec: LeNetSpec) -> dict[str, str]:
-    """Canonical name to the name in the file: conv1/kernel is conv1.weight."""
-    return {
-        name: name.replace("/kernel", ".weight").replace("/bias", ".bias") for name in spec.parameter_shapes()
-    }
+def names(tensors: Mapping[str, Any], spec: LeNetSpec) -> dict[str, str]:
+    """Return the name in the file of each parameter, by canonical name: of conv1/kernel conv1.weight."""
+    found = names_in_file(tensors)
+    return {name: found[own_name(name)] for name in spec.parameter_shapes()}
 
 
 def shape(name: str, spec: LeNetSpec) -> Shape:
@@ -109,10 +84,10 @@ def write(path: Path, weights: Mapping[str, np.ndarray], spec: LeNetSpec) -> Non
 
 
 def model(path: Path, spec: LeNetSpec, dtype: str) -> LeNet:
-    """LeNet with the file's tensors, loaded as a user would, under their own names."""
+    """Return LeNet with the file's tensors, loaded as a user would."""
     lenet = LeNet(spec, getattr(torch, dtype))
     with opened(path) as tensors:
-        lenet.load_state_dict(tensors)
+        lenet.load_state_dict({own_name(name): tensors[held] for name, held in names(tensors, spec).items()})
     return lenet.eval()
 
 

@@ -11,7 +11,7 @@ from compare.errors import UserError
 
 if TYPE_CHECKING:
     from compare.conversion.config import ConvertConfig
-    from compare.conversion.sides import Side
+    from compare.conversion.stored_models import StoredModel
 
 # Of the largest logit, or of 1 where all are smaller. Two float32 models with the same weights were 4e-7
 # of it apart (measured); a wrong layout, activation or padding moves logits by their own size.
@@ -41,7 +41,7 @@ class Agreement:
         )
 
 
-def check_agreement(source: Side, written: Side, config: ConvertConfig) -> Agreement:
+def check_agreement(source: StoredModel, written: StoredModel, config: ConvertConfig) -> Agreement:
     """Raise UserError if a value changed on the way, or the two models give other logits."""
     for name, array in source.weights.items():
         if array.dtype != written.weights[name].dtype or array.tobytes() != written.weights[name].tobytes():
@@ -75,5 +75,5 @@ def agreement_of(one: np.ndarray, other: np.ndarray, labels: np.ndarray, dtype: 
     )
 
 
-def dtype_of(side: Side) -> str:
-    return next(iter(side.weights.values())).dtype.name
+def dtype_of(model: StoredModel) -> str:
+    return next(iter(model.weights.values())).dtype.name

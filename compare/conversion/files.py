@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compare.config import check_timeout
+from compare.config import check_timeout, check_utf8
+from compare.data.content import open_content
 from compare.errors import UserError
 from compare.records.files import synchronize
 
@@ -20,13 +21,10 @@ if TYPE_CHECKING:
 
 def check_paths(config: ConvertConfig) -> None:
     """Raise UserError if SOURCE is no file to read, or an option breaks its rule."""
-    try:
-        with config.source.open("rb"):
-            regular = config.source.is_file()
-    except OSError as error:
-        raise UserError(f"{config.source}: {error.strerror}. Name a file that this user can read.") from error
-    if not regular:
-        raise UserError(f"{config.source} is not a regular file. Name a file.")
+    check_utf8("SOURCE", config.source)
+    check_utf8("TARGET", config.target)
+    with open_content(config.source):
+        pass
     check_timeout(config.timeout)
     for flag, python in (("--tf-python", config.tf_python), ("--torch-python", config.torch_python)):
         if not os.access(python, os.X_OK) or python.is_dir():

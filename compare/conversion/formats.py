@@ -1,7 +1,8 @@
-"""Which kind of file a path names: by its suffix, and a .safetensors file by the names in it."""
+"""Which kind of file a path names: one to write by its suffix, one to read by what it holds."""
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -16,29 +17,54 @@ FORMATS: dict[str, Format] = {
     ".weights.h5": "tf",
     ".safetensors": "canonical",
 }
+HDF5 = b"\x89HDF\r\n\x1a\n"
+ZIP = b"PK\x03\x04"
+PICKLE = b"\x80"  # torch.save before PyTorch 1.6
+START_BYTES = 16
 
 
 def format_of_target(path: Path) -> Format:
     """Raise UserError for a suffix that stands for no format."""
-    name = path.name.lower()
-    for suffix, kind in FORMATS.items():
-        if name.endswith(suffix) and name != suffix:
-            return kind
-    if name.endswith((".h5", ".hdf5")):
+    if kind := format_of_suffix(path):
+        return kind
+    if path.name.lower().endswith((".h5", ".hdf5")):
         raise UserError(
-            f"{path} has the suffix of Keras's old whole-model files, which are not converted.\n"
-            "Save with model.save('name.keras') or model.save_weights('name.weights.h5')."
+            f"{path} has the suffix of Keras 2's files, which are read, but not written.\n"
+            "Name it .keras or .weights.h5, which every Keras since 2.12 reads."
         )
     raise UserError(f"{path} has no suffix of a known kind. Use one of: {', '.join(FORMATS)}.")
 
 
+def format_of_suffix(path: Path) -> Format | None:
+    name = path.name.lower()
+    return next((kind for suffix, kind in FORMATS.items() if name.endswith(suffix) and name != suffix), None)
+
+
 def format_of_source(path: Path) -> Format:
-    """As for a target; a .safetensors file without a name like conv1/kernel is taken for torch's."""
-    kind = format_of_target(path)
-    if kind != "canonical":
-        return kind
-    names = stored_names(path)
-    return "torch" if names and not any("/" in name for name in names) else "canonical"
+    """Return the kind of a file by its content, whatever its name; by its suffix if that says nothing.
+
+    A safetensors file without a name like conv1/kernel is taken for torch's. Raises UserError for a file of
+    no known kind.
+    """
+    with path.open("rb") as file:
+        start = file.read(START_BYTES)
+    if start.startswith(HDF5):
+        return "tf"
+    if start.startswith(ZIP) and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return "tf" if "config.json" in archive.namelist() else "torch"
+    if start.startswith(PICKLE):
+        return "torch"
+    kind = format_of_suffix(path)
+    if kind == "canonical" or start[8:9] == b"{":
+        names = stored_names(path)
+        return "torch" if names and not any("/" in name for name in names) else "canonical"
+    if kind is None:
+        raise UserError(
+            f"{path} is not a file of torch, of Keras or of safetensors.\n"
+            "Save the weights in one of these forms: docs/checkpoints.md lists them."
+        )
+    return kind
 
 
 def stored_names(path: Path) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
+from itertools import takewhile
 
 import numpy as np
 
@@ -24,10 +26,9 @@ def check_tensors(
     """
     for canonical, name in names.items():
         if name not in found:
-            held = ", ".join(list(found)[:SHOWN_NAMES]) or "no tensor at all"
-            more = f" and {len(found) - SHOWN_NAMES} more" if len(found) > SHOWN_NAMES else ""
             raise UserError(
-                f"{both(name, canonical)} {list(expected[name])} is missing; the file holds {held}{more}.\n"
+                f"{both(name, canonical)} {list(expected[name])} is missing; the file holds "
+                f"{listed(found)}.\n"
                 f"Save the weights of a LeNet with these names. {SEE}"
             )
     for name in found:
@@ -39,6 +40,15 @@ def check_tensors(
     for canonical, name in names.items():
         check_tensor(both(name, canonical), *found[name], expected[name])
     check_one_dtype({name: dtype for name, (_, dtype) in found.items()})
+
+
+def listed(names: Collection[str]) -> str:
+    """Return the file's own names, and what all of them begin with."""
+    shown = ", ".join(list(names)[:SHOWN_NAMES]) or "no tensor at all"
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    parts = zip(*(re.split(r"(?<=[./])", name) for name in names), strict=False)
+    common = "".join(same[0] for same in takewhile(lambda same: 1 < len(same) == same.count(same[0]), parts))
+    return f"{shown}{more}" + (f", all under {common[:-1]}" if common else "")
 
 
 def both(name: str, canonical: str) -> str:

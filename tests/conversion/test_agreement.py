@@ -1,4 +1,4 @@
-"""When two sides agree, and how a target appears."""
+"""When two models agree, and how a target appears."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from compare.conversion.agreement import agreement_of, check_agreement
 from compare.conversion.config import ConvertConfig
 from compare.conversion.files import replacing
 from compare.conversion.formats import format_of_target
-from compare.conversion.sides import Side
+from compare.conversion.stored_models import StoredModel
 from compare.errors import UserError
 from tests.conversion.commands import trained_alike
 
@@ -21,7 +21,7 @@ def test_a_value_that_changes_on_the_way_is_refused() -> None:
     weights, labels = trained_alike(), np.zeros(1, np.uint8)
     changed = {name: array.copy() for name, array in weights.items()}
     changed["conv1/bias"][3] = np.nextafter(changed["conv1/bias"][3], np.float32(1))
-    one, other = (Side(set_, np.zeros((1, 10)), labels) for set_ in (weights, changed))
+    one, other = (StoredModel(set_, np.zeros((1, 10)), labels) for set_ in (weights, changed))
     with pytest.raises(UserError, match="conv1/bias reads back with other values"):
         check_agreement(one, other, ConvertConfig(Path("a.pt"), Path("b.pt")))
 

@@ -9,11 +9,12 @@ import safetensors.numpy
 
 from compare.conversion.agreement import check_agreement
 from compare.conversion.config import ConvertConfig
-from compare.conversion.sides import Side, read_canonical
+from compare.conversion.stored_models import StoredModel, read_canonical
 from compare.data import mnist
 from compare.errors import UserError
 from tests.commands import command
 from tests.conversion.commands import NOT_NEEDED, child, trained_alike
+from tests.faults.recording import Fault
 
 Outcomes = tuple[dict[str, str], Path]
 
@@ -50,6 +51,33 @@ TORCH = {
     "wrapped": "same",
     "parallel": "same",
     "safetensors": "same",
+    **dict.fromkeys(
+        [
+            "compiled-parallel",
+            "parallel-compiled",
+            "three-deep",
+            "layer-compiled",
+            "fsdp",
+            "averaged",
+            "deepspeed",
+            "lightning",
+            "own-attribute",
+            "deep-container",
+            "listed",
+            "with-average",
+            "flat-average",
+            "loose",
+        ],
+        "same",
+    ),
+    "two-models": "it holds 2 models, under teacher and student; it must hold one",
+    "two-names": "it holds 2 models, under model and net; it must hold one",
+    "a-layer-beside": "head.weight [10, 10] is not a tensor of LeNet, whose 8 are model.conv1.weight",
+    "a-layer-within": "module.head.weight [10, 10] is not a tensor of LeNet, whose 8 are module.conv1.",
+    "in-part": "_orig_mod.net.conv1.bias (conv1/bias) [32] is missing; the file holds _orig_mod.net.conv1.",
+    "other-names": "conv1.weight (conv1/kernel) [32, 1, 5, 5] is missing; the file holds "
+    "module.backbone.features.0.weight, module.backbone.features.3.weight, all under module.backbone.",
+    "no-tensor": "it holds a dict; it must hold a state_dict",
     "missing": "conv1.bias (conv1/bias) [32] is missing; the file holds conv1.weight, conv2.weight",
     "extra": "dense3.weight [10, 10] is not a tensor of LeNet, whose 8 are conv1.weight",
     "misshaped": "dense1.weight (dense1/kernel) has the shape [1024, 3136]; it must have [1024, 1024]",
@@ -71,6 +99,21 @@ KERAS = {
     "users": "same",
     "good": "same",
     "subclassed": "same",
+    **dict.fromkeys(
+        [
+            "whole",
+            "keras2-metrics",
+            "keras2-of-2.12",
+            "keras2-nested",
+            "keras2-subclassed",
+            "keras2-legacy",
+            "keras2-legacy-numbered",
+            "keras2-whole",
+            "keras2-functional",
+        ],
+        "same",
+    ),
+    "keras2-misshaped": "dense_9/dense_9/kernel:0 (dense1/kernel) has the shape [3136, 1024]; it must",
     "missing": "layers/conv2d/vars/1 (conv1/bias) [32] is missing; the file holds layers/conv2d/vars/0",
     "extra": "layers/dense_2/vars/0 [3, 4] is not a tensor of LeNet, whose 8 are layers/conv2d/vars/0",
     "misshaped": "layers/dense/vars/0 (dense1/kernel) has the shape [3136, 1024]; it must have [1024, 1024]",
@@ -78,26 +121,56 @@ KERAS = {
     "mixed": "layers/conv2d/vars/0 is float32 but layers/dense_1/vars/1 is float64",
     "nan": "layers/dense/vars/1 (dense1/bias) holds 1 of 1024 values that are not finite, first nan at [5]",
     "external": "layers/dense_1/vars/1 (dense2/bias) is a link to another file",
-    "text": "it is not a .weights.h5 file: ",
+    "text": "it is not a HDF5 file: ",
     "no-weights": "it is not a .keras file: ",
 }
 
 
+FAULTS = "Checkpoints"
+REFUSED = "everything: nothing is written; exit status 2"
+ROWS = {
+    "three-deep": "A model in wrappers: `module.`, `_forward_module.`, `_orig_mod.`, `model.`, `net.`",
+    "layer-compiled": "A model whose layers are compiled one by one",
+    "lightning": "A Lightning checkpoint, with a loss's weights and the optimizer's state",
+    "with-average": "A model beside its moving average",
+    "two-models": "Two models in one file",
+    "other-names": "Layers with other names",
+    "a-layer-within": "A layer too many",
+    "hostile": "A pickle that would run code",
+    "keras2-metrics": "A file of Keras 2 with compiled metrics",
+    "keras2-of-2.12": "The folders of Keras 2.12 to 2.14",
+    "keras2-legacy": "A `.h5` file of weights, as Keras 2 wrote it",
+    "keras2-functional": "A `.keras` file of Keras 2 with a functional model",
+    "keras2-misshaped": "A `.h5` file of another network",
+    "external": "A tensor that lies in another file",
+}
+
+
+def record(case: str, outcome: str, fault: Fault) -> None:
+    """Record the row of a case that has one."""
+    if case in ROWS and outcome == "same":
+        fault(ROWS[case], words="nothing: it is read", survives="the conversion")
+    elif case in ROWS:
+        fault(ROWS[case], seen=f"error: SOURCE: {outcome}", survives=REFUSED)
+
+
 @pytest.mark.parametrize("case", TORCH)
-def test_what_torch_files_are_taken_and_refused(torch_outcomes: Outcomes, case: str) -> None:
+def test_what_torch_files_are_taken_and_refused(torch_outcomes: Outcomes, case: str, fault: Fault) -> None:
     """Every refusal names the tensor or the file's fault, the rule, what was found, and what to do."""
     outcome = torch_outcomes[0][case]
     assert outcome.startswith(TORCH[case])
     assert outcome == "same" or len(outcome.splitlines()) == 2
     assert "weights_only" not in outcome  # torch's own advice is to load it with all safety off
+    record(case, outcome, fault)
 
 
 @pytest.mark.parametrize("case", KERAS)
-def test_what_keras_files_are_taken_and_refused(keras_outcomes: Outcomes, case: str) -> None:
+def test_what_keras_files_are_taken_and_refused(keras_outcomes: Outcomes, case: str, fault: Fault) -> None:
     """A user's own layer names, dropout and optimizer are taken; refusals as for torch."""
     outcome = keras_outcomes[0][case]
     assert outcome.startswith(KERAS[case])
     assert outcome == "same" or len(outcome.splitlines()) == 2
+    record(case, outcome, fault)
 
 
 def test_code_in_a_pickle_is_not_run(torch_outcomes: Outcomes, tmp_path: Path) -> None:
@@ -122,8 +195,10 @@ def test_a_model_that_computes_otherwise_is_refused(keras_outcomes: Outcomes) ->
     users, tanh = np.load(directory / "users.npy"), np.load(directory / "tanh.npy")
     config = ConvertConfig(Path("tanh.keras"), Path("out.pt"))
     with pytest.raises(UserError, match=r"tanh.keras: its model's logits differ from LeNet's .* by \d"):
-        check_agreement(Side(weights, tanh, labels), Side(weights, users, labels), config)
-    assert check_agreement(Side(weights, users, labels), Side(weights, users, labels), config).holds
+        check_agreement(StoredModel(weights, tanh, labels), StoredModel(weights, users, labels), config)
+    assert check_agreement(
+        StoredModel(weights, users, labels), StoredModel(weights, users, labels), config
+    ).holds
 
 
 CANONICAL: dict[str, tuple[dict[str, np.ndarray | None], str]] = {

@@ -33,7 +33,7 @@ ORACLE_IMAGES = 250  # at a time: float64 patches of more would take gigabytes
 
 
 @dataclass(frozen=True)
-class Side:
+class StoredModel:
     """What a file holds and what its model makes of the test images."""
 
     weights: dict[str, np.ndarray]  # canonical names and layouts, float32 or float64
@@ -41,31 +41,31 @@ class Side:
     labels: np.ndarray  # [images], uint8
 
 
-def read(config: ConvertConfig, kind: Format) -> Side:
+def read(config: ConvertConfig, kind: Format) -> StoredModel:
     """SOURCE, checked. Raises UserError where it does not match, WorkerFailed where the process dies."""
     try:
         if kind == "canonical":
-            return canonical_side(config.source)
+            return canonical_model(config.source)
         path = str(config.source.resolve())
         return ask(config, kind, messages.ReadCheckpoint(kind, path, usable_cpus()))
     except UserError as error:
         raise UserError(f"{config.source}: {error}") from error
 
 
-def write(config: ConvertConfig, kind: Format, path: Path, weights: Mapping[str, np.ndarray]) -> Side:
+def write(config: ConvertConfig, kind: Format, path: Path, weights: Mapping[str, np.ndarray]) -> StoredModel:
     """Write the weights to `path` and read them back. Raises as `read`."""
     content = safetensors.numpy.save({name: np.ascontiguousarray(weights[name]) for name in weights})
     if kind == "canonical":
         write_atomically(path, content)
-        return canonical_side(path)
+        return canonical_model(path)
     request = messages.WriteCheckpoint(kind, str(path.resolve()), usable_cpus(), content)
     return ask(config, kind, request)
 
 
 def ask(
     config: ConvertConfig, framework: str, request: messages.ReadCheckpoint | messages.WriteCheckpoint
-) -> Side:
-    """One request to a fresh process of the framework, whose log goes with it."""
+) -> StoredModel:
+    """Ask a fresh process of the framework once; its log goes with it."""
     try:
         with Conditions().launch(
             framework,
@@ -88,11 +88,11 @@ def ask(
         if failure.interpreter:
             raise UserError(str(failure)) from failure
         raise
-    return Side(weights, logits, labels)
+    return StoredModel(weights, logits, labels)
 
 
-def canonical_side(path: Path) -> Side:
-    """One of our files; its logits are the float64 oracle's, so that no framework is needed for it."""
+def canonical_model(path: Path) -> StoredModel:
+    """Return one of our files; its logits are the float64 oracle's, so that no framework is needed for it."""
     from compare.ladder.oracle import Oracle
 
     weights = read_canonical(path)
@@ -101,7 +101,7 @@ def canonical_side(path: Path) -> Side:
         oracle.logits(mnist.scale(dataset.test_images[start : start + ORACLE_IMAGES], SPEC))
         for start in range(0, len(dataset.test_images), ORACLE_IMAGES)
     ]
-    return Side(weights, np.concatenate(logits), dataset.test_labels)
+    return StoredModel(weights, np.concatenate(logits), dataset.test_labels)
 
 
 def read_canonical(path: Path) -> dict[str, np.ndarray]:
