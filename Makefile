@@ -4,6 +4,7 @@
 # make calibrate                         compare each framework with itself
 # make docs                              write the figures of README and docs/ from docs/results
 # make fuzz                              read 10,000 malformed data files
+# make gates                             every variant's own gate, over seeds and batch sizes
 # make kills                             kill runs at random moments, and resume each
 # make network-mistakes                  put every known mistake on the ladder of any network
 # make correct-pairs                     correct pairs of networks must pass, over seeds, sizes and dtypes
@@ -25,7 +26,7 @@ INSTALL = @$(or $(PYTHON),false) -c '$(SUITABLE)' 2>/dev/null || { echo "error: 
 	and '$(or $(PYTHON),python3)' is not one. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }; \
 	$(PYTHON) -m tools.install $(@D) --constraint constraints.txt
 
-.PHONY: compare test test-cuda cuda install fuzz bench calibrate kills soak network-mistakes correct-pairs docs clean
+.PHONY: compare test test-cuda cuda install fuzz bench calibrate gates kills soak network-mistakes correct-pairs docs clean
 
 # If an option is given twice, the second one counts: ARGS has priority over what `make cuda` made.
 compare: $(STAMP)
@@ -46,6 +47,9 @@ bench: $(STAMP)
 
 calibrate: $(STAMP)
 	$(BIN)/python -m compare.calibrate $(ARGS)
+
+gates: $(STAMP)
+	$(BIN)/python -m tools.gates $(ARGS)
 
 kills: $(STAMP)
 	$(BIN)/python -m tools.kills

@@ -47,6 +47,18 @@ class Inspection(ABC):
         """Return copies of the parameters by canonical name, in canonical layout."""
         return {name: self.to_numpy(variable).copy() for name, variable in self.variables.items()}
 
+    def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return copies of Adam's first and second moments by canonical name; none before a step."""
+        first, second = (
+            {
+                name: self.to_numpy(moment).copy()
+                for name, variable in self.variables.items()
+                if (moment := self.optimizer.get_slot(variable, slot)) is not None
+            }
+            for slot in ("m", "v")
+        )
+        return first, second
+
     def activations(
         self, images: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:

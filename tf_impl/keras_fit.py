@@ -81,6 +81,14 @@ class Trainer(train.Trainer):
         """None: the step is one compiled function."""
         return iter(())
 
+    def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return copies of Adam's first and second moments by canonical name."""
+        first, second = (
+            [np.array(one) for one in self.model.optimizer.variables if one.name.endswith(kind)]
+            for kind in ("momentum", "velocity")
+        )
+        return dict(zip(self.variables, first, strict=False)), dict(zip(self.variables, second, strict=False))
+
     def to_numpy(self, tensor: Any) -> np.ndarray:
         return np.asarray(tensor)
 

@@ -22,7 +22,6 @@ from compare.rendering.markdown import table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, RESULTS = DOCS / "parity.md", DOCS / "results"
-GROUPS = ("activations", "loss", "gradients", "one_step", "losses", "parameters")
 GROUP_NAMES = {"one_step": "parameters after one Adam step", "parameters": "parameters after N steps"}
 MARKED = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -92,7 +91,7 @@ def tolerance_table() -> str:
     """Return every tolerance, with what was measured and why."""
     rows = []
     for dtype, own in BY_DTYPE.items():
-        rows += [tolerance_row(dtype, group, getattr(own, group)) for group in GROUPS]
+        rows += [tolerance_row(dtype, group, one) for group, one in own.items()]
     return table(["dtype", "what", "measured", "allowed", "why"], rows)
 
 
@@ -112,7 +111,7 @@ def traps_table(trials: Trials) -> str:
         [
             trial.mistake,
             trial.name,
-            trap_table.rung_name(trial.caught_rung),
+            trap_table.rung_name(trial.caught_rung, trial.caught_dtype),
             trial.first_failing or "",
             *trap_table.gap_cells(trials.loss_gaps(trial)),
             trap_table.accuracy_cell(trial),

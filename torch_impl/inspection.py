@@ -53,6 +53,15 @@ class Inspection(ABC):
         """Return copies of the parameters by canonical name, in canonical layout."""
         return {name: array.copy() for name, array in self.canonical(self.variables).items()}
 
+    def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return copies of Adam's first and second moments by canonical name; none before a step."""
+        state = self.optimizer.state
+        first, second = (
+            {name: state[one][moment].clone() for name, one in self.variables.items() if one in state}
+            for moment in ("exp_avg", "exp_avg_sq")
+        )
+        return self.canonical(first), self.canonical(second)
+
     def canonical(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
         """Return parameters, or their gradients, in canonical layout; TensorFlow's have it already."""
         return {

@@ -92,7 +92,7 @@ def train(
     runs: list[Run] = []
     for seed in config.seed_range():
         runs += train_seed(
-            config, sides, seed, dataset, directory, progress=Silent(), save=lambda _: None, explained=False
+            config, sides, seed, dataset, directory, progress=Silent(), save=lambda _: None, complete=False
         )
         for path in directory.glob("*.safetensors"):  # weights are no result here
             path.unlink()

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["weights", "order", "dropout"]
-STREAMS: dict[Stream, int] = {"weights": 0, "order": 1, "dropout": 2}
+Stream = Literal["weights", "order", "dropout", "stress"]
+STREAMS: dict[Stream, int] = {"weights": 0, "order": 1, "dropout": 2, "stress": 3}
 
 
 def generator(seed: int, stream: Stream) -> np.random.Generator:

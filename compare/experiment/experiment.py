@@ -23,13 +23,14 @@ from compare.experiment.training import new_run, train_seed
 from compare.findings.findings import Findings, find
 from compare.labels import Label
 from compare.ladder.gate import gate
+from compare.ladder.verdicts import failure
 from compare.processes.scratch import remove_abandoned
 from compare.records import machine
 from compare.records.config import Config
 from compare.records.files import write_atomically
 from compare.records.foreign import read_results, refuse_unknown_fields
 from compare.records.parity import Gate
-from compare.records.results import Results, Run, write_results
+from compare.records.results import Results, Run, Status, write_results
 from compare.records.run_directory import RunDirectory, new_directory, remove_half_written
 from compare.rendering import facts, markdown, tables, terminal
 from compare.rendering.event_files import check_available, write_events
@@ -88,17 +89,18 @@ class Experiment:
         self.card = watch(self.config.device, os.environ)
         if self.card is not None:
             results.environment.card = self.card.record
-        parity = results.parity = results.parity or self.climb(results)
+        parity = results.parity
+        if parity is None or parity.left_out:  # what could not climb then may be there now
+            parity = self.climb(results)
         self.console.print(f"parity    {parity.summary}", markup=False)
-        wrong = parity.wrong
-        self.entrants = [entrant for entrant in self.entrants if gate_label(entrant) not in wrong]
+        self.entrants = [entrant for entrant in self.entrants if not kept_out(parity, entrant)]
         keep_finished(results, self.entrants, self.config.threads[:-1])
         if results.runs and self.config.resume is not None:
             self.console.print(f"resumed   {resumed_words(results)}", markup=False)
         self.train(results)
         if self.card is not None:
             self.card.finish()
-        without_proof(results)
+        distrust(results)
         found = self.write(results)
         if self.config.tensorboard:
             write_events(results, self.directory)
@@ -120,16 +122,16 @@ class Experiment:
                         self.train_other_thread_counts(group, seed, results, progress)
 
     def climb(self, results: Results) -> Gate:
-        """Climb the ladder: what does not compute the same function is not trained, and keeps its rows."""
+        """Climb the ladder: what is not proved is not trained, and keeps its rows, with the reason."""
         with self.place.refusable(), self.console.status("climbing the parity ladder") as status:
             parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
         results.parity = parity
-        wrong = parity.wrong
+        results.runs = [run for run in results.runs if run.losses]
         for entrant in self.entrants:
-            if gate_label(entrant) in wrong:
+            if why := kept_out(parity, entrant):
                 for seed in self.config.seed_range():
                     run = new_run(self.config, entrant, seed)
-                    run.reason = f"not trained, because parity {parity.summary}"
+                    run.status, run.reason = why
                     results.runs.append(run)
         self.write(results)
         return parity
@@ -226,13 +228,30 @@ def resumed_words(results: Results) -> str:
     return f"with what was finished: {len(results.runs)} launches of seed {', '.join(map(str, seeds))}"
 
 
-def without_proof(results: Results) -> None:
-    """Discount what trained but could not climb, as when the system killed it on the ladder."""
-    left_out = results.parity.left_out if results.parity else {}
-    for run in results.runs:
-        reason = left_out.get(run.full_label.climber)
-        if reason is not None and run.status == "ok":
-            run.status, run.reason = "failed", f"trained, but its parity was not checked: {reason}"
+def kept_out(parity: Gate, entrant: Entrant) -> tuple[Status, str] | None:
+    """Return with which status and reason the gate keeps an entrant from training; None if it is proved."""
+    label = gate_label(entrant)
+    for climb in parity.climbs:
+        rung = climb.failing
+        if rung is not None and label in (rung.wrong or climb.labels):
+            return "failed", f"not trained, because parity {failure(climb, rung)}"
+    if label in parity.left_out:
+        reason = parity.left_out[label].removeprefix(f"{label}: ")
+        if label in parity.unavailable:
+            return "unavailable", reason
+        return "failed", f"not trained, because it could not climb the parity ladder: {reason}"
+    return None
+
+
+def distrust(results: Results) -> None:
+    """Take every launch out of the ranking whose variant had one that was not as proved."""
+    every = [*results.runs, *results.thread_runs]
+    found = {(run.label, run.device): run for run in every if run.not_proved_from is not None}
+    for run in every:
+        known = found.get((run.label, run.device))
+        if known is not None and run.status == "ok":
+            run.status = "failed"
+            run.reason = f"another launch of it, of seed {known.seed}, is not as proved"
 
 
 def thread_steps(config: RunConfig) -> int:

@@ -16,14 +16,15 @@ import numpy as np
 import safetensors.numpy
 
 from compare.config import Entrant, RunConfig
-from compare.cpus import allowed_cpus
-from compare.data.batches import batches, digest_of
+from compare.cpus import allowed_cpus, usable_cpus
 from compare.data.metrics import accuracy, cross_entropy
 from compare.data.mnist import Dataset
 from compare.data.weights import initial_weights, weights_digest
-from compare.dtypes import host_dtype
 from compare.experiment.after_training import explain
+from compare.experiment.ends import End, end_of, parted_at
 from compare.experiment.schedule import Round, rounds
+from compare.ladder.climber import CANNOT_RUN
+from compare.ladder.together import asking
 from compare.observation import observe
 from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
@@ -65,11 +66,11 @@ class Launch:
 
 @dataclass(frozen=True)
 class Expected:
-    """Digests that the parent works out for itself, for every worker's to be held against."""
+    """What the parent works out for itself, for every worker's to be held against."""
 
     data_sha256: str
     weights_sha256: str
-    batches_sha256: str  # of all the run's steps
+    end: End
 
 
 def train_seed(
@@ -81,17 +82,17 @@ def train_seed(
     *,
     progress: Progress,
     save: Callable[[list[Run]], None],
-    explained: bool = True,
+    complete: bool = True,
 ) -> list[Run]:
     """One launch of every entrant; all of them live at once, one of them trains at a time.
 
     Every failure ends its own row, with the reason, and no other. `save` gets the rows at every start and
-    end, and every two seconds as they grow.
+    end, and every two seconds as they grow. complete: judge the end of each launch, and explain its times.
     """
     weights = initial_weights(config.spec(), seed)
     weights_path = directory / f"initial-weights-seed{seed}.safetensors"
     write_atomically(weights_path, safetensors.numpy.save(weights))
-    expected = Expected(dataset.sha256, weights_digest(weights), batches_digest(config, dataset, seed))
+    expected = Expected(dataset.sha256, weights_digest(weights), end_of(config, dataset, seed))
     launches = [Launch(entrant, new_run(config, entrant, seed)) for entrant in entrants]
     runs = [launch.run for launch in launches]
 
@@ -118,7 +119,9 @@ def train_seed(
         for launch in launches:
             attempt(launch, partial(finish, launch, expected, dataset, config, directory))
         save(runs)
-        if explained:
+        if complete:
+            judge_ends(launches, expected.end, directory)
+            save(runs)
             explain(finished(launches), config)
         for launch in launches:
             if launch.live:
@@ -136,8 +139,7 @@ def act_or_end(launch: Launch, act: Callable[[], None], directory: Path) -> None
     try:
         act()
     except WorkerRefused as refusal:
-        missing = refusal.kind in ("import", "device")
-        launch.end("unavailable" if missing else "failed", refusal.beside(directory))
+        launch.end("unavailable" if refusal.kind in CANNOT_RUN else "failed", refusal.beside(directory))
     except WorkerFailed as failure:
         launch.end("failed", failure.beside(directory))
 
@@ -150,9 +152,41 @@ def finished(launches: list[Launch]) -> list[tuple[Run, Worker]]:
     ]
 
 
-def batches_digest(config: RunConfig, dataset: Dataset, seed: int) -> str:
-    stream = batches(dataset, config.spec(), seed=seed, dtype=host_dtype(config.dtype))
-    return digest_of(stream, config.steps)
+def judge_ends(launches: list[Launch], end: End, directory: Path) -> None:
+    """Hold the end of every launch that did well against the oracle, then its curve against the first's.
+
+    As many at a time as there are CPUs: nothing is timed now. A launch that fails is not as proved.
+    """
+    done = [launch for launch in launches if launch.live]
+
+    def judge(launch: Launch) -> None:
+        act_or_end(launch, partial(judge_end, launch, end, directory), directory)
+
+    if done:
+        with asking([launch.worker for launch in done if launch.worker], threads=usable_cpus()) as pool:
+            list(pool.map(judge, done))
+    curves = [launch for launch in done if launch.live]
+    for launch in curves[1:]:
+        run = launch.run
+        step = parted_at(run.losses, curves[0].run.losses)
+        if step is not None:
+            baseline = curves[0].run.label
+            not_proved(launch, step, f"from there its losses part from those of {baseline}")
+
+
+def judge_end(launch: Launch, end: End, directory: Path) -> None:
+    run = launch.run
+    assert launch.worker is not None
+    parameters = safetensors.numpy.load_file(directory / f"{file_stem(run)}.safetensors")
+    found = end.judge(launch.worker, run.full_label.name, parameters)
+    run.judged_updates = len(end.batches)
+    if found is not None:
+        not_proved(launch, *found)
+
+
+def not_proved(launch: Launch, step: int, why: str) -> None:
+    launch.run.not_proved_from = step
+    launch.end("failed", f"not as proved from step {step:,}: {why}")
 
 
 def schedule(config: RunConfig, launches: int, seed: int) -> list[Round]:
@@ -282,7 +316,7 @@ def finish(launch: Launch, expected: Expected, dataset: Dataset, config: RunConf
     write_atomically(directory / f"{file_stem(run)}.safetensors", final.safetensors)
     if run.initial_weights_sha256 != expected.weights_sha256:
         launch.end("failed", f"{run.label} did not start from the shared initial weights of seed {run.seed}")
-    elif run.batches_sha256 != expected.batches_sha256:
+    elif run.batches_sha256 != expected.end.digest:
         launch.end("failed", f"{run.label} did not train on the shared batches of seed {run.seed}")
     else:
         run.status, run.reason = "ok", None

@@ -28,8 +28,9 @@ def judged(gate: Gate, config: Config) -> Gate:
         climbs.append(
             Climb([], gate.dtype, dropout=False, steps=0, judged_steps=0, oracle_steps=0, rungs=rungs)
         )
-    found = gate_of(climbs, gate.left_out, about_arithmetic(config.dtype, config.variants))
-    return msgspec.structs.replace(found, dtype=gate.dtype, steps=gate.steps, oracle_steps=gate.oracle_steps)
+    found = gate_of(climbs, gate.left_out, about_arithmetic(climbs, config.dtype, config.variants))
+    kept = {name: getattr(gate, name) for name in ("unavailable", "dtype", "steps", "oracle_steps")}
+    return msgspec.structs.replace(found, **kept)
 
 
 def judged_climb(climb: Climb) -> Climb:
@@ -49,7 +50,8 @@ def measured(difference: Difference, climb: Climb) -> Difference:
     if not steps:
         return difference
     arrays = [{LOSSES: np.array(losses[:steps], np.float64)} for losses in (left, right)]
-    return compare_arrays(difference.left, arrays[0], difference.right, arrays[1], difference.tolerance)
+    found = compare_arrays(difference.left, arrays[0], difference.right, arrays[1], difference.tolerance)
+    return msgspec.structs.replace(found, group=difference.group)
 
 
 def judged_rungs(rungs: Sequence[Rung]) -> list[Rung]:

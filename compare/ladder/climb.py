@@ -1,59 +1,109 @@
-"""Climbs the rungs: asks the sides for evidence, judges, and stops judging at the first rung that fails."""
+"""Climbing: a side goes up rung by rung against the oracle, and stops at the first rung that it fails.
+
+What it gave on the way is kept, so that two sides can be put beside each other afterwards: neither waits for
+the other, and one that fails takes nobody down with it.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from compare.ladder import rungs
+from compare.ladder.climber import Climber
 from compare.ladder.plan import Plan
 from compare.ladder.reference import Reference
-from compare.ladder.rungs import RUNGS, Evidence, Missing, RungKind
-from compare.ladder.side import NotOnTheLadder, Side
-from compare.ladder.together import asking
-from compare.processes.launcher import WorkerFailed, WorkerRefused
-from compare.records.parity import Climb, Rung
+from compare.ladder.rungs import Digests, Evidence, Missing, RungKind, against, between, not_judged, verdict
+from compare.records.parity import Climb, Difference, Rung
 
 
-def climb(
-    sides: Sequence[Side], reference: Reference, plan: Plan, *, kinds: Sequence[RungKind] = RUNGS
-) -> Climb:
-    """One side against the oracle, or several against it and the first of them.
+@dataclass
+class Ascent:
+    """How far one side came under one plan.
 
-    Workers and oracle work at the same time: nothing here is timed.
+    answers: its evidence by name, up to where it stopped; differences: of each, from the spec or the oracle.
     """
+
+    label: str
+    plan: Plan
+    kinds: Sequence[RungKind]
+    losses: list[float]
+    answers: dict[str, Evidence | Missing] = field(default_factory=dict)
+    differences: dict[str, list[Difference]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return all(one.passed for found in self.differences.values() for one in found)
+
+
+def ascend(climber: Climber, reference: Reference, kinds: Sequence[RungKind]) -> Ascent:
+    """Ask and judge, rung by rung. Raises NotOnTheLadder if the fault is not the model's."""
     start = time.perf_counter()
-    judged: list[Rung] = []
-    with asking([side.worker for side in sides]) as pool:
-        for kind in kinds:
-            if any(rung.verdict == "fail" for rung in judged):
-                judged.append(rungs.not_judged(kind))
-                continue
-            waiting = [pool.submit(evidence_of, side, kind) for side in sides]
-            expected = getattr(reference, kind.evidence)
-            evidence = {side.label: one.result() for side, one in zip(sides, waiting, strict=True)}
-            judged.append(rungs.judge(kind, evidence, expected, plan.dtype))
+    ascent = Ascent(climber.label, climber.plan, kinds, climber.losses)
+    for kind in kinds:
+        ascent.answers[kind.evidence] = climber.answer(kind.evidence)
+        ascent.differences[kind.evidence] = judged(kind, ascent, reference)
+        if not ascent.passed:
+            break
+    ascent.seconds = time.perf_counter() - start
+    return ascent
+
+
+def judged(kind: RungKind, ascent: Ascent, reference: Reference) -> list[Difference]:
+    """Hold what one side gave for a rung against the reference."""
+    expected = reference.answer(kind.evidence)
+    if isinstance(expected, Digests):
+        expected = expected.of_first(ascent.plan.digest_steps)
+    return against(kind, ascent.label, ascent.answers[kind.evidence], expected, ascent.plan.dtype)
+
+
+def rung_of(kind: RungKind, ascents: Sequence[Ascent], reference: Reference) -> Rung:
+    """Return the verdict on a rung that all of the sides came to.
+
+    If two sides differ, and the oracle did not follow so far, it goes on, and holds each against itself anew.
+    """
+    name = kind.evidence
+    first, *others = ascents
+    pairs = [
+        one
+        for other in others
+        for one in between(
+            (first.label, first.answers[name]), (other.label, other.answers[name]), first.plan.dtype
+        )
+    ]
+    found = verdict(kind, [*(one for ascent in ascents for one in ascent.differences[name]), *pairs])
+    if found.verdict == "fail" and not found.wrong and reference.go_on():
+        for ascent in ascents:
+            ascent.differences[name] = judged(kind, ascent, reference)
+        return rung_of(kind, ascents, reference)
+    return found
+
+
+def beside(ascents: Sequence[Ascent], reference: Reference) -> Climb:
+    """Record one side, or several under one plan: each against the oracle, and the first against each other.
+
+    Nothing is judged above the first rung that fails.
+    """
+    plan, kinds = ascents[0].plan, ascents[0].kinds
+    found: list[Rung] = []
+    for kind in kinds:
+        failed = any(rung.verdict == "fail" for rung in found)
+        rung = not_judged(kind) if failed else rung_of(kind, ascents, reference)
+        if failed or rung.differences:  # no side has anything for it: a step without phases
+            found.append(rung)
     return Climb(
-        labels=[side.label for side in sides],
+        labels=[ascent.label for ascent in ascents],
         dtype=plan.dtype,
         dropout=plan.spec.dropout.active,
         steps=plan.steps,
         judged_steps=plan.judged_steps,
-        oracle_steps=plan.oracle_steps,
-        rungs=judged,
-        losses={side.label: finite_or_none(side.losses) for side in sides},
-        seconds=time.perf_counter() - start,
+        oracle_steps=min(reference.oracle_steps, plan.steps),
+        rungs=found,
+        losses={ascent.label: finite_or_none(ascent.losses) for ascent in ascents},
+        seconds=max(ascent.seconds for ascent in ascents),
     )
-
-
-def evidence_of(side: Side, kind: RungKind) -> Evidence | Missing:
-    """Return what the side answers; a worker that refuses or dies has failed the rung it was asked about."""
-    try:
-        evidence: Evidence | Missing = getattr(side, kind.evidence)
-    except (NotOnTheLadder, WorkerRefused, WorkerFailed) as failure:
-        return Missing(str(failure))
-    return evidence
 
 
 def finite_or_none(losses: Sequence[float]) -> list[float | None]:

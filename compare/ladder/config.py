@@ -40,8 +40,8 @@ class ParityConfig:
     """images in each step"""
     dropout: Literal["off", "on", "both"] = "both"
     """climb the ladder with dropout inactive, active, or both in turn"""
-    oracle_steps: int = 3
-    """how many steps of the last rung the NumPy oracle trains too"""
+    oracle_steps: int = 20
+    """training steps that the NumPy oracle makes too; more, if two sides differ and it must decide"""
     noise_floor: bool = False
     """measure how far float32 moves away from itself: weights moved by one ulp, other thread counts"""
     torch_module: str | None = None
@@ -134,9 +134,9 @@ def entrant_ports(chosen: Sequence[Entrant]) -> list[Port]:
     for entrant in chosen:
         variant = entrant.variant
         label = str(Label.read(variant.name).on(entrant.device))
-        found.setdefault(
-            label, Port(label, variant.framework, variant.module, variant.trainer, entrant.device)
-        )
+        place = (variant.module, variant.trainer)
+        bfloat16 = variant.place("bfloat16") if variant.bfloat16 else None
+        found.setdefault(label, Port(label, variant.framework, *place, entrant.device, bfloat16))
     return list(found.values())
 
 
@@ -152,6 +152,8 @@ def plans(config: ParityConfig, train_count: int, say: Callable[[str], None]) ->
             threads=config.threads,
             timeout=config.timeout,
             train_count=train_count,
+            sizes=(1, 2 * config.batch_size),
+            late=True,
             data_dir=config.data_dir,
             say=say,
         )

@@ -11,6 +11,7 @@ from compare.records.parity import Difference
 from lenet_spec import Shape
 
 Arrays = Mapping[str, np.ndarray]
+MISSING = "{} has none"
 
 
 def compare_arrays(left: str, lefts: Arrays, right: str, rights: Arrays, tolerance: float) -> Difference:
@@ -22,7 +23,7 @@ def compare_arrays(left: str, lefts: Arrays, right: str, rights: Arrays, toleran
     worst = Difference(left, right, "", 0.0, 0.0, tolerance, passed=True)
     first_failing: tuple[str, str | None] | None = None
     for name in [*rights, *(name for name in lefts if name not in rights)]:
-        figures = compare_tensor(lefts.get(name), rights.get(name))
+        figures = compare_named(name, left, lefts, right, rights)
         failed = figures.relative is None or figures.relative > tolerance
         if failed and first_failing is None:
             first_failing = name, figures.detail
@@ -47,19 +48,30 @@ class Figures:
         self.max_abs, self.relative, self.detail = max_abs, relative, detail
 
 
-def compare_tensor(left: np.ndarray | None, right: np.ndarray | None) -> Figures:
-    if left is None or right is None:
-        return Figures(detail="it is missing on one side")
+def compare_named(name: str, left: str, lefts: Arrays, right: str, rights: Arrays) -> Figures:
+    """Compare the two sides' tensors of one name; a side that has none is named."""
+    for label, arrays in ((left, lefts), (right, rights)):
+        if name not in arrays:
+            return Figures(detail=MISSING.format(label))
+    return compare_tensor(lefts[name], rights[name])
+
+
+def compare_tensor(left: np.ndarray, right: np.ndarray) -> Figures:
     if left.shape != right.shape:
         return Figures(detail=f"its shape is {list(left.shape)} against {list(right.shape)}")
     if left.size == 0:
         return Figures(0.0, 0.0)
-    wide_left, wide_right = left.astype(np.float64), right.astype(np.float64)
-    max_abs = float(np.max(np.abs(wide_left - wide_right)))
+    wide_left, wide_right = np.asarray(left, np.float64), np.asarray(right, np.float64)
+    max_abs = largest(wide_left - wide_right)
     if not math.isfinite(max_abs):
         return Figures(detail="it is not finite")
-    scale = max(float(np.max(np.abs(wide_left))), float(np.max(np.abs(wide_right))))
+    scale = max(largest(wide_left), largest(wide_right))
     return Figures(max_abs, max_abs / scale if scale else 0.0)
+
+
+def largest(array: np.ndarray) -> float:
+    """Return the largest magnitude, without a copy; NaN if there is one."""
+    return max(float(array.max()), -float(array.min()))
 
 
 def compare_shapes(label: str, shapes: Mapping[str, Shape], expected: Mapping[str, Shape]) -> Difference:

@@ -11,56 +11,62 @@ from typing import Any
 import msgspec
 
 from compare.config import ALL, Entrant, RunConfig
-from compare.data.batches import TrainingImages
+from compare.data import mnist
 from compare.errors import UserError
 from compare.ladder.config import entrant_ports
+from compare.ladder.inputs import spec_of_size
 from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan
-from compare.ladder.rungs import RUNGS
+from compare.ladder.tolerances import judged_steps
 from compare.ladder.verdicts import summary
 from compare.records.parity import Climb, Gate
 from compare.variants import VARIANTS
 
-STEPS = 20
-ORACLE_STEPS = 3
-LARGEST_BATCH = 128  # a larger one proves no more and costs more
+STEPS = 30
+TRAINING_BATCH = 32  # at most, of the steps; one step of every size that the run times is judged besides
+PROOF_IMAGES = 200  # test images that are evaluated in float64; in the run's own dtype as many as it does
 
 
 def gate(
     config: RunConfig,
     entrants: Sequence[Entrant],
-    dataset: TrainingImages,
+    dataset: mnist.Dataset,
     directory: Path,
     *,
     say: Callable[[str], None] = lambda _: None,
 ) -> Gate:
-    """Climbs in float64 with the run's spec and first seed; logs go to `directory`/parity.
+    """Climb in float64, which proves, then in the run's own dtype: the form that is timed.
 
-    The first entrant is held against each other one, and all against the oracle; a framework that is not
-    there is left out, so that the other's results stand. Raises UserError if no interpreter can be run.
+    With the run's spec, first seed, threads and switches, at every batch size that it times; logs go to
+    `directory`/parity. Each entrant is judged by the oracle, and the first that passes is held against each
+    other one. A framework that is not there is left out, so that the other's results stand.
+    Raises UserError if no interpreter can be run.
     """
     logs = directory / "parity"
     logs.mkdir(parents=True, exist_ok=True)
-    plan = gate_plan(config, len(dataset.train_labels), say)
-    ladder = Ladder([plan], dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
+    plans = gate_plans(config, len(dataset.train_labels), say)
+    ladder = Ladder(plans, dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
     climbs = ladder.climb(entrant_ports(entrants))
     if all(ladder.unusable.get(label) for label in ladder.left_out) and not climbs:
         reasons = {label.partition(":")[0]: reason for label, reason in ladder.left_out.items()}
         raise UserError("\n".join(reasons.values()))
-    found = gate_of(climbs, ladder.left_out, about_arithmetic(config.dtype, ",".join(config.variants)))
-    found.dtype, found.steps, found.oracle_steps = plan.dtype, plan.steps, plan.oracle_steps
+    notes = about_arithmetic(climbs, config.dtype, ",".join(config.variants))
+    found = gate_of(climbs, ladder.left_out, notes)
+    found.dtype, found.steps, found.oracle_steps = plans[0].dtype, plans[0].steps, plans[0].oracle_steps
+    found.unavailable = ladder.unavailable
     # results are for sharing: a log is named by its place in the run's directory
     return msgspec.convert(without(msgspec.to_builtins(found), f"{directory}{os.sep}"), Gate)
 
 
-def about_arithmetic(dtype: str, variants: str) -> list[str]:
-    """Return what a climb in float64 leaves open of a run in bfloat16, and the variants without bfloat16.
+def about_arithmetic(climbs: Sequence[Climb], dtype: str, variants: str) -> list[str]:
+    """Return what the climbs leave open of a run in bfloat16, and the variants without bfloat16.
 
     variants: as results.json records them.
     """
     if dtype != "bfloat16":
         return []
-    notes = ["of the same network; bfloat16 itself is not judged"]
+    judged = any(climb.dtype == dtype for climb in climbs)
+    notes = [] if judged else ["of the same network; bfloat16 itself is not judged"]
     missing = [variant.name for variant in VARIANTS if not variant.takes(dtype)]
     if variants == ",".join(ALL) and missing:
         notes.append(f"left out, without a form in bfloat16: {', '.join(missing)}")
@@ -69,7 +75,7 @@ def about_arithmetic(dtype: str, variants: str) -> list[str]:
 
 def gate_of(climbs: Sequence[Climb], left_out: Mapping[str, str], notes: Sequence[str]) -> Gate:
     """Return the verdict of climbs. notes: what the summary says besides."""
-    failed = [climb for climb in climbs if climb.height < len(RUNGS)]
+    failed = [climb for climb in climbs if not climb.passed]
     shown = next(iter([*failed, *climbs]), None)
     return Gate(
         passed=bool(climbs) and not failed,
@@ -89,20 +95,29 @@ def without(value: Any, text: str) -> Any:
     return [without(one, text) for one in value] if isinstance(value, list) else value
 
 
-def gate_plan(config: RunConfig, train_count: int, say: Callable[[str], None]) -> Plan:
-    spec = config.spec()
-    size = min(config.batch_size, LARGEST_BATCH)
-    return Plan(
-        spec=dataclasses.replace(spec, training=dataclasses.replace(spec.training, batch_size=size)),
+def gate_plans(config: RunConfig, train_count: int, say: Callable[[str], None]) -> list[Plan]:
+    """In float64, and in the run's dtype if that is another.
+
+    Rung 2 looks at the batches of the steps only: each launch's own are held against the parent's.
+    """
+    size = min(config.batch_size, TRAINING_BATCH)
+    plan = Plan(
+        spec=spec_of_size(config.spec(), size),
         dtype="float64",
         seed=config.first_seed,
         steps=STEPS,
-        oracle_steps=ORACLE_STEPS,
+        oracle_steps=STEPS,
+        sizes=tuple(sorted({config.batch_size, *config.batch_sizes} - {size})),
         threads=config.thread_count,
         timeout=config.timeout,
         train_count=train_count,
         data_dir=config.data_dir,
+        epoch=False,
         tf32=config.tf32,
         deterministic=config.deterministic,
         say=say,
     )
+    if config.dtype == "float64":
+        return [plan]
+    own = dataclasses.replace(plan, dtype=config.dtype, steps=judged_steps(STEPS, config.dtype))
+    return [dataclasses.replace(plan, evaluated_images=PROOF_IMAGES), own]

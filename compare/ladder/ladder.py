@@ -1,98 +1,140 @@
-"""Puts ports on the ladder: the first beside each of the others, with dropout inactive and active in turn."""
+"""Puts ports on the ladder: one worker for all of a framework on a device, frameworks at the same time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import safetensors.numpy
-
-from compare.data.batches import TrainingImages
-from compare.ladder.climb import climb
+from compare.data import mnist
+from compare.labels import CPU
+from compare.ladder.climb import Ascent, ascend
+from compare.ladder.climber import Climber, NotOnTheLadder, launch
+from compare.ladder.pairing import Pairing
 from compare.ladder.plan import Plan, Port
 from compare.ladder.reference import Reference
-from compare.ladder.side import NotOnTheLadder, Side, launch
-from compare.ladder.together import asking
-from compare.processes.launcher import WorkerNotStarted
-from compare.records.files import write_atomically
+from compare.ladder.rungs import RUNGS, RungKind
+from compare.processes.launcher import Worker, WorkerNotStarted
 from compare.records.parity import Climb
+from lenet_spec import LeNetSpec
 
 
 class Ladder:
-    """plans: one for each state of dropout. pythons: an interpreter by framework. Logs go to `directory`."""
+    """plans: one for each dtype and state of dropout. pythons: an interpreter by framework.
+
+    Logs go to `directory`. `left_out` says of each label why it could not climb; `unavailable` holds those
+    of them that cannot run on this machine.
+    """
 
     def __init__(
-        self,
-        plans: Sequence[Plan],
-        dataset: TrainingImages,
-        pythons: Mapping[str, Path],
-        directory: Path,
+        self, plans: Sequence[Plan], dataset: mnist.Dataset, pythons: Mapping[str, Path], directory: Path
     ) -> None:
         self.plans, self.pythons, self.directory = plans, pythons, directory
-        self.references = [Reference(plan, dataset) for plan in plans]
-        self.weights_path = directory / "ladder-initial-weights.safetensors"
-        self.left_out: dict[str, str] = {}  # by label, why it could not be set up
+        self.references: dict[LeNetSpec, Reference] = {}
+        for plan in plans:  # the first of a spec: it trains for as many steps as any other
+            self.references.setdefault(plan.spec, Reference(plan, dataset))
+        self.left_out: dict[str, str] = {}
+        self.unavailable: list[str] = []
         self.unusable: dict[str, bool] = {}  # by label, whether its interpreter cannot be run
         self.versions: dict[str, dict[str, Any]] = {}  # by label
 
     def climb(self, ports: Sequence[Port]) -> list[Climb]:
-        """Climb with the baseline, the first port that can be set up, against each other one, or alone.
+        """Put the baseline, the first port that passes, beside each other one; alone if there is none."""
+        pairing = Pairing([port.label for port in ports], self.references)
+        with self.lanes(ports) as lanes:
+            futures = {lanes[lane_of(port)].submit(port): port.label for port in ports}
+            for reference in self.references.values():
+                reference.prepare(kind.evidence for kind in kinds_of(reference.plan))
+            for future in as_completed(futures):
+                label = futures[future]
+                pairing.add(label, self.ascents(label, future))
+        return pairing.climbs()
 
-        The first two start and work side by side; the baseline's answers then serve for all the others.
-        """
-        climbs: list[Climb] = []
-        with ExitStack() as stack:
-            write_atomically(self.weights_path, safetensors.numpy.save(self.references[0].weights))
-            stack.callback(self.weights_path.unlink)
-            team = self.start(ports[:2], stack)
-            if team:
-                climbs += self.climb_plans(team, keep=len(ports) > 2)
-            for port in ports[2:]:
-                with ExitStack() as own_stack:
-                    other = self.start([port], own_stack if team else stack)
-                    if other:
-                        climbs += self.climb_plans([*team[:1], *other], keep=True)
-                        team = team or other
-        return climbs
-
-    def start(self, ports: Sequence[Port], stack: ExitStack) -> list[list[Side]]:
-        """For each port that can be set up, its sides, one a plan, on one worker; the first is set up."""
-        teams = []
-        for port in ports:
-            # in this thread, not in the pool's: Linux ends a worker with the thread that started it
-            try:
-                worker = stack.enter_context(
-                    launch(port, self.plans[0], self.pythons[port.framework], self.directory)
-                )
-            except WorkerNotStarted as failure:
-                self.left_out[port.label] = str(failure)
-                self.unusable[port.label] = failure.interpreter
-                continue
-            teams.append([Side(port, plan, worker, self.weights_path) for plan in self.plans])
-        if not teams:
-            return []
-        with asking([sides[0].worker for sides in teams]) as pool:
-            there = list(pool.map(self.is_there, teams))
-        return [sides for sides, yes in zip(teams, there, strict=True) if yes]
-
-    def is_there(self, sides: Sequence[Side]) -> bool:
-        """Set the first side up; note why if that cannot be."""
+    def ascents(self, label: str, future: Future[list[Ascent]]) -> list[Ascent]:
+        """Return how a port climbed under each plan; nothing, and note why, if it could not."""
         try:
-            _ = sides[0].first_parameters
+            return future.result()
+        except WorkerNotStarted as failure:
+            self.left_out[label] = str(failure)
+            self.unusable[label] = failure.interpreter
+            return []
         except NotOnTheLadder as failure:
-            self.left_out[sides[0].label] = str(failure)
-            return False
-        self.versions[sides[0].label] = sides[0].versions
-        return True
+            self.left_out[label] = str(failure)
+            if failure.unavailable:
+                self.unavailable.append(label)
+            return []
 
-    def climb_plans(self, team: Sequence[Sequence[Side]], *, keep: bool) -> list[Climb]:
-        """One climb a plan. keep: the first side's answers will be needed after its worker has gone on."""
-        climbs = []
-        for number, (plan, reference) in enumerate(zip(self.plans, self.references, strict=True)):
-            sides = [sides[number] for sides in team]
-            climbs.append(climb(sides, reference, plan))
-            if keep:
-                sides[0].complete()
-        return climbs
+    @contextmanager
+    def lanes(self, ports: Sequence[Port]) -> Iterator[dict[str, Lane]]:
+        """Yield a lane for each framework and device. Ctrl-C kills the workers: their threads would wait."""
+        with ExitStack() as stack:
+            lanes = {key: Lane(self) for key in dict.fromkeys(map(lane_of, ports))}
+            for lane in lanes.values():
+                stack.callback(lane.close)
+            try:
+                yield lanes
+            except BaseException:
+                for lane in lanes.values():
+                    lane.kill()
+                raise
+            finally:
+                for path in self.directory.glob("ladder-*-weights.safetensors"):
+                    path.unlink()
+
+
+def lane_of(port: Port) -> str:
+    """Return whom a port shares a worker with: its framework, on its device."""
+    return port.framework if port.device == CPU else f"{port.framework} on {port.device}"
+
+
+def kinds_of(plan: Plan) -> tuple[RungKind, ...]:
+    """Return the rungs that a plan has."""
+    absent = {name for name, there in (("sizes", plan.sizes), ("late", plan.late)) if not there}
+    return tuple(kind for kind in RUNGS if kind.evidence not in absent)
+
+
+class Lane:
+    """A thread, and a worker on which the ports of one framework climb in turn; a dead one is replaced."""
+
+    def __init__(self, ladder: Ladder) -> None:
+        self.ladder = ladder
+        self.thread = ThreadPoolExecutor(1)
+        self.worker: Worker | None = None
+
+    def submit(self, port: Port) -> Future[list[Ascent]]:
+        """Climb when the ports before it have."""
+        return self.thread.submit(self.ascend, port)
+
+    def ascend(self, port: Port) -> list[Ascent]:
+        """Climb under each plan in turn, up to the first that fails. Raises NotOnTheLadder."""
+        ladder, found = self.ladder, []
+        for plan in ladder.plans:
+            # started in this thread, which outlives it: Linux ends a worker with the thread that started it
+            worker = self.living(port, plan)
+            reference = ladder.references[plan.spec]
+            climber = Climber(port, plan, worker, reference.inputs, ladder.directory)
+            found.append(ascend(climber, reference, kinds_of(plan)))
+            ladder.versions[port.label] = climber.versions
+            if not found[-1].passed:
+                break
+        return found
+
+    def living(self, port: Port, plan: Plan) -> Worker:
+        if self.worker is None or self.worker.closed:
+            python = self.ladder.pythons[port.framework]
+            self.worker = launch(port, plan, python, self.ladder.directory, name=lane_of(port))
+        self.worker.name = port.label  # whom an error is about
+        return self.worker
+
+    def kill(self) -> None:
+        """End the worker at once, which ends the wait for its answer."""
+        self.thread.shutdown(wait=False, cancel_futures=True)
+        if self.worker is not None:
+            self.worker.kill()
+
+    def close(self) -> None:
+        self.thread.shutdown(cancel_futures=True)
+        if self.worker is not None:
+            self.worker.close(grace_seconds=0)

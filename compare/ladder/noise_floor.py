@@ -13,18 +13,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import safetensors.numpy
 
 from compare.cpus import usable_cpus
+from compare.data import mnist
 from compare.data.streams import generator
-from compare.data.weights import initial_weights
 from compare.ladder.climb import finite_or_none
+from compare.ladder.climber import Climber, launch
+from compare.ladder.inputs import Inputs
 from compare.ladder.plan import Plan, Port
-from compare.ladder.side import Side, launch
 from compare.ladder.together import asking
 from compare.numbers import count
 from compare.processes.launcher import Worker
-from compare.records.files import write_atomically
 from compare.records.parity import NoiseFloor, SelfDivergence
 
 LIMIT = 2.0  # of the ratio: self-divergences of one kind differ among themselves by that much
@@ -32,30 +31,29 @@ LOSS_ROUNDING = 2.0**-22  # between neighbouring float32 losses from 2 to 4: no 
 ULP, AGAIN = "weights moved by 1 ulp", "run again"
 
 
-def measure(plan: Plan, ports: Sequence[Port], pythons: Mapping[str, Path], directory: Path) -> NoiseFloor:
-    """Trains each of the first two ports once as it is and once for each change, in float32.
+def measure(
+    plan: Plan, dataset: mnist.Dataset, ports: Sequence[Port], pythons: Mapping[str, Path], directory: Path
+) -> NoiseFloor:
+    """Train each of the first two ports once as it is and once for each change, in float32.
 
     Raises NotOnTheLadder, WorkerRefused or WorkerFailed where one of them cannot.
     """
     plan = dataclasses.replace(plan, dtype="float32")
-    weights = initial_weights(plan.spec, plan.seed)
-    moved = moved_by_one_ulp(weights, plan.seed)
-    paths = {}
-    for name, arrays in (("noise-floor-weights", weights), ("noise-floor-moved-weights", moved)):
-        paths[name] = directory / f"{name}.safetensors"
-        write_atomically(paths[name], safetensors.numpy.save(dict(arrays)))
-    as_they_are, moved_path = paths.values()
+    inputs = Inputs(plan, dataset)
+    weights = {"initial": inputs.weights, "moved": moved_by_one_ulp(inputs.weights, plan.seed)}
     other_threads = other_thread_count(plan.threads)
     runs: dict[str, list[list[float]]] = {}
-    for threads, weight_paths in (
-        (plan.threads, (as_they_are, as_they_are, moved_path)),
-        (other_threads, (as_they_are,) if other_threads else ()),
+    for threads, names in (
+        (plan.threads, ("initial", "initial", "moved")),
+        (other_threads, ("initial",) if other_threads else ()),
     ):
-        if weight_paths:
+        if names:
             there = dataclasses.replace(plan, threads=threads)
-            for label, losses in train_all(there, ports[:2], pythons, weight_paths, directory).items():
+            starts = [(name, weights[name]) for name in names]
+            found = train_all(there, inputs, ports[:2], starts, pythons=pythons, directory=directory)
+            for label, losses in found.items():
                 runs.setdefault(label, []).extend(losses)
-    for path in paths.values():
+    for path in directory.glob("ladder-*-weights.safetensors"):
         path.unlink()
     changes = [AGAIN, ULP, f"{count(other_threads, 'thread')}, not {plan.threads}"]
     return judged(plan, runs, changes)
@@ -68,20 +66,22 @@ def other_thread_count(threads: int) -> int:
 
 def train_all(
     plan: Plan,
+    inputs: Inputs,
     ports: Sequence[Port],
+    starts: Sequence[tuple[str, Mapping[str, np.ndarray]]],
+    *,
     pythons: Mapping[str, Path],
-    weight_paths: Sequence[Path],
     directory: Path,
 ) -> dict[str, list[list[float]]]:
-    """By label, the losses of one training from each file of weights; the ports work side by side."""
+    """Return by label the losses of one training from each set of weights; the ports work side by side."""
 
     def train_in_turn(port: Port, worker: Worker) -> list[list[float]]:
         found = []
-        for path in weight_paths:
-            side = Side(port, plan, worker, path)
-            _ = side.first_parameters
-            side.train(plan.steps)
-            found.append(side.losses)
+        for name, weights in starts:
+            climber = Climber(port, plan, worker, inputs, directory)
+            climber.set_up(plan.spec, name, weights)
+            climber.train(plan.steps)
+            found.append(climber.losses)
         return found
 
     with ExitStack() as stack:

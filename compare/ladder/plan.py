@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from compare.ladder.tolerances import BY_DTYPE
+from compare.ladder.tolerances import judged_steps
 from compare.processes.conditions import Conditions
 from lenet_spec import LeNetSpec
+
+EVALUATED_IMAGES = 1000  # as many as a run evaluates at once
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,14 @@ class Plan:
     dtype: str
     seed: int
     steps: int
-    oracle_steps: int  # the oracle takes about ten times as long as a framework
+    oracle_steps: int  # at first: the oracle goes on where it is needed for a verdict
     threads: int
     timeout: float  # seconds, for one request
     train_count: int  # images in an epoch
+    sizes: tuple[int, ...] = ()  # other batch sizes, of which one step each is judged
+    evaluated_images: int = EVALUATED_IMAGES
+    late: bool = False  # whether updates after the last step are judged too
+    epoch: bool = True  # whether rung 2 looks at a whole epoch of batches
     data_dir: Path | None = None
     tf32: bool = False
     deterministic: bool = False
@@ -36,13 +42,14 @@ class Plan:
 
     @property
     def judged_steps(self) -> int:
-        """How many steps rung 8 judges; in float32 only those before rounding noise has grown."""
-        return min(self.steps, BY_DTYPE[self.dtype].judged_steps or self.steps)
+        """How many steps rung 8 judges at the most."""
+        return judged_steps(self.steps, self.dtype)
 
     @property
     def digest_steps(self) -> int:
         """Batches that rung 2 digests: over the end of an epoch, where input pipelines part."""
-        return max(self.steps, -(-self.train_count // self.spec.training.batch_size) + 1)
+        epoch = -(-self.train_count // self.spec.training.batch_size) + 1
+        return max(self.steps, epoch) if self.epoch else self.steps
 
 
 @dataclass(frozen=True)
@@ -54,3 +61,8 @@ class Port:
     module: str
     trainer: str
     device: str
+    bfloat16: tuple[str, str] | None = None  # module and class of its form in bfloat16
+
+    def place(self, dtype: str) -> tuple[str, str]:
+        """Return the module, and the class in it, that trains in `dtype`."""
+        return self.bfloat16 if dtype == "bfloat16" and self.bfloat16 else (self.module, self.trainer)

@@ -12,10 +12,10 @@ from compare.data import mnist
 from compare.data.known_sets import set_name
 from compare.errors import UserError
 from compare.ladder import noise_floor
+from compare.ladder.climber import NotOnTheLadder
 from compare.ladder.config import ParityConfig, checked, modules, plans, ports
 from compare.ladder.ladder import Ladder
 from compare.ladder.plan import Plan, Port
-from compare.ladder.side import NotOnTheLadder
 from compare.ladder.verdicts import reason_line, summary
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.records import machine
@@ -45,7 +45,7 @@ def prove(
     climbs = ladder.climb(climbers)
     if ladder.left_out and (config.variants != ALL or modules(config) or not climbs):
         raise UserError(left_out_error(ladder.left_out))
-    floor = measured_floor(config, steps[0], climbers, directory) if config.noise_floor else None
+    floor = measured_floor(config, steps[0], dataset, climbers, directory) if config.noise_floor else None
     parity = Parity(
         config=options_record(config, dataset),
         environment=machine.describe(),
@@ -69,12 +69,12 @@ def left_out_error(left_out: dict[str, str]) -> str:
 
 
 def measured_floor(
-    config: ParityConfig, plan: Plan, climbers: list[Port], directory: Path
+    config: ParityConfig, plan: Plan, dataset: mnist.Dataset, climbers: list[Port], directory: Path
 ) -> NoiseFloor | None:
     if len(climbers) < 2:
         raise UserError("--noise-floor needs two --variants to compare; this run has one.")
     try:
-        return noise_floor.measure(plan, climbers, config.pythons(), directory)
+        return noise_floor.measure(plan, dataset, climbers, config.pythons(), directory)
     except (NotOnTheLadder, WorkerRefused, WorkerFailed) as failure:
         raise UserError(f"--noise-floor cannot be measured: {failure}") from failure
 

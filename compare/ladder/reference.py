@@ -1,52 +1,75 @@
-"""What every side is held against: the spec, the shared data, and the NumPy oracle's own training."""
+"""What every side is held against: the spec, the shared data, and the NumPy oracle's own work."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from itertools import islice
+from threading import RLock
 
 import numpy as np
 
-from compare.data.batches import TrainingImages, batches
+from compare.data import mnist
+from compare.data.batches import Batch
 from compare.data.digests import batch_digests, describe
-from compare.data.weights import initial_weights
+from compare.ladder.inputs import Inputs
 from compare.ladder.oracle import Oracle
+from compare.ladder.oracle_layers import cross_entropy
 from compare.ladder.plan import Plan
-from compare.ladder.rungs import Digests, Groups, losses_array
+from compare.ladder.rungs import Digests, Evidence, Groups, losses_array
+from compare.ladder.updates import moments, state_of, whole_batch
 from lenet_spec import LeNetSpec, Shape
 
 
 class Reference:
-    """Evidence under the same attribute names as a `Side`, each worked out once, when first asked for."""
+    """Evidence under the names that a climber gives, each worked out once, when first asked for.
 
-    def __init__(self, plan: Plan, dataset: TrainingImages) -> None:
-        self.plan, self.dataset = plan, dataset
-        self.weights = initial_weights(plan.spec, plan.seed)
+    The oracle computes in float64 whatever the plan's dtype, so climbs that differ in it share a reference.
+    """
+
+    def __init__(self, plan: Plan, dataset: mnist.Dataset) -> None:
+        self.plan, self.spec, self.inputs = plan, plan.spec, Inputs(plan, dataset)
+        self.oracle_steps = plan.oracle_steps
+        self.lock = RLock()  # several sides ask at the same time
+
+    def answer(self, name: str) -> Evidence | None:
+        """Return the evidence of this name; None for what each side is judged by on its own."""
+        with self.lock:
+            evidence: Evidence | None = getattr(self, name)
+        return evidence
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Work out all of these before they are asked for, while workers start."""
+        for name in names:
+            self.answer(name)
+
+    def go_on(self) -> bool:
+        """Train the oracle as far as the sides go. False if it went so far already."""
+        with self.lock:
+            if self.oracle_steps >= self.plan.judged_steps:
+                return False
+            self.oracle_steps = self.plan.judged_steps
+            self.__dict__.pop("training", None)
+        return True
+
+    late = None
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
-        return self.plan.spec.parameter_shapes()
+        return self.spec.parameter_shapes()
 
     @cached_property
     def batches(self) -> Digests:
-        plan = self.plan
-        stream = batches(self.dataset, plan.spec, seed=plan.seed, dtype=plan.dtype)
-        first = next(batches(self.dataset, plan.spec, seed=plan.seed, dtype=plan.dtype))
-        return Digests(batch_digests(stream, plan.digest_steps), describe(first))
+        first = next(self.inputs.stream(self.spec))
+        digests = batch_digests(self.inputs.stream(self.spec), self.plan.digest_steps)
+        return Digests(digests, describe(first))
 
     @cached_property
     def initial_weights(self) -> Groups:
-        return {"initial_weights": self.weights}
+        return {"initial_weights": self.inputs.weights}
 
     @cached_property
-    def first_batch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """In float64: the float32 values, widened."""
-        return next(batches(self.dataset, self.plan.spec, seed=self.plan.seed, dtype="float64"))
-
-    @cached_property
-    def untrained(self) -> Oracle:
-        return Oracle(self.plan.spec, self.weights)
+    def first_batch(self) -> Batch:
+        return self.inputs.training_batches[0]
 
     @cached_property
     def activations(self) -> Groups:
@@ -55,35 +78,101 @@ class Reference:
 
     @cached_property
     def loss(self) -> Groups:
-        return {"loss": {"loss": np.array([self.untrained.loss(*self.first_batch)])}}
+        logits, labels = self.activations["activations"]["logits"], self.first_batch.labels
+        return {"loss": {"loss": np.array([cross_entropy(logits, labels, self.spec.loss_reduction)])}}
+
+    @cached_property
+    def step_logits(self) -> Groups:
+        return {"step_logits": {"logits": self.activations["activations"]["logits"]}}
 
     @cached_property
     def gradients(self) -> Groups:
-        return {"gradients": backwards(self.untrained.gradients(*self.first_batch), self.plan.spec)}
+        return {"gradients": backwards(self.untrained.gradients(*self.first_batch), self.spec)}
+
+    @cached_property
+    def untrained(self) -> Oracle:
+        return Oracle(self.spec, self.inputs.weights)
 
     @cached_property
     def one_step(self) -> Groups:
-        oracle = Oracle(self.plan.spec, self.weights)
-        oracle.step(*self.first_batch)
-        return {"one_step": oracle.parameters()}
+        return {"one_step": self.stepped.parameters()} | moments("moments", state_of(self.stepped))
+
+    @property
+    def stepped(self) -> Oracle:
+        """An oracle after the first step."""
+        oracle = Oracle(self.spec, self.inputs.weights)
+        oracle.adam(self.gradients["gradients"])
+        return oracle
 
     @cached_property
     def training(self) -> Groups:
-        """Losses of the oracle's steps; its parameters too where it goes as far as the sides do."""
-        plan = self.plan
-        oracle = Oracle(plan.spec, self.weights)
-        stream = batches(self.dataset, plan.spec, seed=plan.seed, dtype="float64")
-        losses = [oracle.step(*batch)[0] for batch in islice(stream, plan.oracle_steps)]
-        groups: dict[str, Mapping[str, np.ndarray]] = {
-            "losses": {"losses": losses_array(losses, plan.oracle_steps)}
-        }
-        if plan.oracle_steps == plan.judged_steps:
+        """Losses of the oracle's steps; its parameters too if it goes as far as the sides do."""
+        oracle, first = self.stepped, float(self.loss["loss"]["loss"][0])
+        later = [oracle.step(*batch)[0] for batch in self.inputs.training_batches[1 : self.oracle_steps]]
+        losses = losses_array([first, *later], self.oracle_steps)
+        groups: dict[str, Mapping[str, np.ndarray]] = {"losses": {"losses": losses}}
+        if self.oracle_steps == self.plan.judged_steps:
             groups["parameters"] = oracle.parameters()
         return groups
 
+    @cached_property
+    def evaluation(self) -> Groups:
+        return {"evaluation": {"logits": self.stepped.logits(self.inputs.evaluated_images)}}
+
+    @cached_property
+    def phases(self) -> Groups:
+        oracle = self.stepped
+        oracle.step(*self.inputs.training_batches[1])
+        return {"phases": oracle.parameters()} | moments("phases_moments", state_of(oracle))
+
+    @cached_property
+    def stress(self) -> Groups:
+        """See `Climber.stress`."""
+        first, *_ = batches = self.inputs.stress_batches
+        oracle = Oracle(self.spec, self.inputs.stress_weights)
+        groups: dict[str, Mapping[str, np.ndarray]] = {
+            "stress_activations": oracle.activations(first.images, first.dropout_mask),
+            "stress_evaluation": {"logits": oracle.logits(first.images)},
+            "stress_gradients": backwards(oracle.gradients(*first), self.spec),
+        }
+        made = [oracle.step(*batch) for batch in batches]
+        groups["stress_loss"] = {
+            f"loss of batch {place}": np.array([loss]) for place, (loss, _) in enumerate(made)
+        }
+        groups["stress_logits"] = {
+            f"logits of batch {place}": logits for place, (_, logits) in enumerate(made)
+        }
+        return groups | {"stress_steps": oracle.parameters()} | moments("stress_moments", state_of(oracle))
+
+    @cached_property
+    def sizes(self) -> Groups:
+        """A first step at every other batch size."""
+        found = {}
+        for size in self.plan.sizes:
+            oracle = Oracle(self.spec, self.inputs.weights)
+            loss, logits, gradients = whole_batch(oracle, self.inputs.sized_batch(size))
+            oracle.adam(gradients)
+            found[size] = {
+                "size_loss": {"loss": np.array([loss])},
+                "size_logits": {"logits": logits},
+                "size_gradients": backwards(gradients, self.spec),
+                "size_step": oracle.parameters(),
+            } | moments("size_moments", state_of(oracle))
+        return by_size(found)
+
+
+def by_size(found: Mapping[int, Groups]) -> Groups:
+    """Return one set of groups, each array named after its batch size too."""
+    groups: dict[str, dict[str, np.ndarray]] = {}
+    for size, own in found.items():
+        for group, arrays in own.items():
+            named = {f"{name} at batch size {size:,}": array for name, array in arrays.items()}
+            groups.setdefault(group, {}).update(named)
+    return groups
+
 
 def backwards(gradients: Mapping[str, np.ndarray], spec: LeNetSpec) -> dict[str, np.ndarray]:
-    """In the order that back-propagation computes them, so that the first one wrong is where it went wrong.
+    """Return them as back-propagation computes them, so that the first one wrong is where it went wrong.
 
     Names that the spec does not know come last.
     """

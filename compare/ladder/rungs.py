@@ -1,24 +1,25 @@
-"""The eight rungs in order, and the verdict on each: pure functions of the evidence that the sides gave."""
+"""The rungs in order, and the verdict on each: pure functions of the evidence that the sides gave."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
-from compare.ladder.differences import Arrays, compare_arrays, compare_digests, compare_shapes
-from compare.ladder.tolerances import BY_DTYPE, Tolerances, looser
+from compare.ladder.differences import MISSING, Arrays, compare_arrays, compare_digests, compare_shapes
+from compare.ladder.tolerances import BY_DTYPE, together
 from compare.records.parity import Difference, Rung
 from lenet_spec import Shape
 
 ORACLE = "oracle"
+REFERENCES = (ORACLE, "spec")  # what a side is right or wrong by
 
 
 @dataclass(frozen=True)
 class RungKind:
-    """`evidence`: the attribute of a side, and of the reference, that the rung compares."""
+    """`evidence`: the name of what a climber, and the reference, give for the rung."""
 
     number: int
     name: str
@@ -35,6 +36,12 @@ RUNGS = (
     RungKind(6, "gradients", "gradients", "gradients"),
     RungKind(7, "one Adam step", "one_step", "parameters after one Adam step"),
     RungKind(8, "N steps", "training", "losses or parameters over the steps"),
+    RungKind(9, "evaluation", "evaluation", "logits of the test images"),
+    RungKind(10, "a step's logits", "step_logits", "logits that a step returns"),
+    RungKind(11, "phases", "phases", "parameters after two steps in phases"),
+    RungKind(12, "stress", "stress", "same network at stress weights and batches"),
+    RungKind(13, "batch sizes", "sizes", "step at another batch size"),
+    RungKind(14, "late updates", "late", "updates after the last step"),
 )
 
 
@@ -45,10 +52,21 @@ class Digests:
     digests: Mapping[str, list[str]]
     first: Mapping[str, str]
 
+    def of_first(self, steps: int) -> Digests:
+        return Digests({name: column[:steps] for name, column in self.digests.items()}, self.first)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Evidence that is judged already, against the oracle: that of late updates."""
+
+    differences: list[Difference]
+
 
 Named = Mapping[str, Shape]  # rung 1
-Groups = Mapping[str, Arrays]  # rungs 3 to 8: arrays by the name of their tolerance
-Evidence = Named | Digests | Groups
+Groups = Mapping[str, Arrays]  # arrays by the name of their tolerance; none if the side has no such thing
+Evidence = Named | Digests | Groups | Judged
+T = TypeVar("T")
 
 
 class Missing:
@@ -58,64 +76,62 @@ class Missing:
         self.reason = reason
 
 
-def judge(kind: RungKind, sides: Mapping[str, Evidence | Missing], reference: Evidence, dtype: str) -> Rung:
-    """Judge the rung. sides: evidence by label, in order; reference: the spec's or the oracle's."""
-    given = {label: evidence for label, evidence in sides.items() if not isinstance(evidence, Missing)}
-    differences = [
-        Difference(label, "spec", "", None, None, 0.0, passed=False, detail=evidence.reason)
-        for label, evidence in sides.items()
-        if isinstance(evidence, Missing)
-    ]
+def mapped(found: T | Missing, change: Callable[[T], Evidence]) -> Evidence | Missing:
+    """Return the evidence that a find gives; what is missing stays missing."""
+    return found if isinstance(found, Missing) else change(found)
+
+
+def against(
+    kind: RungKind, label: str, evidence: Evidence | Missing, reference: Evidence | None, dtype: str
+) -> list[Difference]:
+    """Compare one side's evidence with the spec's or the oracle's."""
+    if isinstance(evidence, Missing):
+        return [Difference(label, "spec", "", None, None, 0.0, passed=False, detail=evidence.reason)]
+    if isinstance(evidence, Judged):
+        return evidence.differences
+    if isinstance(evidence, Digests):
+        shared = cast("Digests", reference)
+        return [compare_digests(label, evidence.digests, evidence.first, shared.digests, shared.first)]
     if kind.evidence == "shapes":
-        spec = cast(Named, reference)
-        differences += [compare_shapes(label, cast(Named, own), spec) for label, own in given.items()]
-    elif kind.evidence == "batches":
-        shared = cast(Digests, reference)
-        for label, evidence in given.items():
-            own = cast(Digests, evidence)
-            differences.append(compare_digests(label, own.digests, own.first, shared.digests, shared.first))
-    else:
-        differences += compare_all(kind, cast(Mapping[str, Groups], given), cast(Groups, reference), dtype)
-    return verdict(kind, differences)
-
-
-def compare_all(
-    kind: RungKind, sides: Mapping[str, Groups], reference: Groups, dtype: str
-) -> list[Difference]:
-    """Each side against the reference, then the first side against each other one."""
-    own = dict.fromkeys(sides, BY_DTYPE[dtype])
+        return [compare_shapes(label, cast("Named", evidence), cast("Named", reference))]
     other = "spec" if kind.evidence == "initial_weights" else ORACLE
-    differences = []
-    for label, groups in sides.items():
-        differences += compare_groups(
-            label, groups, other, reference, left_own=own[label], right_own=own[label]
-        )
-    first, *others = sides or [""]
-    for label in others:
-        differences += compare_groups(
-            first, sides[first], label, sides[label], left_own=own[first], right_own=own[label]
-        )
-    return differences
+    own, groups, expected = BY_DTYPE[dtype], cast("Groups", evidence), cast("Groups", reference)
+    return [
+        compare_group(group, (label, groups), (other, expected), own[group].value)
+        for group in groups
+        if group in expected and group in own
+    ]
 
 
-def compare_groups(
-    left: str, lefts: Groups, right: str, rights: Groups, *, left_own: Tolerances, right_own: Tolerances
+def between(
+    left: tuple[str, Evidence | Missing], right: tuple[str, Evidence | Missing], dtype: str
 ) -> list[Difference]:
-    """Return a difference for each group that both have: the oracle trains fewer steps than others."""
+    """Compare two sides' arrays: each may be off to its own side. The other evidence is the spec's."""
+    (label, lefts), (other, rights) = left, right
+    if isinstance(lefts, (Missing, Judged, Digests)) or isinstance(rights, (Missing, Judged, Digests)):
+        return []
     differences = []
     for group in lefts:
-        if group in rights:
-            pair = (
-                in_common(lefts[group], rights[group]) if group == "losses" else (lefts[group], rights[group])
-            )
-            limit = looser(left_own, right_own, group)
-            if limit is not None:
-                differences.append(compare_arrays(left, pair[0], right, pair[1], limit))
+        limit = together(BY_DTYPE[dtype], group)
+        if group in rights and limit is not None:
+            sides = (label, cast("Groups", lefts)), (other, cast("Groups", rights))
+            differences.append(compare_group(group, *sides, limit))
     return differences
+
+
+def compare_group(
+    group: str, left: tuple[str, Groups], right: tuple[str, Groups], limit: float
+) -> Difference:
+    """Compare one group; losses only of steps that both trained, logits of images that both evaluated."""
+    pair = left[1][group], right[1][group]
+    if group in ("losses", "evaluation"):
+        pair = in_common(*pair)
+    found = compare_arrays(left[0], pair[0], right[0], pair[1], limit)
+    found.group = group
+    return found
 
 
 def in_common(lefts: Arrays, rights: Arrays) -> tuple[Arrays, Arrays]:
-    """Losses cut to the steps that both sides trained."""
     steps = min(len(array) for arrays in (lefts, rights) for array in arrays.values())
     return (
         {name: array[:steps] for name, array in lefts.items()},
@@ -124,39 +140,48 @@ def in_common(lefts: Arrays, rights: Arrays) -> tuple[Arrays, Arrays]:
 
 
 def verdict(kind: RungKind, differences: Sequence[Difference]) -> Rung:
-    """Return the rung's row: failed when any difference is, with who is wrong and a sentence that says so."""
+    """Return the rung's row: failed when any difference is, with who is wrong and sentences that say so."""
     failing = [difference for difference in differences if not difference.passed]
     if not failing:
-        return Rung(kind.number, kind.name, "pass", list(differences))
-    wrong = list(dict.fromkeys(d.left for d in failing if d.right in (ORACLE, "spec")))
-    blamed = next((d for d in failing if d.right in (ORACLE, "spec")), failing[0])
-    compared = dict.fromkeys(d.left for d in differences if d.right in (ORACLE, "spec"))
+        return Rung(kind.number, kind.name, "pass" if differences else "not judged", list(differences))
+    blamed = {d.left: d for d in reversed(failing) if d.right in REFERENCES}  # of each side its first
+    wrong = [label for label in dict.fromkeys(d.left for d in failing) if label in blamed]
+    compared = dict.fromkeys(d.left for d in differences if d.right in REFERENCES)
     right = [label for label in compared if label not in wrong]
+    shown = [blamed[label] for label in wrong] or failing[:1]
     return Rung(
         kind.number,
         kind.name,
         "fail",
         list(differences),
-        first_failing=blamed.first_failing,
+        first_failing=shown[0].first_failing,
         wrong=wrong,
-        reason=sentence(kind, blamed, wrong, right),
+        reason="; ".join([*(sentence(kind, one) for one in shown), *agreement(wrong, right)]),
     )
 
 
-def sentence(kind: RungKind, blamed: Difference, wrong: list[str], right: list[str]) -> str:
-    """Return what failed, by how much, and which side the oracle, or the spec, holds to be wrong."""
+def sentence(kind: RungKind, blamed: Difference) -> str:
+    """Return what failed, in which side, and by how much."""
     if blamed.first_failing is None or kind.number <= 2:
         return f"{blamed.left}: {blamed.detail}"
-    other = f"the {blamed.right}" if blamed.right in (ORACLE, "spec") else blamed.right
+    if kind.evidence == "gradients" and blamed.detail == MISSING.format(blamed.left):
+        return (
+            f"{blamed.left} has no gradient for {blamed.first_failing}: its loss does not reach it, since it "
+            "is detached, frozen, or behind an operation without a gradient"
+        )
+    other = f"the {blamed.right}" if blamed.right in REFERENCES else blamed.right
     largest = (
         f"the largest is {figure(blamed.relative)} in {blamed.tensor}, {blamed.tolerance:.0e} is allowed"
     )
-    said = f"{blamed.left} differs from {other} in the {kind.what}, first in {blamed.first_failing}: "
-    said += blamed.detail or largest
+    differs = f"{blamed.left} differs from {other} in the {kind.what}, first in {blamed.first_failing}"
+    return f"{differs}: {blamed.detail or largest}"
+
+
+def agreement(wrong: Sequence[str], right: Sequence[str]) -> list[str]:
+    """Return who is right, if anyone is wrong; without that, that the oracle agrees with all."""
     if not wrong:
-        return f"{said}; the oracle agrees with both, for as many steps as it trained"
-    agree = "agrees" if len(right) == 1 else "agree"
-    return f"{said}; {' and '.join(right)} {agree} with it" if right else said
+        return ["the oracle agrees with both, for as many steps as it trained"]
+    return [f"{' and '.join(right)} {'agrees' if len(right) == 1 else 'agree'} with it"] if right else []
 
 
 def figure(relative: float | None) -> str:

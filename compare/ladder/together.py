@@ -10,9 +10,9 @@ from compare.processes.launcher import Worker
 
 
 @contextmanager
-def asking(workers: Sequence[Worker]) -> Iterator[ThreadPoolExecutor]:
-    """Yield a pool with a thread for each worker. Ctrl-C kills the workers: threads would wait for them."""
-    with ThreadPoolExecutor(len(workers)) as pool:
+def asking(workers: Sequence[Worker], threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool with a thread for each worker, or so many. Ctrl-C kills the workers: threads wait."""
+    with ThreadPoolExecutor(threads or len(workers)) as pool:
         try:
             yield pool
         except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from compare.ladder.rungs import ORACLE, RUNGS
+from compare.ladder.rungs import ORACLE
 from compare.numbers import count
 from compare.records.parity import Climb, Difference, Rung
 
@@ -12,27 +12,30 @@ LARGE_LOSS = 100.0  # a difference of 1e-13 is rounding beside it, and would be 
 
 
 def summary(climbs: Sequence[Climb], left_out: Mapping[str, str]) -> str:
-    """`8 of 8 rungs · float64 losses agree to 2e-15 over 20 steps`, or the first failure."""
-    failed = next((climb for climb in climbs if not climb.passed), None)
-    if failed is not None and failed.failing is not None:
-        return failure(failed.failing)
+    """Return `13 of 13 rungs · float64 losses agree to 2e-15 over 30 steps`, or every failure."""
     without = [f"without {reason_line(label, reason)}" for label, reason in left_out.items()]
+    failures = [failure(climb, climb.failing) for climb in climbs if climb.failing is not None]
+    if failures:
+        return " · ".join([*dict.fromkeys(failures), *without])
     if not climbs:
         return " · ".join(["not climbed", *without])
-    height = min(climb.height for climb in climbs)
-    found = agreement(climbs) if height == len(RUNGS) else "the others are not judged"
-    return " · ".join([f"{height} of {len(RUNGS)} rungs", found, *without])
+    dtypes = list(dict.fromkeys(climb.dtype for climb in climbs))
+    proved = [climb for climb in climbs if climb.dtype == dtypes[0]]
+    lowest = min(climbs, key=lambda climb: climb.height / max(1, len(climb.rungs)))
+    found = agreement(proved) if lowest.passed else "the others are not judged"
+    form = f" in {' and '.join(dtypes)}" if len(dtypes) > 1 else ""
+    return " · ".join([f"{lowest.height} of {len(lowest.rungs)} rungs{form}", found, *without])
 
 
-def failure(rung: Rung) -> str:
-    """Return `fails at rung 4 of 8, activations · first in flat · torch:eager is wrong`."""
-    parts = [f"fails at rung {rung.number} of {len(RUNGS)}, {rung.name}"]
+def failure(climb: Climb, rung: Rung) -> str:
+    """Return `fails at rung 4 of 13, activations · first in flat · torch:eager is wrong`."""
+    form = "" if climb.dtype == "float64" else f" in {climb.dtype}"
+    place = f"fails at rung {rung.number} of {len(climb.rungs)}{form}, {rung.name}"
     if rung.first_failing is None:
-        return " · ".join([*parts, rung.reason or ""])
+        return f"{place} · {rung.reason}"
     wrong = f"{' and '.join(rung.wrong)} {'is' if len(rung.wrong) == 1 else 'are'} wrong"
-    return " · ".join(
-        [*parts, f"first in {rung.first_failing}", wrong if rung.wrong else "undecided by the oracle"]
-    )
+    verdict = wrong if rung.wrong else "undecided by the oracle"
+    return " · ".join([place, f"first in {rung.first_failing}", verdict])
 
 
 def reason_line(label: str, reason: str) -> str:

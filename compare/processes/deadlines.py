@@ -8,6 +8,8 @@ from compare.protocol import messages
 # of torch.compile or XLA, can take minutes where a later one takes milliseconds.
 COMPILING = (
     messages.Train,
+    messages.Step,
+    messages.Logits,
     messages.Activations,
     messages.Gradients,
     messages.Evaluate,

@@ -63,10 +63,32 @@ class Train(msgspec.Struct, tag=True, frozen=True):
     steps: int
 
 
+class Step(msgspec.Struct, tag=True, frozen=True):
+    """One update; the reply holds the loss and the logits from before it, and the `State` after it.
+
+    batch: safetensors of the fields of `data.batches.Batch`; None: the next of the worker's own stream.
+    in_phases: by `phases`, which returns neither loss nor logits, in place of `step`.
+    """
+
+    batch: bytes | None = None
+    in_phases: bool = False
+
+
+class State(msgspec.Struct, tag=True, frozen=True):
+    """The parameters, and Adam's moments if the trainer tells them: named as in `worker.proof.state`."""
+
+
+class Logits(msgspec.Struct, tag=True, frozen=True):
+    """Logits for evaluation, of images that the parent sends."""
+
+    images: bytes  # safetensors: "images"
+
+
 class Evaluate(msgspec.Struct, tag=True, frozen=True):
-    """Logits of all test images."""
+    """Logits of the first `count` test images; None: of all."""
 
     batch_size: int
+    count: int | None = None
 
 
 class Parameters(msgspec.Struct, tag=True, frozen=True):
@@ -74,11 +96,15 @@ class Parameters(msgspec.Struct, tag=True, frozen=True):
 
 
 class Activations(msgspec.Struct, tag=True, frozen=True):
-    """Every layer's output for the first training batch."""
+    """Every layer's output; batch: as for `Step`, but None is the first of the worker's own stream."""
+
+    batch: bytes | None = None
 
 
 class Gradients(msgspec.Struct, tag=True, frozen=True):
-    """Loss and gradients at the present parameters for the first training batch; nothing is updated."""
+    """Gradients at the present parameters; nothing is updated. batch: as for `Activations`."""
+
+    batch: bytes | None = None
 
 
 class BatchDigests(msgspec.Struct, tag=True, frozen=True):
@@ -122,6 +148,9 @@ Request = (
     SetUp
     | Probe
     | Train
+    | Step
+    | State
+    | Logits
     | Evaluate
     | Parameters
     | Activations
@@ -175,7 +204,7 @@ class Trained(msgspec.Struct, tag=True, frozen=True):
 
 
 class Arrays(msgspec.Struct, tag=True, frozen=True):
-    """Named arrays; `loss` stands beside gradients."""
+    """Named arrays; `loss` stands beside a step's."""
 
     safetensors: bytes
     loss: float | None = None

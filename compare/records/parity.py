@@ -28,6 +28,7 @@ class Difference(msgspec.Struct):
     passed: bool
     first_failing: str | None = None  # the first tensor, in order of computation, that fails
     detail: str | None = None  # what differs, where numbers do not say it
+    group: str = ""  # of arrays that share a tolerance
 
 
 class Rung(msgspec.Struct):
@@ -88,6 +89,7 @@ class Gate(msgspec.Struct):
     rungs: list[Rung] = []
     climbs: list[Climb] = []
     left_out: dict[str, str] = {}  # by label, why it could not climb
+    unavailable: list[str] = []  # those of them that cannot run on this machine
     dtype: str = "float64"
     steps: int = 0
     oracle_steps: int = 0

@@ -65,6 +65,8 @@ class Run(msgspec.Struct):
     throttled_periods: int = 0  # those in which it had to wait for the next one
     notes: list[str] = []  # what went wrong after the result stood
     machine: str = ""  # the key of `Results.machines`
+    judged_updates: int = 0  # after the last step, each held against the oracle
+    not_proved_from: int | None = None  # the first step that is known not to be as proved
     ended: bool = False  # nothing more is to come: what `--resume` may keep
 
     @property

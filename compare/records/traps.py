@@ -29,13 +29,15 @@ class Trial(msgspec.Struct):
     first_failing: str | None
     reason: str | None
     rungs: list[Rung]
+    declared_dtype: str = "float64"
+    caught_dtype: str = "float64"  # of the climb that `rungs` are of
     losses: list[float] = []  # float32, one a step
     test_accuracy: float | None = None
     accuracy_misses_it: bool | None = None  # within the spread of the right implementation's seeds
 
     @property
     def caught(self) -> bool:
-        return self.caught_rung == self.declared_rung
+        return (self.caught_rung, self.caught_dtype) == (self.declared_rung, self.declared_dtype)
 
 
 class RightRun(msgspec.Struct):

@@ -11,10 +11,11 @@ from compare.records.traps import RightRun, Trial, Trials
 GAP_STEPS = (1, 10, 100, 300)  # counted from 1, as a reader does
 
 
-def rung_name(number: int | None) -> str:
+def rung_name(number: int | None, dtype: str = "float64") -> str:
+    """Return `6 gradients`, with the dtype of the climb if it is not the one that proves."""
     if number is None:
         return "none"
-    return f"{number} {RUNGS[number - 1].name}"
+    return f"{number} {RUNGS[number - 1].name}" + (f", {dtype}" if dtype != "float64" else "")
 
 
 def gap_cells(losses_apart: Sequence[float], steps: Sequence[int] = GAP_STEPS) -> list[str]:

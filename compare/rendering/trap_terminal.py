@@ -40,5 +40,9 @@ def trap_rows(trials: Trials, *, wide: bool) -> Table:
 
 def caught_cell(trial: Trial, *, wide: bool) -> str:
     """Return the rung, and the declared one if it is another."""
-    caught = trap_table.rung_name(trial.caught_rung) if wide else str(trial.caught_rung or "none")
+    caught = (
+        trap_table.rung_name(trial.caught_rung, trial.caught_dtype)
+        if wide
+        else str(trial.caught_rung or "none")
+    )
     return caught if trial.caught else f"{caught}, not {trial.declared_rung}"

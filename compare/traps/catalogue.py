@@ -1,7 +1,7 @@
 """Every known porting mistake that the ladder must catch. Standard library only: a parent reads it.
 
 The mistakes themselves are subclasses of the real trainers in `torch_mistakes`, `tf_mistakes` and
-`data_mistakes`, which only ever load in a worker; the implementations hold no switch for them.
+the other modules named here, which only ever load in a worker; the implementations hold no switch for them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from compare.errors import UserError
 
 @dataclass(frozen=True)
 class Trap:
-    """`rung` must catch it. `dropout`: whether it shows only, or only shows, with dropout active."""
+    """`rung` must catch it, in `dtype`. `dropout`: whether it shows only with dropout active."""
 
     name: str
     rung: int
@@ -22,10 +22,13 @@ class Trap:
     trainer: str
     framework: str = "torch"
     dropout: bool = False
+    dtype: str = "float64"
 
 
 TORCH = "compare.traps.torch_mistakes"
 TF = "compare.traps.tf_mistakes"
+HIDDEN = "compare.traps.torch_hidden_mistakes"
+TF_HIDDEN = "compare.traps.tf_hidden_mistakes"
 DATA = "compare.traps.torch_data_mistakes"
 
 TRAPS: tuple[Trap, ...] = (
@@ -103,6 +106,38 @@ TRAPS: tuple[Trap, ...] = (
     Trap("summed-loss", 5, "the loss summed over the batch, not averaged", TORCH, "SummedLoss"),
     Trap("l2-in-loss", 5, "an L2 penalty of 1e-4 on the kernels added to the loss", TORCH, "L2InLoss"),
     Trap(
+        "loss-scaled",
+        5,
+        "the loss a thousandth too large, which Adam's steps hide",
+        TF_HIDDEN,
+        "LossScaled",
+        framework="tf",
+    ),
+    Trap(
+        "relu-lost-in-float32",
+        4,
+        "a ReLU left out in the branch for float32, right in float64",
+        HIDDEN,
+        "ReluLostInFloat32",
+        dtype="float32",
+    ),
+    Trap(
+        "detached-in-float32",
+        6,
+        "convolutions detached in the branch for oneDNN's tensors, which exist in float32 on a CPU only",
+        HIDDEN,
+        "DetachedInFloat32",
+        dtype="float32",
+    ),
+    Trap("bias-detached", 6, "one bias detached from the graph: it never learns", HIDDEN, "BiasDetached"),
+    Trap(
+        "kernel-frozen",
+        6,
+        "one kernel frozen (requires_grad_(False)): it never learns",
+        HIDDEN,
+        "KernelFrozen",
+    ),
+    Trap(
         "detached-convolutions",
         6,
         "features detached before the dense layers, as fine-tuning code does: the convolutions never learn",
@@ -132,11 +167,89 @@ TRAPS: tuple[Trap, ...] = (
         "DecoupledDecay",
     ),
     Trap(
+        "gradients-clipped-tightly",
+        8,
+        "gradients clipped at norm 1, which some of the first steps exceed",
+        HIDDEN,
+        "GradientsClippedTightly",
+    ),
+    Trap(
         "gradient-not-cleared",
         8,
         "zero_grad() forgotten: gradients add up over steps",
         TORCH,
         "GradientNotCleared",
+    ),
+    Trap(
+        "evaluation-drops-units",
+        9,
+        "model.eval() forgotten: dropout stays on in the test",
+        HIDDEN,
+        "EvaluationDropsUnits",
+    ),
+    Trap("evaluation-shifted", 9, "test images shifted by a pixel", HIDDEN, "EvaluationShifted"),
+    Trap(
+        "evaluation-of-first-weights",
+        9,
+        "the model exported for the test before it was trained",
+        HIDDEN,
+        "EvaluationOfFirstWeights",
+    ),
+    Trap("evaluation-missing", 9, "logits() raises NotImplementedError", HIDDEN, "EvaluationMissing"),
+    Trap("step-returns-zeros", 10, "a step returns logits of zeros", HIDDEN, "StepReturnsZeros"),
+    Trap(
+        "step-returns-reordered",
+        10,
+        "a step returns its logits in another order than the labels",
+        HIDDEN,
+        "StepReturnsReordered",
+    ),
+    Trap(
+        "phases-without-optimizer",
+        11,
+        "the step in phases leaves the optimizer out: its chart is of another step",
+        HIDDEN,
+        "PhasesWithoutOptimizer",
+    ),
+    Trap("relu6", 12, "ReLU6 for ReLU: no activation reaches 6 in the first steps", HIDDEN, "Relu6"),
+    Trap("logits-clamped", 12, "logits clamped at ±20", HIDDEN, "LogitsClamped"),
+    Trap(
+        "probabilities-clipped",
+        12,
+        "probabilities clipped at 1e-7 before their logarithm",
+        HIDDEN,
+        "ProbabilitiesClipped",
+    ),
+    Trap(
+        "gradients-clipped",
+        12,
+        "gradients clipped at norm 5, which no early one has",
+        HIDDEN,
+        "GradientsClipped",
+    ),
+    Trap(
+        "pooling-by-reduce-max",
+        12,
+        "max pooling by reduce_max, which shares the gradient of a tie among all of it",
+        TF_HIDDEN,
+        "PoolingByReduceMax",
+        framework="tf",
+    ),
+    Trap(
+        "first-rows-only",
+        13,
+        "the loss over the first 128 rows, whatever the batch size",
+        HIDDEN,
+        "FirstRowsOnly",
+    ),
+    Trap("frozen-later", 14, "training stops after step 20", HIDDEN, "FrozenLater"),
+    Trap("rate-changed-later", 14, "the learning rate doubles after step 20", HIDDEN, "RateChangedLater"),
+    Trap(
+        "gradients-kept-now-and-then",
+        14,
+        "gradients are not cleared in every 25th step",
+        HIDDEN,
+        "GradientsKeptNowAndThen",
     ),
 )
 

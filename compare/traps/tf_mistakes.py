@@ -19,6 +19,10 @@ class KerasDefaultEpsilon(Trainer):
         super().__init__(spec, weights, **where)
         self.optimizer = KerasAdam(spec.adam.learning_rate, self.model)
 
+    def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """None to tell: they are Keras' own."""
+        return {}, {}
+
 
 class KerasAdam:
     """Keras' Adam, which updates Keras' own variables, called as the right optimizer is."""

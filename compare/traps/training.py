@@ -12,12 +12,11 @@ import safetensors.numpy
 
 from compare.data.metrics import accuracy
 from compare.data.mnist import Dataset
-from compare.data.weights import initial_weights
+from compare.ladder.climber import Climber
+from compare.ladder.inputs import Inputs
 from compare.ladder.plan import Plan, Port
-from compare.ladder.side import Side
-from compare.processes.launcher import Worker
+from compare.processes.launcher import Worker, WorkerRefused
 from compare.protocol import messages
-from compare.records.files import write_atomically
 from compare.records.traps import RightRun
 
 SEEDS = 5  # of the right implementation, for the spread of its accuracy
@@ -29,20 +28,21 @@ class Trained:
     """Losses, one a step, and the accuracy on the test images."""
 
     losses: list[float]
-    test_accuracy: float
+    test_accuracy: float | None  # None: it cannot evaluate
 
 
 def train(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Dataset) -> Trained:
     """`plan.steps` steps from the plan's seed, then the accuracy on every test image."""
-    weights_path = directory / f"trap-weights-seed{plan.seed}.safetensors"
-    if not weights_path.exists():
-        write_atomically(weights_path, safetensors.numpy.save(initial_weights(plan.spec, plan.seed)))
-    side = Side(port, plan, worker, weights_path)
-    _ = side.first_parameters
-    side.train(plan.steps)
-    reply = worker.request(messages.Evaluate(EVALUATION_BATCH_SIZE), messages.Arrays, plan.timeout)
+    inputs = Inputs(plan, dataset)
+    climber = Climber(port, plan, worker, inputs, directory)
+    climber.set_up(plan.spec, "initial", inputs.weights)
+    climber.train(plan.steps)
+    try:
+        reply = worker.request(messages.Evaluate(EVALUATION_BATCH_SIZE), messages.Arrays, plan.timeout)
+    except WorkerRefused:
+        return Trained(climber.losses, None)
     logits = safetensors.numpy.load(reply.safetensors)["logits"]
-    return Trained(side.losses, accuracy(logits, dataset.test_labels.astype(np.int64)))
+    return Trained(climber.losses, accuracy(logits, dataset.test_labels.astype(np.int64)))
 
 
 def train_right(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Dataset) -> RightRun:
@@ -51,7 +51,7 @@ def train_right(port: Port, plan: Plan, worker: Worker, directory: Path, dataset
         train(port, dataclasses.replace(plan, seed=plan.seed + more), worker, directory, dataset)
         for more in range(SEEDS)
     ]
-    accuracies = [run.test_accuracy for run in runs]
+    accuracies = [run.test_accuracy for run in runs if run.test_accuracy is not None]
     return RightRun(
         framework=port.framework,
         dropout=plan.spec.dropout.active,

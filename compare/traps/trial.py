@@ -6,23 +6,23 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import safetensors.numpy
-
 from compare.data.mnist import Dataset
 from compare.errors import UserError
-from compare.ladder.climb import climb
+from compare.ladder.climb import ascend, beside
+from compare.ladder.climber import Climber, NotOnTheLadder, launch
 from compare.ladder.config import ParityConfig, spec_with
 from compare.ladder.plan import Plan, Port
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, RungKind
-from compare.ladder.side import NotOnTheLadder, Side, launch
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.records import machine
-from compare.records.files import write_atomically, write_json
+from compare.records.files import write_json
 from compare.records.traps import FILE_NAME, Options, RightRun, Trial, Trials
 from compare.traps import training
 from compare.traps.catalogue import TRAPS, TRAPS_BY_NAME, Trap
 from compare.variants import VARIANTS_BY_NAME
+
+LARGE_BATCH = 256  # larger than any size that a port may have written down
 
 
 @dataclasses.dataclass
@@ -46,6 +46,8 @@ class Setting:
             threads=self.config.threads,
             timeout=self.config.timeout,
             train_count=len(self.dataset.train_labels),
+            sizes=(1, LARGE_BATCH),
+            late=True,
             data_dir=self.config.data_dir,
         )
 
@@ -113,7 +115,8 @@ def try_trap(trap: Trap, worker: Worker, setting: Setting) -> Trial:
     trained = training.train(port, plan, worker, setting.directory, setting.dataset)
     trial.losses = trained.losses
     trial.test_accuracy = trained.test_accuracy
-    trial.accuracy_misses_it = trained.test_accuracy >= right.lowest_unsuspected
+    if trained.test_accuracy is not None:
+        trial.accuracy_misses_it = trained.test_accuracy >= right.lowest_unsuspected
     return trial
 
 
@@ -130,13 +133,14 @@ def right_run(framework: str, dropout: bool, worker: Worker, setting: Setting) -
 
 
 def put_on_ladder(trap: Trap, worker: Worker, setting: Setting, kinds: Sequence[RungKind] = RUNGS) -> Trial:
-    """Return the trap against the oracle alone: what it is right or wrong by."""
+    """Return the trap against the oracle alone, in float64 and, if that holds, in the dtype it declares."""
     reference = setting.reference(trap.dropout)
-    weights_path = setting.directory / "ladder-initial-weights.safetensors"
-    if not weights_path.exists():
-        write_atomically(weights_path, safetensors.numpy.save(reference.weights))
-    side = Side(trap_port(trap), reference.plan, worker, weights_path)
-    climbed = climb([side], reference, reference.plan, kinds=kinds)
+    for dtype in dict.fromkeys(("float64", trap.dtype)):
+        plan = dataclasses.replace(reference.plan, dtype=dtype)
+        climber = Climber(trap_port(trap), plan, worker, reference.inputs, setting.directory)
+        climbed = beside([ascend(climber, reference, kinds)], reference)
+        if climbed.failing:
+            break
     failing = climbed.failing
     return Trial(
         name=trap.name,
@@ -144,6 +148,8 @@ def put_on_ladder(trap: Trap, worker: Worker, setting: Setting, kinds: Sequence[
         framework=trap.framework,
         dropout=trap.dropout,
         declared_rung=trap.rung,
+        declared_dtype=trap.dtype,
+        caught_dtype=climbed.dtype,
         caught_rung=failing.number if failing else None,
         first_failing=failing.first_failing if failing else None,
         reason=failing.reason if failing else None,

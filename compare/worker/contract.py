@@ -93,6 +93,18 @@ class Inspectable(Trainer, Protocol):
 
 
 @runtime_checkable
+class WithMoments(Trainer, Protocol):
+    """Optional. Without it nobody can judge single updates late in a training."""
+
+    def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return copies of Adam's first and second moments, named and laid out as the parameters.
+
+        Empty before the first step.
+        """
+        ...
+
+
+@runtime_checkable
 class RankTrainer(Trainer, Protocol):
     """One rank of a group that trains one network. `step` returns the loss and logits of its own rows.
 

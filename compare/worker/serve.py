@@ -17,6 +17,7 @@ from compare.observation import observe
 from compare.protocol import messages
 from compare.protocol.channel import Channel, ChannelClosed
 from compare.protocol.task_messages import SetUpTask
+from compare.worker import proof
 from compare.worker.checkpoint import checkpoint
 from compare.worker.explanation import explain, time_batch_size
 from compare.worker.failures import failure
@@ -82,13 +83,19 @@ def answer(  # noqa: C901  (a list)
             case messages.Train(), Session():
                 return session.train(request.steps)
             case messages.Evaluate(), Session():
-                return session.evaluate(request.batch_size)
+                return session.evaluate(request.batch_size, request.count)
+            case messages.Step(), Session():
+                return proof.step(session, request)
+            case messages.State(), Session():
+                return arrays(proof.state(session.trainer))
+            case messages.Logits(), Session():
+                return proof.logits(session, request)
             case messages.Parameters(), Session():
                 return arrays(session.trainer.parameters())
             case messages.Activations(), Session():
-                return arrays(session.activations())
+                return arrays(session.activations(proof.given_batch(request.batch)))
             case messages.Gradients(), Session():
-                return session.gradients()
+                return session.gradients(proof.given_batch(request.batch))
             case messages.BatchDigests(), Session():
                 return session.batch_digests(request.steps)
             case messages.Explain(), Session():

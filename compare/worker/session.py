@@ -160,15 +160,20 @@ class Session:
             exact=self.exact,
         )
 
+    def next_rows(self) -> Batch:
+        """Return this rank's rows of the stream's next batch, and digest both."""
+        whole = next(self.batches)
+        batch = rows(whole, self.request.place)
+        update_digest(self.digest, whole)
+        update_digest(self.rows_digest, batch)
+        return batch
+
     def train(self, steps: int) -> messages.Trained:
         losses, accuracies, step_seconds = [], [], []
         diverged_at_step = None
         cpu_start = time.process_time()
         for _ in range(steps):
-            whole = next(self.batches)
-            batch = rows(whole, self.request.place)
-            update_digest(self.digest, whole)
-            update_digest(self.rows_digest, batch)
+            batch = self.next_rows()
             loss, logits, seconds = self.timed_step(batch)
             if diverged_at_step is None and not math.isfinite(loss):
                 diverged_at_step = self.steps_done
@@ -202,10 +207,11 @@ class Session:
         self.trainer.synchronize()
         return loss, logits, time.perf_counter() - start
 
-    def evaluate(self, batch_size: int) -> messages.Arrays:
-        logits = []
-        for start in range(0, len(self.dataset.test_labels), batch_size):
-            images = mnist.scale(self.dataset.test_images[start : start + batch_size], self.spec)
+    def evaluate(self, batch_size: int, count: int | None) -> messages.Arrays:
+        """Logits of the first `count` test images, or of all."""
+        logits, test_images = [], self.dataset.test_images[:count]
+        for start in range(0, len(test_images), batch_size):
+            images = mnist.scale(test_images[start : start + batch_size], self.spec)
             logits.append(self.trainer.logits(images.astype(self.host_dtype, copy=False)))
         return arrays({"logits": np.concatenate(logits)})
 
@@ -214,13 +220,14 @@ class Session:
             digests=batch_digests(self.stream(), steps), first=describe(next(self.stream()))
         )
 
-    def activations(self) -> dict[str, np.ndarray]:
-        batch = rows(next(self.stream()), self.request.place)
+    def activations(self, batch: Batch | None) -> dict[str, np.ndarray]:
+        """Of the batch; None: of the first one of the stream."""
+        batch = rows(batch or next(self.stream()), self.request.place)
         return self.trainer.activations(batch.images, batch.dropout_mask)
 
-    def gradients(self) -> messages.Arrays:
-        """On a card, first checks which device each tensor is on: a run climbs before it trains."""
-        batch = rows(next(self.stream()), self.request.place)
+    def gradients(self, batch: Batch | None) -> messages.Arrays:
+        """As `activations`. On a card, first checks which device each tensor is on."""
+        batch = rows(batch or next(self.stream()), self.request.place)
         if self.request.device == "cuda" and isinstance(self.trainer, Inspectable):
             self.require_placement(self.trainer.devices(*batch))
         return arrays(self.trainer.gradients(*batch))

@@ -38,7 +38,7 @@ def write_idx(stem: Path, images: np.ndarray, labels: np.ndarray) -> None:
 
 def small_config(data_dir: Path) -> ParityConfig:
     """Return the options of a short climb on a small data set."""
-    return ParityConfig(steps=5, batch_size=BATCH, data_dir=data_dir, trap_steps=0, threads=1)
+    return ParityConfig(steps=16, batch_size=BATCH, data_dir=data_dir, trap_steps=0, threads=1)
 
 
 @contextmanager

@@ -26,11 +26,11 @@ def test_the_worst_and_the_first_failing_tensor_are_both_named() -> None:
 @pytest.mark.parametrize(
     ("left", "detail"),
     [
-        ({}, "missing"),
+        ({}, "a has none"),
         ({"w": np.ones(3)}, "[3] against [2]"),
         ({"w": np.array([1.0, np.nan])}, "not finite"),
         ({"w": np.array([1.0, np.inf])}, "not finite"),
-        ({"w": ONE, "more": ONE}, "missing"),
+        ({"w": ONE, "more": ONE}, "b has none"),
     ],
 )
 def test_what_has_no_number_fails_at_any_tolerance(left: dict[str, np.ndarray], detail: str) -> None:

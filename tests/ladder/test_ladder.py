@@ -72,8 +72,9 @@ def test_the_gate_climbs_with_what_is_there(tf_there: bool, tmp_path: Path) -> N
     )
     found = gate(config, entrants(config), mnist.load(config.data_dir), tmp_path)
     assert found.passed
-    assert [rung.verdict for rung in found.rungs] == ["pass"] * 8
-    assert found.summary.startswith("8 of 8 rungs · float64 losses agree")
+    assert [rung.verdict for rung in found.rungs] == ["pass"] * 12
+    assert {climb.dtype for climb in found.climbs} == {"float64", "float32"}
+    assert found.summary.startswith("12 of 12 rungs in float64 and float32 · float64 losses agree")
     assert list(found.left_out) == ([] if tf_there else ["tf:eager"])
     assert ("without tf:eager" in found.summary) is not tf_there
     assert found.climbs[0].dropout

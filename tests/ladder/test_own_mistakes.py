@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import safetensors.numpy
 
-from compare.ladder.climb import climb
+from compare.ladder.climb import ascend, beside
+from compare.ladder.climber import Climber
+from compare.ladder.ladder import kinds_of
 from compare.ladder.plan import Port
-from compare.ladder.side import Side
 from compare.processes.launcher import Worker
 from compare.records.parity import Rung
 from compare.traps.trial import Setting
@@ -87,7 +87,6 @@ def put_on_ladder(name: str, model: str, worker: Worker, setting: Setting, *, dr
     port_path = directory / f"{name}.py"
     port_path.write_text(TRAINER.format(model=f"{name}_model"))
     reference = setting.reference(dropout)
-    weights_path = directory / "weights.safetensors"
-    weights_path.write_bytes(safetensors.numpy.save(reference.weights))
-    side = Side(Port(name, "torch", str(port_path), "Trainer", "cpu"), reference.plan, worker, weights_path)
-    return climb([side], reference, reference.plan).failing
+    port = Port(name, "torch", str(port_path), "Trainer", "cpu")
+    climber = Climber(port, reference.plan, worker, reference.inputs, directory)
+    return beside([ascend(climber, reference, kinds_of(reference.plan))], reference).failing

@@ -48,7 +48,7 @@ def test_the_eager_pair_climbs_every_rung(proof: tuple[Any, Path]) -> None:
     assert done.stderr == ""
     found = read(out / "parity.json")
     assert [climb.dropout for climb in found.climbs] == [False, True]
-    assert "8 of 8 rungs · float64 losses agree to" in found.summary
+    assert "14 of 14 rungs · float64 losses agree to" in found.summary
     for climb in found.climbs:
         assert climb.passed, climb.failing
         left, right = climb.losses.values()
@@ -103,10 +103,10 @@ def test_a_wrong_port_exits_1(small: tuple[str, ...], tmp_path: Path) -> None:
     port = ("--variants", "torch:eager", "--torch-module", str(EXAMPLES / "wrong_port.py"))
     done = compare_parity(*small, "--dropout", "off", *port, "--out", tmp_path / "out")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "fails at rung 4 of 8, activations · first in flat · torch:wrong_port is wrong" in unwrapped(
+    assert "fails at rung 4 of 14, activations · first in flat · torch:wrong_port is wrong" in unwrapped(
         done.stdout
     )
-    assert done.stdout.count("not judged") == 4
+    assert done.stdout.count("not judged") == 10
 
 
 def test_the_examples_differ_in_one_line() -> None:

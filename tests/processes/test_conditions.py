@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from compare.config import RunConfig
-from compare.ladder.gate import gate_plan
+from compare.ladder.gate import gate_plans
 from compare.processes.conditions import Conditions
 from lenet_spec import LeNetSpec
 
@@ -23,6 +23,8 @@ def test_the_environment_and_the_request_agree() -> None:
 def test_the_ladder_runs_under_the_conditions_of_the_run() -> None:
     """The same switches and threads; only its waiting threads sleep, since the oracle computes too."""
     config = RunConfig(device=("cuda",), tf32=True, deterministic=True, threads=(1,))
-    run, ladder = config.conditions("cuda"), gate_plan(config, 55_000, lambda _: None).conditions("cuda")
-    assert (ladder.tf32, ladder.deterministic, ladder.threads) == (True, True, 1)
-    assert ladder.environment() == run.environment() | {"OMP_WAIT_POLICY": "PASSIVE"}
+    run = config.conditions("cuda")
+    for plan in gate_plans(config, 55_000, lambda _: None):
+        ladder = plan.conditions("cuda")
+        assert (ladder.tf32, ladder.deterministic, ladder.threads) == (True, True, 1)
+        assert ladder.environment() == run.environment() | {"OMP_WAIT_POLICY": "PASSIVE"}

@@ -1,0 +1,31 @@
+"""Porting mistakes in TensorFlow that a training hides. Loads in a TensorFlow worker only."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tf_impl.model import LeNet
+from tf_impl.train import Trainer
+
+
+class LossScaled(Trainer):
+    """A thousandth too large: the steps of Adam are the same to six digits."""
+
+    def loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return super().loss(logits, labels) * 1.001
+
+
+class PoolingByReduceMax(Trainer):
+    """The same values. But the gradient of a tie goes in equal parts to all of it, not to its first value."""
+
+    def build_model(self) -> LeNet:
+        model = super().build_model()
+        model.pool1.call = model.pool2.call = reduce_max
+        return model
+
+
+def reduce_max(units: tf.Tensor) -> tf.Tensor:
+    """Pool 2 × 2 units, by hand."""
+    _, height, width, channels = units.shape
+    windows = tf.reshape(units, [-1, height // 2, 2, width // 2, 2, channels])
+    return tf.reduce_max(windows, axis=[2, 4])
