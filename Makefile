@@ -8,6 +8,7 @@
 # make kills                             kill runs at random moments, and resume each
 # make network-mistakes                  put every known mistake on the ladder of any network
 # make correct-pairs                     correct pairs of networks must pass, over seeds, sizes and dtypes
+# make ranks                             data-parallel training: proof, cost and kills
 # make soak                              train 20,000 steps: memory and step time must not grow
 # make cuda                              make an environment for each framework, with its own CUDA libraries
 # make test-cuda                         run the tests that need an NVIDIA card
@@ -26,7 +27,7 @@ INSTALL = @$(or $(PYTHON),false) -c '$(SUITABLE)' 2>/dev/null || { echo "error: 
 	and '$(or $(PYTHON),python3)' is not one. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }; \
 	$(PYTHON) -m tools.install $(@D) --constraint constraints.txt
 
-.PHONY: compare test test-cuda cuda install fuzz bench calibrate gates kills soak network-mistakes correct-pairs docs clean
+.PHONY: compare test test-cuda cuda install fuzz bench calibrate gates kills soak network-mistakes correct-pairs ranks docs clean
 
 # If an option is given twice, the second one counts: ARGS has priority over what `make cuda` made.
 compare: $(STAMP)
@@ -54,7 +55,7 @@ gates: $(STAMP)
 kills: $(STAMP)
 	$(BIN)/python -m tools.kills
 
-network-mistakes correct-pairs: $(STAMP)
+network-mistakes correct-pairs ranks: $(STAMP)
 	$(BIN)/python -m tools.$(subst -,_,$@)
 
 soak: $(STAMP)
