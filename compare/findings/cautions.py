@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from compare.findings.card_cautions import card_cautions
-from compare.numbers import format_percent
+from compare.numbers import count, format_percent
 from compare.records.queries import labels, runs_of
 from compare.records.results import Results, Run
 from compare.statistics.summaries import warnings_for
@@ -18,14 +18,15 @@ MOST_CLOCK_CHANGE = 0.10  # of the highest frequency seen
 
 
 def warnings_about(results: Results) -> list[str]:
-    """Reasons to trust the figures less, each with what to do next."""
-    found = list(results.config.data.doubts)
-    for label in labels(results.runs):
-        timed = [run.timed_seconds for run in runs_of(results.runs, label)]
-        found += [caution.sentence for caution in warnings_for(label.full_title, timed)]
-    found += [*foreign_load(results), *throttled(results), *clock_change(results), *card_cautions(results)]
-    found += [*launch_bound_unknown(results), *notes(results.runs)]
-    return [*found, *untested_versions(results.runs)]
+    """Return reasons to trust the figures less, each with what to do next; what weighs most comes first."""
+    timed = {
+        label.full_title: [run.timed_seconds for run in runs_of(results.runs, label)]
+        for label in labels(results.runs)
+    }
+    machine = [*throttled(results), *foreign_load(results), *card_cautions(results), *clock_change(results)]
+    launches = [caution.sentence for caution in warnings_for(timed)]
+    rest = [*launch_bound_unknown(results), *untested_versions(results.runs), *notes(results.runs)]
+    return [*results.config.data.doubts, *machine, *launches, *rest]
 
 
 def foreign_load(results: Results) -> Iterable[str]:
@@ -80,9 +81,14 @@ def launch_bound_unknown(results: Results) -> Iterable[str]:
 
 
 def notes(runs: Sequence[Run]) -> Iterable[str]:
+    """Yield each thing that went wrong after a result stood, once, with everyone that it befell."""
+    befell: dict[str, list[str]] = {}
     for run in runs:
         for note in run.notes:
-            yield f"{run.full_label.full_title}, seed {run.seed}: part of the explanation is missing: {note}"
+            befell.setdefault(note, []).append(run.full_label.full_title)
+    for note, titles in befell.items():
+        who = " and ".join(dict.fromkeys(titles))
+        yield f"{who}, {count(len(titles), 'launch')}: part of the explanation is missing: {note}"
 
 
 def untested_versions(runs: Sequence[Run]) -> Iterable[str]:

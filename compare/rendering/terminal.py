@@ -11,11 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.findings.findings import Findings
-from compare.numbers import count
 from compare.rendering import tables, variant_table, verdicts
 from compare.variants import FRAMEWORK_NAMES
 
-MOST_WARNINGS = 4
 NARROW = 80  # columns; below it headings stand word under word, and long cells take two lines
 LINE_ENDS = re.compile(
     r" (?=\[)"  # before an interval
@@ -34,10 +32,7 @@ def summary(found: Findings, width: int) -> RenderableType:
     parts += [plain_table(*variant_table.summary(one), width, left=(0, 4)), Text()]
     lines = verdicts.failures(one) + [verdict.sentence for verdict in verdicts.headlines(one)]
     parts += [indented(line) for line in [*lines, *verdicts.fastest(one)]]
-    shown = found.warnings[:MOST_WARNINGS]
-    parts += [indented(f"warning: {warning}", "yellow") for warning in shown]
-    if left := len(found.warnings) - len(shown):
-        parts.append(indented(f"{count(left, 'more warning')} in the report", "yellow"))
+    parts += [indented(f"warning: {warning}", "yellow") for warning in found.warnings]
     return Group(*parts, Text())
 
 

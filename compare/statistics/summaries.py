@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +48,9 @@ class LaunchSummary:
         return abs(self.trend) > max(STEEPEST_TREND, TREND_ERRORS * self.trend_error)
 
 
+Launches = Mapping[str, Sequence[LaunchSummary]]  # by the title of their variant and device
+
+
 @dataclass(frozen=True)
 class Caution:
     """A reason to trust a measurement less. The sentence says what was found and what to do next."""
@@ -73,14 +76,17 @@ def spread_between(medians: Sequence[float]) -> float | None:
     return float(np.std(np.log(medians), ddof=1))
 
 
-def warnings_for(title: str, launches: Sequence[Sequence[float]]) -> list[Caution]:
-    """Return what is wrong with the launches of one variant on one device; `title` names it in the sentences.
+def warnings_for(launches: Mapping[str, Sequence[Sequence[float]]]) -> list[Caution]:
+    """Return what is wrong with the launches: one sentence for each kind of trouble, whoever has it.
 
-    `launches`: [launches][steps] seconds, without the warm-up; launches without a step are passed over.
+    launches: by the title that sentences name them by, [launches][steps] seconds without the warm-up;
+    launches without a step are passed over. What moves a verdict comes first.
     """
-    summaries = [summarize_launch(steps) for steps in launches if len(steps)]
-    checks = (_few_steps, _wide_within, _wide_between, _drifting)
-    return [found for check in checks if (found := check(title, summaries)) is not None]
+    summaries = {
+        title: [summarize_launch(steps) for steps in each if len(steps)] for title, each in launches.items()
+    }
+    checks = (_wide_between, _drifting, _wide_within, _few_steps)
+    return [found for check in checks if (found := check(summaries)) is not None]
 
 
 def _trend(seconds: np.ndarray) -> tuple[float, float]:
@@ -99,55 +105,90 @@ def _trend(seconds: np.ndarray) -> tuple[float, float]:
     return float(np.median(last) / np.median(first)) - 1, math.sqrt(squares)
 
 
-def _few_steps(title: str, summaries: Sequence[LaunchSummary]) -> Caution | None:
-    fewest = min((summary.steps for summary in summaries), default=FEWEST_STEPS)
-    if fewest >= FEWEST_STEPS:
+def _few_steps(launches: Launches) -> Caution | None:
+    fewest = {
+        title: min((one.steps for one in each), default=FEWEST_STEPS) for title, each in launches.items()
+    }
+    few = {title: steps for title, steps in fewest.items() if steps < FEWEST_STEPS}
+    if not few:
         return None
     return Caution(
         "few_steps",
-        f"{title}: only {count(fewest, 'timed step')} in a launch, too few for a "
+        f"{_listed(few)}: only {count(min(few.values()), 'timed step')} in a launch, too few for a "
         f"steady median. Train at least {FEWEST_STEPS} after the warm-up: raise --steps.",
     )
 
 
-def _wide_within(title: str, summaries: Sequence[LaunchSummary]) -> Caution | None:
-    wide = [summary for summary in summaries if summary.spread > WIDEST_WITHIN]
+def _wide_within(launches: Launches) -> Caution | None:
+    wide = {title: [one for one in each if one.spread > WIDEST_WITHIN] for title, each in launches.items()}
+    wide = {title: each for title, each in wide.items() if each}
     if not wide:
         return None
-    worst = max(summary.spread for summary in wide)
+    worst = max(one.spread for each in wide.values() for one in each)
     return Caution(
         "spread_within",
-        f"{title}: step times vary within a launch; the middle half spans {format_percent(worst, 0)} of the "
-        f"median ({_share(wide, summaries)}). Close other programs, or give it fewer threads than CPUs "
-        "with --threads.",
+        f"{_listed(wide)}: step times vary within a launch; the middle half spans {_up_to(wide)}"
+        f"{format_percent(worst, 0)} of the median ({_share(wide, launches)}). Close other programs, or "
+        "give it fewer threads than CPUs with --threads.",
     )
 
 
-def _wide_between(title: str, summaries: Sequence[LaunchSummary]) -> Caution | None:
-    medians = [summary.median_seconds for summary in summaries]
-    spread = spread_between(medians)
-    if spread is None or spread <= WIDEST_BETWEEN:
+def _wide_between(launches: Launches) -> Caution | None:
+    wide = {}
+    for title, each in launches.items():
+        medians = [one.median_seconds for one in each]
+        spread = spread_between(medians)
+        if spread is not None and spread > WIDEST_BETWEEN:
+            wide[title] = f"medians from {format_seconds(min(medians))} to {format_seconds(max(medians))}"
+    if not wide:
         return None
-    return Caution(
-        "spread_between",
-        f"{title}: launches of the same work differ, with medians from {format_seconds(min(medians))} to "
-        f"{format_seconds(max(medians))}. Use --allocator stable on an idle machine, or raise --seeds.",
-    )
+    facts = "; ".join(f"{title}, with {words}" if len(wide) > 1 else words for title, words in wide.items())
+    start = f"{_listed(wide)}: launches of the same work differ, with {facts}"
+    if len(wide) > 1:
+        start = f"Launches of the same work differ: {facts}"
+    return Caution("spread_between", f"{start}. Use --allocator stable on an idle machine, or raise --seeds.")
 
 
-def _drifting(title: str, summaries: Sequence[LaunchSummary]) -> Caution | None:
-    """Only where at least half of the launches drift: one alone was disturbed, which the spread tells."""
-    drifting = [summary.trend for summary in summaries if summary.drifts and summary.trend is not None]
-    if not drifting or 2 * len(drifting) < len(summaries):
+def _drifting(launches: Launches) -> Caution | None:
+    """Look for variants of which at least half of the launches drift: one alone was disturbed."""
+    trends: dict[str, list[float]] = {}
+    for title, each in launches.items():
+        drifting = [one.trend for one in each if one.drifts and one.trend is not None]
+        if drifting and 2 * len(drifting) >= len(each):
+            trends[title] = drifting
+    if not trends:
         return None
-    trend = max(drifting, key=abs)
-    how = "slower" if trend > 0 else "faster"
+    steepest = {title: max(each, key=abs) for title, each in trends.items()}
+    if len({trend > 0 for trend in steepest.values()}) > 1:
+        facts = ", ".join(f"{title} {_change(trend)}" for title, trend in steepest.items())
+        return Caution(
+            "trend",
+            f"The machine changed during launches: steps got {facts}, from the first tenth of a launch to "
+            "the last. Let it settle, and run again.",
+        )
+    trend = max(steepest.values(), key=abs)
     return Caution(
         "trend",
-        f"{title}: steps got {format_percent(abs(trend), 0)} {how} from the first tenth of a launch to the "
-        f"last ({_share(drifting, summaries)}). {DRIFT_ADVICE[how]}",
+        f"{_listed(trends)}: steps got {_up_to(trends)}{_change(trend)} from the first tenth of a launch to "
+        f"the last ({_share(trends, launches)}). {DRIFT_ADVICE['slower' if trend > 0 else 'faster']}",
     )
 
 
-def _share(some: Sequence[object], launches: Sequence[object]) -> str:
-    return f"{len(some)} of {count(len(launches), 'launch')}"
+def _change(trend: float) -> str:
+    return f"{format_percent(abs(trend), 0)} {'slower' if trend > 0 else 'faster'}"
+
+
+def _up_to(titles: Collection[str]) -> str:
+    """Return words before a figure that is the largest of several."""
+    return "up to " if len(titles) > 1 else ""
+
+
+def _listed(titles: Collection[str]) -> str:
+    *others, last = titles
+    return f"{'; '.join(others)} and {last}" if others else last
+
+
+def _share(some: Mapping[str, Sequence[object]], launches: Launches) -> str:
+    """Return how many launches of the variants that have any trouble have it."""
+    found = sum(map(len, some.values()))
+    return f"{found} of {count(sum(len(launches[title]) for title in some), 'launch')}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from compare.findings.cautions import foreign_load, throttled
+from compare.findings.cautions import foreign_load, notes, throttled
 from compare.records.environment import Environment
 from compare.records.results import Results, Run
 from tests.rendering import synthetic
@@ -50,3 +50,12 @@ def test_a_quota_that_held_the_workers_back_is_a_caution(periods: int, waited: i
     if said:
         assert "quota of 0.6 CPUs held the workers back in 394 of 651 periods" in found[0]
     assert not found or "quota held" in next(iter(throttled(results(run))))
+
+
+def test_a_note_of_several_launches_is_one_caution() -> None:
+    """Six launches that lack the same explanation do not hide what else is wrong."""
+    found = results({"notes": ["no seed was set"]})
+    found.runs = [*found.runs, *results({"notes": ["no seed was set"]}).runs]
+    assert list(notes(found.runs)) == [
+        "TensorFlow eager, cpu, 2 launches: part of the explanation is missing: no seed was set"
+    ]

@@ -20,7 +20,7 @@ def steps(count: int = 200, *, median: float = 0.025, spread: float = 0.02, seed
 
 def warnings_of(launches: list[np.ndarray]) -> list[Caution]:
     """Return the warnings about these launches."""
-    return warnings_for("PyTorch eager, cpu", [launch.tolist() for launch in launches])
+    return warnings_for({"PyTorch eager, cpu": [launch.tolist() for launch in launches]})
 
 
 def kinds(launches: list[np.ndarray]) -> list[str]:
@@ -126,3 +126,28 @@ def test_noise_is_not_a_trend() -> None:
     """Noisy, short launches without a trend hardly ever show one."""
     found = [summarize_launch(steps(60, spread=0.2, seed=seed).tolist()).drifts for seed in range(300)]
     assert np.mean(found) < 0.05
+
+
+def test_one_trouble_of_two_variants_is_one_sentence() -> None:
+    """Ten variants with noisy steps do not hide what else is wrong."""
+    noisy = [steps(spread=0.2, seed=seed).tolist() for seed in range(3)]
+    (caution,) = warnings_for({"A, cpu": noisy, "B, cpu": noisy, "C, cpu": [steps().tolist()]})
+    assert caution.sentence.startswith("A, cpu and B, cpu: step times vary within a launch")
+    assert "spans up to" in caution.sentence
+    assert "(6 of 6 launches)" in caution.sentence
+
+
+def test_one_side_slower_and_the_other_faster_is_said_of_the_machine() -> None:
+    """Two pieces of advice that contradict each other help nobody."""
+    slower = [(steps(seed=seed) * np.linspace(1, 1.2, 200)).tolist() for seed in range(3)]
+    faster = [(steps(seed=seed) * np.linspace(1, 0.85, 200)).tolist() for seed in range(3)]
+    found = [one for one in warnings_for({"A, cpu": slower, "B, cpu": faster}) if one.kind == "trend"]
+    (caution,) = found
+    assert caution.sentence.startswith("The machine changed during launches: steps got A, cpu ")
+    assert "% slower, B, cpu " in caution.sentence
+
+
+def test_what_moves_a_verdict_comes_first() -> None:
+    """Launches that differ before steps that vary: the launch is the unit of every interval."""
+    launches = [steps(median=0.02, spread=0.2), steps(median=0.03, spread=0.2, seed=1)]
+    assert kinds(launches) == ["spread_between", "spread_within"]
