@@ -137,9 +137,15 @@ ON_CPU = re.compile(r"device:CPU|allocator cpu|DefaultCPUAllocator")
 NO_CODE = re.compile(r"no kernel image is available|NO_BINARY_FOR_GPU")
 
 
+# torch/_inductor/exc.py, InvalidCxxCompiler; Triton's build of its launcher.
+NO_COMPILER = re.compile(r"No working C\+\+ compiler|Failed to find C compiler")
+
+
 def from_error(text: str) -> tuple[str, str] | None:
-    """Kind of refusal, as in `messages.Refused`, and reason, of an error that came from a card; else None."""
+    """Return kind, as in `messages.Refused`, and reason, of an error that is the machine's; else None."""
     line = reason_in(text).line
+    if NO_COMPILER.search(text):
+        return "compiler", "no C++ compiler; install g++"
     if ON_CPU.search(text):
         return None
     if OUT_OF_MEMORY.search(text):
