@@ -112,7 +112,9 @@ def test_a_source_that_is_not_there(tmp_path: Path) -> None:
     """One line, exit 2."""
     done = convert(tmp_path / "none.pt", tmp_path / "out.keras")
     assert done.returncode == 2
-    assert done.stderr.endswith("none.pt: cannot be read: No such file or directory.\nName a file that this user can read.\n")
+    assert done.stderr.endswith(
+        "none.pt: cannot be read: No such file or directory.\nName a file that this user can read.\n"
+    )
 
 
 @pytest.mark.parametrize("name", SPEC.parameter_shapes())
