@@ -6,9 +6,7 @@ A Python file that names neither framework. Both workers read it, and the parent
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from compare import own_code
 from compare.errors import UserError
 
 DEFAULT_STEPS = 20
@@ -117,25 +116,9 @@ def load(path: Path, flag: str) -> ModuleType:
     """Import a Python file; what it prints is dropped. Raises UserError for what its import raises."""
     if not path.is_file():
         raise UserError(f"{flag}: {path} is not a file. Name a Python file.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{flag}: {path} cannot be loaded. Name a Python file, ending in .py.")
-    module = importlib.util.module_from_spec(spec)
-    folder, arguments = str(path.resolve().parent), sys.argv
-    if folder not in sys.path:
-        sys.path.append(folder)  # last: it may import what lies beside it
     silence = io.StringIO()
     try:
-        sys.argv = [str(path)]
         with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
-            spec.loader.exec_module(module)
-    except SystemExit as ended:
-        raise UserError(
-            f"{flag}: importing {path.name} ends the program (status {ended.code}): it parses options "
-            'or runs.\nPut that under `if __name__ == "__main__":`.'
-        ) from ended
-    except Exception as error:
-        raise UserError(f"{flag}: {path.name} cannot be imported: {type(error).__name__}: {error}") from error
-    finally:
-        sys.argv = arguments
-    return module
+            return own_code.import_file(path)
+    except UserError as error:
+        raise UserError(f"{flag}: {error}") from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from compare import own_code
 from compare.config import Entrant, Names, RunConfig, check, entrants
 from compare.cpus import usable_cpus
 from compare.errors import UserError
@@ -101,8 +102,7 @@ def checked(config: ParityConfig) -> ParityConfig:
     if config.trap is not None and config.traps:
         raise UserError("--trap and --traps cannot be combined. Name one trap, or try all.")
     for flag, module in modules(config):
-        if module.endswith(".py") and not Path(module).is_file():
-            raise UserError(f"{flag}: {module} is not a file. Name a Python file, or an installed module.")
+        own_code.place(flag, module)
     return config
 
 
@@ -119,10 +119,9 @@ def ports(config: ParityConfig) -> list[Port]:
     for entered in entrant_ports(entrants(config.run_config())):
         port, module = entered, own[entered.framework]
         if module is not None:
-            label = Label(port.framework, Path(module).stem if module.endswith(".py") else module).on(
-                port.device
-            )
-            place = str(Path(module).resolve()) if module.endswith(".py") else module
+            name = Path(module).stem if own_code.is_path(module) else module
+            label = Label(port.framework, name).on(port.device)
+            place = own_code.place(port.framework, module)
             port = Port(str(label), port.framework, place, "Trainer", port.device)
         found.setdefault(port.label, port)
     return list(found.values())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from compare import own_code
 from compare.config import ALL, recorded_options
 from compare.data import mnist
 from compare.data.known_sets import set_name
@@ -84,7 +85,7 @@ def options_record(config: ParityConfig, dataset: mnist.Dataset) -> Options:
     record = recorded_options(config)
     for _, module in modules(config):
         for option in ("torch_module", "tensorflow_module"):
-            if record[option] == module and module.endswith(".py"):
+            if record[option] == module and own_code.is_path(module):
                 record[option] = Path(module).name
     record["data"] = {"source": set_name(dataset.sha256), "sha256": dataset.sha256}
     return msgspec.convert(record, Options)

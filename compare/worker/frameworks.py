@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from compare import own_code
+from compare.errors import UserError
 from compare.supported import unsupported
 from compare.worker import driver, refusals
 from compare.worker.contract import CheckpointModule, Runtime, TrainerClass
@@ -48,22 +50,24 @@ def import_checkpoint(framework: str) -> CheckpointModule:
 
 
 def import_module(name: str) -> ModuleType:
-    """Return a module by dotted name, or by the path of its file (a reader's own port)."""
-    if not name.endswith(".py"):
+    """Return a module by dotted name, or by its absolute path. Raises RefusedRequest for a user's file."""
+    if not Path(name).is_absolute():
         return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(Path(name).stem, name)
-    if spec is None or spec.loader is None:
-        raise RefusedRequest("import", f"{name} cannot be loaded as a Python module")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[Path(name).stem] = module
-    sys.path.append(str(Path(name).resolve().parent))  # last: it may import what lies beside it
-    spec.loader.exec_module(module)
+    try:
+        module = own_code.import_file(Path(name))
+    except UserError as error:
+        raise RefusedRequest("import", str(error), logged=True) from error
+    sys.argv = [name]  # a trainer too may read options: it is given none of the worker's
     return module
 
 
 def trainer_class(module: ModuleType, name: str) -> TrainerClass:
-    """Return the class of that name in the module. Raises AttributeError if there is none."""
-    return cast(TrainerClass, getattr(module, name))
+    """Return the class of that name. Raises RefusedRequest if there is none."""
+    found = getattr(module, name, None)
+    if found is None:
+        file = Path(module.__file__ or module.__name__).name
+        raise RefusedRequest("import", f"{file} has no class {name}; docs/parity.md lists what a port offers")
+    return cast(TrainerClass, found)
 
 
 def installed_version(package: str) -> str | None:
