@@ -23,7 +23,7 @@ from compare.data.weights import initial_weights, weights_digest
 from compare.experiment.after_training import explain
 from compare.experiment.ends import End, end_of, parted_at
 from compare.experiment.schedule import Round, rounds
-from compare.ladder.climber import CANNOT_RUN
+from compare.ladder.climber import MISSING
 from compare.ladder.together import asking
 from compare.observation import observe
 from compare.processes.fairness import unfair
@@ -139,7 +139,7 @@ def act_or_end(launch: Launch, act: Callable[[], None], directory: Path) -> None
     try:
         act()
     except WorkerRefused as refusal:
-        launch.end("unavailable" if refusal.kind in CANNOT_RUN else "failed", refusal.beside(directory))
+        launch.end("unavailable" if refusal.kind in MISSING else "failed", refusal.beside(directory))
     except WorkerFailed as failure:
         launch.end("failed", failure.beside(directory))
 

@@ -23,7 +23,8 @@ from lenet_spec import LeNetSpec
 
 T = TypeVar("T")
 BLOCK_STEPS = 50
-CANNOT_RUN = ("import", "device", "memory", "compiler")  # kinds of refusal: of the machine, not of the model
+MISSING = ("import", "device", "compiler")  # kinds of refusal: what this machine has not
+CANNOT_RUN = (*MISSING, "memory")  # of the machine, not of the model
 
 
 class NotOnTheLadder(Exception):
@@ -54,6 +55,7 @@ class Climber:
         self.port, self.plan, self.worker, self.inputs, self.directory = port, plan, worker, inputs, directory
         self.losses: list[float] = []
         self.diverged = False
+        self.ending = f"{port.label} has ended"  # how, once that is known
         self.versions: dict[str, Any] = {}
         self.answers: dict[str, Evidence | Missing] = {}
         self.work = self.evidence()
@@ -98,7 +100,7 @@ class Climber:
     def attempt(self, ask: Callable[[], T]) -> T | Missing:
         """Return what is asked for, or why the model could not give it: a wrong port's words are evidence."""
         if self.worker.closed:
-            return Missing(f"{self.label} has ended")
+            return Missing(self.ending)
         try:
             return ask()
         except WorkerRefused as refusal:
@@ -106,7 +108,8 @@ class Climber:
                 raise NotOnTheLadder(f"{self.label}: {refusal}", unavailable=True) from refusal
             return Missing(str(refusal))
         except WorkerFailed as failure:
-            return Missing(str(failure))
+            self.ending = str(failure)
+            return Missing(self.ending)
 
     def set_up(self, spec: LeNetSpec, name: str, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Build the model anew, with weights that the worker reads from a file; return its parameters.
