@@ -102,6 +102,7 @@ class Lane:
         self.ladder = ladder
         self.thread = ThreadPoolExecutor(1)
         self.worker: Worker | None = None
+        self.stopped = False
 
     def submit(self, port: Port) -> Future[list[Ascent]]:
         """Climb when the ports before it have."""
@@ -122,6 +123,8 @@ class Lane:
         return found
 
     def living(self, port: Port, plan: Plan) -> Worker:
+        if self.stopped:
+            raise NotOnTheLadder(f"{port.label} was interrupted", unavailable=False)
         if self.worker is None or self.worker.closed:
             python = self.ladder.pythons[port.framework]
             self.worker = launch(port, plan, python, self.ladder.directory, name=lane_of(port))
@@ -129,7 +132,8 @@ class Lane:
         return self.worker
 
     def kill(self) -> None:
-        """End the worker at once, which ends the wait for its answer."""
+        """End the worker at once, which ends the wait for its answer, and start no other."""
+        self.stopped = True
         self.thread.shutdown(wait=False, cancel_futures=True)
         if self.worker is not None:
             self.worker.kill()
