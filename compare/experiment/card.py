@@ -6,9 +6,10 @@ A fact that cannot be had is None, or `absent` says why there is none at all: ne
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from compare.observation import observe
 from compare.records.environment import Card, CardMoment, CardSample
 
 # NVML's bits for a clock that is held below what the card could do (nvml.h, nvmlClocksEventReasons).
@@ -40,7 +41,7 @@ class CardWatch:
             self.record.before = self.snapshot()
         except ImportError:
             self.record.absent = NVML_NOT_INSTALLED
-        except self.nvml.NVMLError as error:
+        except Exception as error:  # noqa: BLE001  (an old library lacks functions, a sandbox hides devices)
             self.record.absent = f"NVML says: {error}"
 
     def sample(self) -> None:
@@ -55,21 +56,21 @@ class CardWatch:
 
     def snapshot(self) -> CardMoment:
         nvml, handle = self.nvml, self.handle
-        memory = self.asked(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
-        processes = self.asked(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
-        limit = self.asked(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle))
+        memory = observe(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+        processes = observe(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
+        limit = observe(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle))
         return CardMoment(
-            name=self.asked(lambda: nvml.nvmlDeviceGetName(handle)),
-            driver=self.asked(nvml.nvmlSystemGetDriverVersion),
+            name=observe(lambda: nvml.nvmlDeviceGetName(handle)),
+            driver=observe(nvml.nvmlSystemGetDriverVersion),
             memory_bytes=None if memory is None else int(memory.total),
             memory_used_bytes=None if memory is None else int(memory.used),
             other_processes=None if processes is None else len(processes),
-            utilization_percent=self.asked(lambda: int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)),
+            utilization_percent=observe(lambda: int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)),
             power_limit_watts=None if limit is None else limit / 1000,
-            max_sm_mhz=self.asked(lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)),
+            max_sm_mhz=observe(lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)),
             slowed_seconds={
-                "power": self.slowed_seconds(nvml.NVML_PERF_POLICY_POWER),
-                "heat": self.slowed_seconds(nvml.NVML_PERF_POLICY_THERMAL),
+                "power": self.slowed_seconds("NVML_PERF_POLICY_POWER"),
+                "heat": self.slowed_seconds("NVML_PERF_POLICY_THERMAL"),
             },
             **self.clocks(),
         )
@@ -77,29 +78,21 @@ class CardWatch:
     def clocks(self) -> dict[str, Any]:
         """Return the fields of CardSample."""
         nvml, handle = self.nvml, self.handle
-        bits = self.asked(lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
-        power = self.asked(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
+        bits = observe(lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
+        power = observe(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
         return {
-            "sm_mhz": self.asked(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
-            "memory_mhz": self.asked(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)),
-            "celsius": self.asked(lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
+            "sm_mhz": observe(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
+            "memory_mhz": observe(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)),
+            "celsius": observe(lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
             "power_watts": None if power is None else power / 1000,
             "slowed_by": None if bits is None else [why for bit, why in SLOWED_BY.items() if bits & bit],
         }
 
-    def slowed_seconds(self, policy: int) -> float | None:
+    def slowed_seconds(self, policy: str) -> float | None:
         """Return what the driver has counted since it was loaded; NVML gives nanoseconds."""
-        nanoseconds = self.asked(
-            lambda: self.nvml.nvmlDeviceGetViolationStatus(self.handle, policy).violationTime
-        )
-        return None if nanoseconds is None else nanoseconds / 1e9
-
-    def asked(self, question: Callable[[], Any]) -> Any:
-        """None where this card or driver does not tell."""
-        try:
-            return question()
-        except self.nvml.NVMLError:
-            return None
+        nvml, handle = self.nvml, self.handle
+        count = observe(lambda: nvml.nvmlDeviceGetViolationStatus(handle, getattr(nvml, policy)))
+        return None if count is None else count.violationTime / 1e9
 
 
 def watch(devices: tuple[str, ...], environ: Mapping[str, str]) -> CardWatch | None:

@@ -137,6 +137,37 @@ def test_without_nvml_the_reason_is_recorded() -> None:
     assert cautions(record) == []
 
 
+@pytest.mark.parametrize("missing", ["nvmlDeviceGetCurrentClocksEventReasons", "NVML_PERF_POLICY_POWER"])
+def test_an_old_library_ends_no_run(missing: str) -> None:
+    """What it lacks is unknown, and the rest is recorded."""
+
+    class Old(NVML):
+        def __getattribute__(self, name: str) -> Any:
+            if name == missing:
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+
+        def __getattr__(self, name: str) -> Any:
+            if name == missing:
+                raise AttributeError(name)
+            return super().__getattr__(name)
+
+    record = watched(Old())
+    assert record.before is not None
+    assert record.before.name == "Stand-in card"
+    assert None in (record.before.slowed_by, record.before.slowed_seconds["power"])
+
+
+def test_whatever_nvml_raises_at_first_is_the_reason() -> None:
+    """A function that is missing, too."""
+
+    class Broken(NVML):
+        def nvmlInit(self) -> None:
+            raise AttributeError("nvmlInit")
+
+    assert watched(Broken()) == Card(absent="NVML says: nvmlInit")
+
+
 def test_without_the_python_library_the_reason_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     """nvidia-ml-py is optional, and its absence is told with what to do."""
     monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
