@@ -44,6 +44,8 @@ def failed_parity(one: Findings) -> list[str]:
     if one.parity is None or one.parity.passed:
         return []
     whose = f" in {one.name}" if one.name else ""
+    if not one.parity.climbs:
+        return [f"Nothing is proved{whose}: {one.parity.summary}."]
     line = f"Parity failed{whose}: {one.parity.summary}."
     wrong = one.parity.wrong
     timed = [c for c in one.comparisons if c.metric == "step_seconds" and c.verdict.interval.launches]
