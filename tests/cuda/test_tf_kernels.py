@@ -44,7 +44,9 @@ def test_every_way_of_running_is_recorded(recorded: dict[str, Any]) -> None:
     assert recorded["operations"].keys() == ways
     for way, operations in recorded["operations"].items():
         names = {operation["name"] for operation in operations}
-        assert {"Conv2D", "MatMul", "MaxPoolGrad", "SoftmaxCrossEntropyWithLogits"} <= names, way
+        assert {"Conv2D", "MatMul", "MaxPoolGrad"} <= names, way
+        # deterministic, TensorFlow puts the loss together from smaller operations
+        assert {"SoftmaxCrossEntropyWithLogits", "LogSoftmax"} & names, way
         dtype = way.split()[1]
         assert f"T={dtype}" in {one for o in operations if o["name"] == "Conv2D" for one in o["types"]}
 

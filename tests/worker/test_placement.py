@@ -104,13 +104,13 @@ def test_the_first_misplaced_tensor_is_named() -> None:
 def test_the_ladder_refuses_activations_on_another_device() -> None:
     """On a card, where everything lies is looked at before gradients are compared."""
     found: Any = Session.__new__(Session)
-    found.request = SimpleNamespace(device="cuda")
+    found.request = SimpleNamespace(device="cuda", place=None)
     found.stream = lambda: iter([()])
     found.trainer = SimpleNamespace(
         **dict.fromkeys(INSPECTABLE, print), devices=lambda: {"activation pool1": "cpu"}
     )
     with pytest.raises(RefusedRequest, match="activation pool1 lies on cpu"):
-        found.gradients()
+        found.gradients(None)
 
 
 def test_a_worker_sees_one_card() -> None:
