@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -177,8 +178,9 @@ class Worker:
 
     def kill(self) -> None:
         """End the process at once; a thread that waits for its answer is told. `close` cleans up."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+        if self.process.returncode is None:  # Popen.kill would reap it, and `ending` still asks how it ended
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
 
     def ending(self) -> str:
         """How the process ended, in words."""
