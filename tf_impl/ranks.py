@@ -1,7 +1,7 @@
 """One rank of data-parallel training: TensorFlow's MultiWorkerMirroredStrategy. See torch_impl/ranks.py.
 
 Each rank trains on its rows of the shared batch. TensorFlow's optimizers sum gradients over the ranks, and
-torch's DistributedDataParallel averages them: so the loss is divided here by what the whole batch has more.
+torch's DistributedDataParallel averages them: so each rank weighs its loss by its share of the batch's rows.
 """
 
 from __future__ import annotations
