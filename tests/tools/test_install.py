@@ -146,7 +146,7 @@ def test_a_python_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).touch()
     done = subprocess.run(
-        ["make", "compare", "PYTHON=false"],
+        ["make", "--no-print-directory", "compare", "PYTHON=false"],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 2
