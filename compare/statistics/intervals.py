@@ -99,13 +99,6 @@ def difference_interval(
     return _linear(_paired_mean(_finite(values), _finite(baselines)), confidence)
 
 
-def unpaired_difference_interval(
-    values: Sequence[float], baselines: Sequence[float], *, confidence: float = CONFIDENCE
-) -> Interval:
-    """`difference_interval` for launches that have no common seed: Welch's t. [a], [b]."""
-    return _linear(_welch_mean(_finite(values), _finite(baselines)), confidence)
-
-
 def common_seeds(first: Mapping[int, object], second: Mapping[int, object]) -> list[int]:
     """Return the seeds that both sides have, in order: those that can be paired."""
     return sorted(first.keys() & second.keys())
