@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import os
 import time
 import traceback
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ from compare.worker.frameworks import (
 from compare.worker.placement import misplaced
 from compare.worker.rank import join, meet, rows
 from compare.worker.refusals import RefusedRequest
-from lenet_spec import LeNetSpec
+from lenet_spec import LeNetSpec, Training
 
 
 def arrays(named: Mapping[str, np.ndarray], loss: float | None = None) -> messages.Arrays:
@@ -77,6 +79,12 @@ class NotedWeights(Mapping[str, np.ndarray]):
         return f"after {self.last} {list(self.weights[self.last].shape)}{before} was asked for"
 
 
+@lru_cache(maxsize=1)
+def data_set(data_dir: str | None, spec: LeNetSpec) -> mnist.Dataset:
+    """Read a set once for all the models that this worker builds in turn."""
+    return mnist.load(Path(data_dir) if data_dir else None, spec)
+
+
 def parameter_devices(trainer: Inspectable) -> dict[str, str]:
     return {name: trainer.device_of(variable) for name, variable in trainer.variables.items()}
 
@@ -88,7 +96,9 @@ class Session:
         """Import, configure and build. Raises RefusedRequest, or UserError for data that will not do."""
         self.request = request
         self.spec = msgspec.convert(request.spec, LeNetSpec)
-        self.dataset = mnist.load(Path(request.data_dir) if request.data_dir else None, self.spec)
+        self.dataset = data_set(
+            request.data_dir, dataclasses.replace(self.spec, training=Training())
+        )  # whatever the batch size
         weights = safetensors.numpy.load_file(request.weights_path)
         start = time.perf_counter()
         self.runtime = import_runtime(request.framework)
