@@ -44,8 +44,11 @@ def conv_input_gradient(d: np.ndarray, kernel: np.ndarray, inputs: np.ndarray, l
     by_patch = by_patch.reshape(*d.shape[:3], *kernel.shape[:3])  # [N, H', W', K, K, I]
     (top, bottom), (left, right) = margins(inputs.shape, layer)
     count, height, width, channels = inputs.shape
-    padded = (count, top + height + bottom, left + width + right, channels)
-    return add_windows(by_patch, padded, layer.stride)[:, top : top + height, left : left + width]
+    total = np.zeros((count, top + height + bottom, left + width + right, channels))
+    targets = windows(total, layer.kernel_size, layer.stride, writeable=True)  # [N, H', W', K, K, I]
+    for i, j in np.ndindex(layer.kernel_size, layer.kernel_size):
+        targets[:, :, :, i, j] += by_patch[:, :, :, i, j]
+    return total[:, top : top + height, left : left + width]
 
 
 def patches(inputs: np.ndarray, layer: Conv) -> np.ndarray:
@@ -70,11 +73,14 @@ def margins(shape: Shape, layer: Conv) -> tuple[tuple[int, int], tuple[int, int]
 
 def max_pool(inputs: np.ndarray, layer: MaxPool) -> np.ndarray:
     """Return the largest value of each window and channel: [N, H', W', C] of inputs [N, H, W, C]."""
-    largest: np.ndarray = windows(inputs, layer.size, layer.stride).max(axis=(3, 4))
+    views = windows(inputs, layer.size, layer.stride)  # [N, H', W', S, S, C]
+    largest = views[:, :, :, 0, 0].copy()
+    for i, j in np.ndindex(layer.size, layer.size):
+        np.maximum(largest, views[:, :, :, i, j], out=largest)
     return largest
 
 
-def max_pool_gradient(d: np.ndarray, inputs: np.ndarray, layer: MaxPool) -> np.ndarray:
+def max_pool_gradient(d: np.ndarray, inputs: np.ndarray, outputs: np.ndarray, layer: MaxPool) -> np.ndarray:
     """Return the inputs' gradient [N, H, W, C] from d [N, H', W', C]: all to each window's largest value.
 
     Among equal values the first in row-major order gets it. So do TensorFlow 2.21 and PyTorch 2.14 on CPU,
@@ -83,27 +89,21 @@ def max_pool_gradient(d: np.ndarray, inputs: np.ndarray, layer: MaxPool) -> np.n
     have seen equal patches, so no parameter's gradient depends on which of them is chosen (measured: 29 % of
     the positive windows of conv1 tied after 100 steps; last instead of first changes nothing but rounding).
     """
-    views = windows(inputs, layer.size, layer.stride)  # [N, H', W', S, S, C]
-    flat = views.reshape(*views.shape[:3], -1, views.shape[-1])  # [N, H', W', S*S, C]
-    first = flat.argmax(axis=3)[:, :, :, None]  # [N, H', W', 1, C]
-    chosen = np.arange(flat.shape[3])[:, None] == first  # [N, H', W', S*S, C]
-    by_window = (chosen * d[:, :, :, None]).reshape(views.shape)  # [N, H', W', S, S, C]
-    return add_windows(by_window, inputs.shape, layer.stride)
+    gradient = np.zeros(inputs.shape)
+    targets = windows(gradient, layer.size, layer.stride, writeable=True)  # [N, H', W', S, S, C]
+    views = windows(inputs, layer.size, layer.stride)
+    left = np.ones(outputs.shape, bool)  # windows whose largest value has not been met
+    for i, j in np.ndindex(layer.size, layer.size):
+        chosen = left & (views[:, :, :, i, j] == outputs)
+        targets[:, :, :, i, j] += d * chosen
+        left &= ~chosen
+    return gradient
 
 
-def windows(inputs: np.ndarray, size: int, stride: int) -> np.ndarray:
+def windows(inputs: np.ndarray, size: int, stride: int, *, writeable: bool = False) -> np.ndarray:
     """Return a view of every whole window: [N, H', W', S, S, C] of inputs [N, H, W, C]."""
-    every = np.lib.stride_tricks.sliding_window_view(inputs, (size, size), axis=(1, 2))
+    every = np.lib.stride_tricks.sliding_window_view(inputs, (size, size), axis=(1, 2), writeable=writeable)
     return every[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
-
-
-def add_windows(values: np.ndarray, shape: Shape, stride: int) -> np.ndarray:
-    """Undo `windows`: add values [N, H', W', S, S, C] back where they came from, into shape."""
-    total = np.zeros(shape)
-    _, rows, columns, size, _, _ = values.shape
-    for i, j in np.ndindex(size, size):
-        total[:, i : i + stride * rows : stride, j : j + stride * columns : stride] += values[:, :, :, i, j]
-    return total
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray, reduction: Literal["mean", "sum"]) -> float:

@@ -16,7 +16,7 @@ from compare.ladder.oracle import Oracle
 from compare.ladder.oracle_layers import cross_entropy
 from compare.ladder.plan import Plan
 from compare.ladder.rungs import Digests, Evidence, Groups, losses_array
-from compare.ladder.updates import moments, state_of, whole_batch
+from compare.ladder.updates import moments, state_of
 from lenet_spec import LeNetSpec, Shape
 
 
@@ -150,7 +150,7 @@ class Reference:
         found = {}
         for size in self.plan.sizes:
             oracle = Oracle(self.spec, self.inputs.weights)
-            loss, logits, gradients = whole_batch(oracle, self.inputs.sized_batch(size))
+            loss, logits, gradients = oracle.back_propagate(*self.inputs.sized_batch(size))
             oracle.adam(gradients)
             found[size] = {
                 "size_loss": {"loss": np.array([loss])},

@@ -8,7 +8,6 @@ that are kept: each shows in the first update that it touches.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +16,6 @@ import numpy as np
 from compare.data.batches import Batch
 from compare.ladder.differences import Arrays, compare_arrays
 from compare.ladder.oracle import Oracle
-from compare.ladder.oracle_layers import cross_entropy
 from compare.ladder.tolerances import Tolerances
 from compare.protocol import messages
 from compare.records.parity import Difference
@@ -25,7 +23,6 @@ from lenet_spec import LeNetSpec
 
 ORACLE = "oracle"
 LATE_UPDATES = 12
-ROWS_AT_ONCE = 256  # of a large batch: the oracle's patches of more would take gigabytes
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ def oracle_update(spec: LeNetSpec, before: Update, made: Update, batch: Batch, s
         (oracle.second_moments, before.second_moments),
     ):
         own |= {name: moments[name].astype(np.float64) for name in own}
-    loss, logits, gradients = whole_batch(oracle, batch)
+    loss, logits, gradients = oracle.back_propagate(*batch)
     oracle.adam(gradients)
     parameters = {
         name: parameter.astype(np.float64) - adam_step(spec, made, name, step + 1)
@@ -127,23 +124,6 @@ def oracle_update(spec: LeNetSpec, before: Update, made: Update, batch: Batch, s
         if name in made.second_moments
     }
     return Update(parameters, oracle.first_moments, oracle.second_moments, loss, {"logits": logits})
-
-
-def whole_batch(oracle: Oracle, batch: Batch) -> tuple[float, np.ndarray, dict[str, np.ndarray]]:
-    """Return loss, logits and gradients of a batch of any size, worked out a part at a time."""
-    mean, parts = oracle.spec.loss_reduction == "mean", []
-    for start in range(0, len(batch.labels), ROWS_AT_ONCE):
-        some = slice(start, start + ROWS_AT_ONCE)
-        mask = None if batch.dropout_mask is None else batch.dropout_mask[some]
-        rows = Batch(batch.images[some], batch.labels[some], mask)
-        weight = len(rows.labels) / len(batch.labels) if mean else 1.0
-        logits = oracle.activations(rows.images, rows.dropout_mask)["logits"]
-        loss = cross_entropy(logits, rows.labels, oracle.spec.loss_reduction)
-        parts.append((weight * loss, logits, weight, oracle.gradients(*rows)))
-    gradients = {
-        name: np.sum([weight * found[name] for *_, weight, found in parts], axis=0) for name in oracle.weights
-    }
-    return math.fsum(part[0] for part in parts), np.concatenate([part[1] for part in parts]), gradients
 
 
 def adam_step(spec: LeNetSpec, state: Update, name: str, t: int) -> np.ndarray:

@@ -27,7 +27,8 @@ def convolve(image: np.ndarray, kernel: np.ndarray, layer: Conv, bias: float = 0
 
 def pool_gradient(image: np.ndarray, d: np.ndarray, layer: MaxPool) -> np.ndarray:
     """One image [H, W] of one channel, d [H', W']: [H, W]."""
-    return max_pool_gradient(d[None, :, :, None], image[None, :, :, None], layer)[0, :, :, 0]
+    images = image[None, :, :, None]
+    return max_pool_gradient(d[None, :, :, None], images, max_pool(images, layer), layer)[0, :, :, 0]
 
 
 def test_a_valid_convolution_neither_flips_nor_transposes_its_kernel() -> None:
