@@ -16,6 +16,7 @@ from compare.ladder.pairing import Pairing
 from compare.ladder.plan import Plan, Port
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, RungKind
+from compare.ladder.together import one_thread_each
 from compare.processes.launcher import Worker, WorkerNotStarted
 from compare.records.parity import Climb
 from lenet_spec import LeNetSpec
@@ -43,7 +44,7 @@ class Ladder:
     def climb(self, ports: Sequence[Port]) -> list[Climb]:
         """Put the baseline, the first port that passes, beside each other one; alone if there is none."""
         pairing = Pairing([port.label for port in ports], self.references)
-        with self.lanes(ports) as lanes:
+        with one_thread_each(), self.lanes(ports) as lanes:
             futures = {lanes[lane_of(port)].submit(port): port.label for port in ports}
             for reference in self.references.values():
                 reference.prepare(kind.evidence for kind in kinds_of(reference.plan))
