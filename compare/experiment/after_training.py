@@ -10,7 +10,7 @@ from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.protocol import messages
 from compare.records.results import Run
 
-EXPLAINED_STEPS = 20
+EXPLAINED_STEPS = 20  # at most, and a tenth of what was trained
 SWEEP_WARMUP_STEPS = 5
 SWEEP_STEPS = 10  # twice, in A B B A order
 
@@ -40,7 +40,8 @@ def noting(run: Run, worker: Worker, act: Callable[[], None]) -> None:
 
 
 def note_explanation(run: Run, worker: Worker, config: RunConfig) -> None:
-    explained = worker.request(messages.Explain(EXPLAINED_STEPS), messages.Explained, config.timeout)
+    steps = max(1, min(EXPLAINED_STEPS, config.steps // 10))
+    explained = worker.request(messages.Explain(steps), messages.Explained, config.timeout)
     run.phase_seconds = explained.phase_seconds
     run.unsynchronized_step_seconds = explained.unsynchronized_step_seconds
     run.matmul_peak_flops = explained.matmul_peak_flops

@@ -43,7 +43,7 @@ EVALUATION_BATCH_SIZE = 1000
 class Progress(Protocol):
     """What training tells whoever shows it."""
 
-    def starting(self, label: str, seed: int) -> None: ...
+    def starting(self, labels: list[str], seed: int) -> None: ...
     def trained(self, label: str, steps: int, seconds: float) -> None: ...
     def ended(self, run: Run, steps_not_done: int) -> None: ...
 
@@ -56,6 +56,7 @@ class Launch:
     run: Run
     worker: Worker | None = None
     live: bool = True  # False once the row has its final status
+    told: bool = False  # whether whoever watches knows that it has ended
 
     def end(self, status: Status, reason: str | None, grace_seconds: float = 0) -> None:
         self.run.status, self.run.reason, self.live = status, reason, False
@@ -96,52 +97,61 @@ def train_seed(
     launches = [Launch(entrant, new_run(config, entrant, seed)) for entrant in entrants]
     runs = [launch.run for launch in launches]
 
-    def attempt(launch: Launch, act: Callable[[], None]) -> None:
-        if launch.live:
-            act_or_end(launch, act, directory)
-            if not launch.live:
+    def save_and_tell() -> None:
+        save(runs)
+        for launch in launches:
+            if launch.run.ended and not launch.told:
                 progress.ended(launch.run, config.steps - len(launch.run.losses))
+                launch.told = True
 
     with ExitStack() as stack:
-        for launch in launches:
-            progress.starting(launch.entrant.label, seed)
-            attempt(launch, partial(start, launch, config, expected, weights_path, stack))
-            save(runs)
+        progress.starting([launch.entrant.label for launch in launches], seed)
+        start_all(launches, config, expected, weights_path, stack)
+        save_and_tell()
         saved = time.monotonic()
         for round_ in schedule(config, len(launches), seed):
-            for index in round_.order:
-                launch = launches[index]
-                attempt(launch, partial(train_block, launch, round_.steps, config, progress))
+            for launch in (launches[index] for index in round_.order):
+                act = partial(train_block, launch, round_.steps, config, progress)
+                act_or_end(launch, act, directory)
             if time.monotonic() - saved >= SAVE_INTERVAL_SECONDS:
-                save(runs)
+                save_and_tell()
                 saved = time.monotonic()
-        save(runs)
+        save_and_tell()
         for launch in launches:
-            attempt(launch, partial(finish, launch, expected, dataset, config, directory))
-        save(runs)
+            act_or_end(launch, partial(finish, launch, expected, dataset, config, directory), directory)
+        save_and_tell()
         if complete:
             judge_ends(launches, expected.end, directory)
-            save(runs)
+            save_and_tell()
             explain(finished(launches), config)
         for launch in launches:
             if launch.live:
                 launch.end("ok", None, grace_seconds=5)
-                progress.ended(launch.run, 0)
-        save(runs)
+        save_and_tell()
     return runs
 
 
 def act_or_end(launch: Launch, act: Callable[[], None], directory: Path) -> None:
-    """Do the next thing for a launch; a failure ends it, with the reason in its row.
+    """Do the next thing for a launch that has not ended; a failure ends it, with the reason in its row.
 
     Results are for sharing: a log is named there by its place in the run's directory.
     """
+    if not launch.live:
+        return
     try:
         act()
     except WorkerRefused as refusal:
         launch.end("unavailable" if refusal.kind in MISSING else "failed", refusal.beside(directory))
     except WorkerFailed as failure:
         launch.end("failed", failure.beside(directory))
+
+
+def side_by_side(launches: list[Launch], act: Callable[[Launch], None], directory: Path) -> None:
+    """Do what is not timed for every live launch, as many at a time as there are CPUs."""
+    live = [launch for launch in launches if launch.live]
+    if live:
+        with asking([launch.worker for launch in live if launch.worker], threads=usable_cpus()) as pool:
+            list(pool.map(lambda launch: act_or_end(launch, partial(act, launch), directory), live))
 
 
 def finished(launches: list[Launch]) -> list[tuple[Run, Worker]]:
@@ -155,16 +165,10 @@ def finished(launches: list[Launch]) -> list[tuple[Run, Worker]]:
 def judge_ends(launches: list[Launch], end: End, directory: Path) -> None:
     """Hold the end of every launch that did well against the oracle, then its curve against the first's.
 
-    As many at a time as there are CPUs: nothing is timed now. A launch that fails is not as proved.
+    A launch that fails is not as proved.
     """
     done = [launch for launch in launches if launch.live]
-
-    def judge(launch: Launch) -> None:
-        act_or_end(launch, partial(judge_end, launch, end, directory), directory)
-
-    if done:
-        with asking([launch.worker for launch in done if launch.worker], threads=usable_cpus()) as pool:
-            list(pool.map(judge, done))
+    side_by_side(launches, partial(judge_end, end=end, directory=directory), directory)
     curves = [launch for launch in done if launch.live]
     for launch in curves[1:]:
         run = launch.run
@@ -215,20 +219,35 @@ def warmup_steps(config: RunConfig) -> int:
     return min(WARMUP_STEPS, config.steps // 2)
 
 
-def start(
-    launch: Launch, config: RunConfig, expected: Expected, weights_path: Path, stack: ExitStack
+def start_all(
+    launches: list[Launch], config: RunConfig, expected: Expected, weights_path: Path, stack: ExitStack
 ) -> None:
-    """Start the worker, set it up and note what it reads back."""
-    entrant, run = launch.entrant, launch.run
+    """Start a worker for every launch, import the frameworks and build the models."""
+    directory = weights_path.parent
+    for launch in launches:  # in this thread: Linux ends a worker with the thread that started it
+        act_or_end(launch, partial(start, launch, config, weights_path, stack), directory)
+    act = partial(set_up, config=config, expected=expected, weights_path=weights_path)
+    side_by_side(launches, act, directory)
+
+
+def start(launch: Launch, config: RunConfig, weights_path: Path, stack: ExitStack) -> None:
+    entrant = launch.entrant
     conditions = config.conditions(entrant.device)
     launch.worker = stack.enter_context(
         conditions.launch(
             entrant.framework,
-            weights_path.parent / f"{file_stem(run)}.log",
+            weights_path.parent / f"{file_stem(launch.run)}.log",
             name=entrant.label,
             python=config.python(entrant.framework),
         )
     )
+
+
+def set_up(launch: Launch, config: RunConfig, expected: Expected, weights_path: Path) -> None:
+    """Set the worker up and note what it reads back."""
+    entrant, run = launch.entrant, launch.run
+    assert launch.worker is not None
+    conditions = config.conditions(entrant.device)
     request = conditions.set_up(
         entrant.framework,
         entrant.variant.place(config.dtype),

@@ -26,16 +26,18 @@ class Estimate:
         self.launches_left = launches
         self.done: dict[str, int] = defaultdict(int)
         self.seconds: dict[str, float] = defaultdict(float)
-        self.launch_seconds: list[float] = []
+        self.launched_count, self.launch_seconds = 0, 0.0
 
     def trained(self, label: str, steps: int, seconds: float) -> None:
         self.left[label] -= steps
         self.done[label] += steps
         self.seconds[label] += seconds
 
-    def launched(self, seconds: float) -> None:
-        self.launches_left -= 1
-        self.launch_seconds.append(seconds)
+    def launched(self, launches: int, seconds: float) -> None:
+        """Note that so many launches have started, which took so long together."""
+        self.launches_left -= launches
+        self.launched_count += launches
+        self.launch_seconds += seconds
 
     def remaining_seconds(self) -> float | None:
         """None until a first step is done. A label not seen yet is taken for an average one."""
@@ -49,9 +51,9 @@ class Estimate:
         )
         # whatever is neither a step nor a launch (evaluation, digests, files) grows with both
         elapsed = self.clock() - self.started
-        counted = sum(self.seconds.values()) + sum(self.launch_seconds)
+        counted = sum(self.seconds.values()) + self.launch_seconds
         overhead = max(1.0, elapsed / counted) if counted else 1.0
-        launch = sum(self.launch_seconds) / max(1, len(self.launch_seconds))
+        launch = self.launch_seconds / max(1, self.launched_count)
         return overhead * (training + self.launches_left * launch)
 
 
@@ -70,6 +72,7 @@ class TrainingProgress:
         self.done = 0
         self.estimate = Estimate(steps, launches, clock)
         self.launching_since: float | None = None
+        self.launching = 0
         self.last_line = clock()
         self.bar = Progress(
             TextColumn("training "),
@@ -82,10 +85,9 @@ class TrainingProgress:
         )
         self.task = self.bar.add_task("", total=self.total, times="")
 
-    def starting(self, label: str, seed: int) -> None:
-        self._launch_ended()
-        self.launching_since = self.clock()
-        self._show(f"starting {label}, seed {seed}")
+    def starting(self, labels: list[str], seed: int) -> None:
+        self.launching_since, self.launching = self.clock(), len(labels)
+        self._show(f"starting {', '.join(labels)}, seed {seed}")
 
     def trained(self, label: str, steps: int, seconds: float) -> None:
         self._launch_ended()
@@ -104,7 +106,7 @@ class TrainingProgress:
 
     def _launch_ended(self) -> None:
         if self.launching_since is not None:
-            self.estimate.launched(self.clock() - self.launching_since)
+            self.estimate.launched(self.launching, self.clock() - self.launching_since)
             self.launching_since = None
 
     def _show(self, doing: str) -> None:

@@ -27,8 +27,7 @@ def test_each_label_is_counted_at_its_own_speed() -> None:
     """A fast and a slow variant: 50 steps of each are left."""
     clock = Clock()
     estimate = Estimate({"fast": 100, "slow": 100}, 2, clock)
-    estimate.launched(5)
-    estimate.launched(5)
+    estimate.launched(2, 10)
     estimate.trained("fast", 50, 1)
     estimate.trained("slow", 50, 10)
     clock.now += 21
@@ -39,8 +38,7 @@ def test_launches_to_come_are_counted() -> None:
     """Two launches of 5 s are done, two are to come."""
     clock = Clock()
     estimate = Estimate({"a": 20}, 4, clock)
-    estimate.launched(5)
-    estimate.launched(5)
+    estimate.launched(2, 10)
     estimate.trained("a", 10, 10)
     clock.now += 20
     assert estimate.remaining_seconds() == pytest.approx(10 + 2 * 5)
@@ -50,7 +48,7 @@ def test_what_is_neither_step_nor_launch_stretches_the_rest() -> None:
     """Half the time went elsewhere, and will again."""
     clock = Clock()
     estimate = Estimate({"a": 20}, 1, clock)
-    estimate.launched(10)
+    estimate.launched(1, 10)
     estimate.trained("a", 10, 10)
     clock.now += 40
     assert estimate.remaining_seconds() == pytest.approx(20)
@@ -60,7 +58,7 @@ def test_output_to_a_pipe_is_a_line_now_and_then() -> None:
     """Lines, no control characters, one each half minute at most."""
     clock, out = Clock(), io.StringIO()
     with TrainingProgress(Console(file=out, width=80), {"a": 1000}, 1, clock) as progress:
-        progress.starting("a", 0)
+        progress.starting(["a"], 0)
         for _ in range(10):
             clock.now += 10
             progress.trained("a", 100, 10)
