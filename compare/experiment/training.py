@@ -222,12 +222,14 @@ def warmup_steps(config: RunConfig) -> int:
 def start_all(
     launches: list[Launch], config: RunConfig, expected: Expected, weights_path: Path, stack: ExitStack
 ) -> None:
-    """Start a worker for every launch, import the frameworks and build the models."""
+    """Start a worker for every launch, import the frameworks and build the models, a CPU for each."""
     directory = weights_path.parent
-    for launch in launches:  # in this thread: Linux ends a worker with the thread that started it
-        act_or_end(launch, partial(start, launch, config, weights_path, stack), directory)
     act = partial(set_up, config=config, expected=expected, weights_path=weights_path)
-    side_by_side(launches, act, directory)
+    for first in range(0, len(launches), usable_cpus()):
+        together = launches[first : first + usable_cpus()]
+        for launch in together:  # in this thread: Linux ends a worker with the thread that started it
+            act_or_end(launch, partial(start, launch, config, weights_path, stack), directory)
+        side_by_side(together, act, directory)
 
 
 def start(launch: Launch, config: RunConfig, weights_path: Path, stack: ExitStack) -> None:
