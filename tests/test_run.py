@@ -15,8 +15,10 @@ import safetensors.numpy
 from compare.run import parse_config
 from lenet_spec import LeNetSpec
 from tests.commands import ROOT, bare_python, command, results_of, small_run, wait_until
+from tests.ladder.small import write_small_mnist
+from tests.rendering.test_event_files import read_back
 
-SMALL = ("--seeds", "1", "--steps", "6", "--batch-size", "8")
+STEPS = 60
 
 
 Quick = tuple[subprocess.CompletedProcess[str], Path]
@@ -24,9 +26,10 @@ Quick = tuple[subprocess.CompletedProcess[str], Path]
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Quick:
-    """Return the quick preset, run once; its directory has a space and a letter outside ASCII."""
+    """Return a short run of the quick preset; its directory has a space and a letter outside ASCII."""
     out = tmp_path_factory.mktemp("run") / "ein Läufchen"
-    return command("--preset", "quick", "--out", out), out
+    options = ("--preset", "quick", "--steps", STEPS, "--batch-size", 32, "--tensorboard", "--out", out)
+    return command(*options), out
 
 
 def test_the_quick_preset_ends_well(quick: Quick) -> None:
@@ -34,7 +37,7 @@ def test_the_quick_preset_ends_well(quick: Quick) -> None:
     done, out = quick
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    for text in ("TensorFlow eager", "PyTorch eager", "tutorial 2017", "100 steps × batch 128"):
+    for text in ("TensorFlow eager", "PyTorch eager", "tutorial 2017", f"{STEPS} steps × batch 32"):
         assert text in done.stdout
     assert str(out / "report") in done.stdout
 
@@ -56,8 +59,8 @@ def test_the_rows_hold_what_the_contract_names(quick: Quick) -> None:
     for run in results["runs"]:
         assert (run["status"], run["reason"]) == ("ok", None)
         for name in ("losses", "train_accuracies", "step_seconds"):
-            assert len(run[name]) == 100
-        assert sum(run["block_sizes"]) == 100
+            assert len(run[name]) == STEPS
+        assert sum(run["block_sizes"]) == STEPS
         assert run["parameter_count"] == LeNetSpec().parameter_count
         assert run["threads"]["intra_op"] == results["config"]["threads"]
         assert run["import_seconds"] > 0
@@ -71,22 +74,29 @@ def test_the_rows_hold_what_the_contract_names(quick: Quick) -> None:
 
 
 def test_both_train_on_the_same_bytes_and_learn_alike(quick: Quick) -> None:
-    """Equal digests, equal first losses, and more than nine in ten digits right after 100 steps."""
+    """Equal digests, equal first losses, and most digits right in the end."""
     tf, torch = results_of(quick[1])["runs"]
     for digest in ("batches_sha256", "initial_weights_sha256"):
         assert tf[digest] == torch[digest]
     assert tf["losses"][0] == pytest.approx(torch["losses"][0], abs=1e-6)
     for run in (tf, torch):
-        assert run["test_accuracy"] > 0.94
-        assert run["test_loss"] < 0.2
+        assert run["test_accuracy"] > 0.8
+        assert run["test_loss"] < 0.6
 
 
 def test_the_curves_file_has_a_line_a_step(quick: Quick) -> None:
     """curves.csv holds the same losses, in full precision."""
     lines = (quick[1] / "curves.csv").read_text().splitlines()
-    assert len(lines) == 1 + 2 * 100
+    assert len(lines) == 1 + 2 * STEPS
     first = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
     assert float(first["loss"]) == results_of(quick[1])["runs"][0]["losses"][0]
+
+
+def test_tensorboard_reads_the_curves(quick: Quick) -> None:
+    """The event files of --tensorboard hold those of results.json, in float32."""
+    for run, stem in zip(results_of(quick[1])["runs"], ("tf", "torch"), strict=True):
+        found = read_back(quick[1] / "tensorboard" / f"{stem}-eager-cpu-seed0")
+        assert [value for _, _, value in found["loss"]] == np.array(run["losses"], np.float32).tolist()
 
 
 def test_final_weights_are_kept_in_canonical_shapes(quick: Quick) -> None:
@@ -105,7 +115,8 @@ def test_no_path_of_this_machine_is_in_the_results(quick: Quick) -> None:
 
 def test_in_float64_the_curves_agree(tmp_path: Path) -> None:
     """Two workers, two frameworks, dropout on: losses and parameters equal to rounding."""
-    done = command(*SMALL, "--dtype", "float64", "--dropout", "--out", tmp_path / "run")
+    small = ("--seeds", 1, "--steps", 6, "--batch-size", 8, "--data-dir", write_small_mnist(tmp_path))
+    done = command(*small, "--dtype", "float64", "--dropout", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stdout + done.stderr
     tf, torch = results_of(tmp_path / "run")["runs"]
     np.testing.assert_allclose(tf["losses"], torch["losses"], rtol=0, atol=1e-14)
@@ -132,13 +143,13 @@ def test_cuda_where_there_is_none_is_refused_at_once(tmp_path: Path) -> None:
 def test_a_framework_that_is_missing_keeps_its_row(tmp_path: Path) -> None:
     """The other framework runs to its end; the missing one says why; exit 1."""
     out = tmp_path / "run"
-    done = command(*SMALL, "--tf-python", bare_python(tmp_path / "env"), "--out", out)
+    done = command(*small_run(tmp_path, tf=bare_python(tmp_path / "env")))
     assert done.returncode == 1, done.stdout + done.stderr
     tf, torch = results_of(out)["runs"]
     assert tf["status"] == "unavailable"
     assert "tensorflow" in tf["reason"]
     assert torch["status"] == "ok"
-    assert len(torch["losses"]) == 6
+    assert len(torch["losses"]) == 2
     assert "unavailable" in done.stdout
     assert "unavailable" in (out / "report.md").read_text()
 
@@ -175,7 +186,8 @@ def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
     """Ctrl-C exits 130 (SIGTERM 143); results.json is whole and says where each launch was cut off."""
     out = tmp_path / "out"
     real = (number, moment) == (signal.SIGINT, "training")  # for the rest stand-ins do
-    options = ["--seeds", 1, "--out", out] if real else small_run(tmp_path)
+    python = Path(sys.executable) if real else None
+    options = small_run(tmp_path, tf=python, torch=python)
     with (
         subprocess.Popen(
             [sys.executable, "-m", "compare.run", *map(str, options), "--steps", "5000"],

@@ -256,13 +256,16 @@ def test_frameworks_that_cannot_be_used(tmp_path: Path, fault: Fault) -> None:
         fault(what, seen=line, survives="the other side's results; exit status 1")
 
 
+def short_climb(directory: Path) -> list[object]:
+    """Return options of `compare.parity` for a few small steps of torch."""
+    places = ["--data-dir", small_data(directory / "data"), "--out", directory / "out"]
+    return ["--variants", "torch:eager", "--steps", 2, "--batch-size", 2, *places]
+
+
 def test_too_little_memory_to_import(tmp_path: Path, fault: Fault) -> None:
     """A limit on memory under which torch's libraries do not load."""
     limited = script(tmp_path / "limited", f'ulimit -v 700000; exec {sys.executable} "$@"')
-    done = command(
-        "--variants", "torch:eager", "--torch-python", limited, "--out", tmp_path / "out",
-        module="compare.parity", env=WIDE,
-    )  # fmt: skip
+    done = command(*short_climb(tmp_path), "--torch-python", limited, module="compare.parity", env=WIDE)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert re.search(
@@ -291,10 +294,7 @@ def test_an_interpreter_that_cannot_run_a_worker(tmp_path: Path, what: str, faul
     """Named by its framework, with the reason that it gave last."""
     lines, said = INTERPRETERS[what]
     python = script(tmp_path / "python", lines)
-    done = command(
-        "--variants", "torch:eager", "--torch-python", python, "--out", tmp_path / "out",
-        module="compare.parity",
-    )  # fmt: skip
+    done = command(*short_climb(tmp_path), "--torch-python", python, module="compare.parity")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert said in done.stderr

@@ -16,7 +16,7 @@ from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import LeNetSpec
 from tests.impl.test_variants import TIMEOUT_SECONDS, set_up
 
-STEPS = 20
+STEPS = 5
 
 
 def losses(framework: str, directory: Path, *, deterministic: bool) -> tuple[list[float], dict[str, Any]]:

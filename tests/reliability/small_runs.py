@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.commands import ROOT, command, interpreter, processes_of, results_of, small_data
 
-SEEDS, STEPS = 2, 40
+SEEDS, STEPS = 2, 12
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,14 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         return dict(os.environ) | {"TMPDIR": str(self.temporary)}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended well."""
+
+    directory: Path
+    seconds: float
 
 
 Outcome = dict[tuple[str, int], Any]

@@ -15,7 +15,7 @@ from compare.errors import UserError
 from compare.experiment.experiment import Experiment
 from compare.records.results import Run
 from compare.rendering.event_files import write_events
-from tests.commands import ROOT, command, results_of
+from tests.commands import ROOT
 from tests.rendering import synthetic
 
 STEPS = 50
@@ -117,14 +117,3 @@ def test_a_missing_package_is_told_before_anything_starts(
         Experiment.prepare(config, Console())
     assert "pip install tensorboard" in str(refused.value)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_run_writes_them(tmp_path: Path) -> None:
-    """From the command line, one launch of one framework: its curve is that of results.json."""
-    out = tmp_path / "out"
-    small = ("--variants", "torch:eager", "--seeds", 1, "--steps", 6, "--batch-size", 8)
-    done = command(*small, "--tensorboard", "--out", out)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (run_,) = results_of(out)["runs"]
-    found = read_back(out / "tensorboard" / "torch-eager-cpu-seed0")
-    assert [value for _, _, value in found["loss"]] == np.array(run_["losses"], np.float32).tolist()
