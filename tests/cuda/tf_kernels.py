@@ -1,6 +1,6 @@
 """Run every TensorFlow variant on a card that is not there, and look for the kernels that it would need.
 
-    python -m tests.cuda.tf_kernels [--deterministic]
+    python -m tests.cuda.tf_kernels [--deterministic] [--dtypes float32 ...]
 
 TensorFlow splits the processor into two devices. The trainers are built for "cuda", and what they call /GPU:0
 is the second of the two, so an operation that is left on the first shows. Every operation, run by itself or
@@ -35,7 +35,6 @@ from lenet_spec import Dropout, LeNetSpec
 from tf_impl import runtime
 
 SECOND = "/CPU:1"  # what a trainer calls /GPU:0
-DTYPES = ("float64", "float32", "bfloat16")
 ROWS = 2
 ON_CARD = ("GPU", "DEFAULT")  # kernels of DEFAULT serve every device
 WRAPPED = "__wrapped__"  # begins the name of the function that TensorFlow makes of a single operation
@@ -149,10 +148,10 @@ def run_settings(dtype: str) -> None:
     runtime.matmul_seconds(device="cuda", dtype=dtype, size=4, repeats=1)
 
 
-def ways() -> Iterator[tuple[Variant, str]]:
+def ways(dtypes: Sequence[str]) -> Iterator[tuple[Variant, str]]:
     """Yield every TensorFlow variant in every arithmetic that it takes."""
     for variant in VARIANTS:
-        for dtype in DTYPES:
+        for dtype in dtypes:
             if variant.framework == "tf" and variant.takes(dtype):
                 yield variant, dtype
 
@@ -176,11 +175,13 @@ def main() -> None:
     """Print every way's operations and devices as a line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--deterministic", action="store_true")
-    deterministic = parser.parse_args().deterministic
+    parser.add_argument("--dtypes", nargs="+", default=["float64", "float32", "bfloat16"])
+    options = parser.parse_args()
+    deterministic = options.deterministic
     runtime.configure(device="cpu", threads=1, tf32=False, deterministic=deterministic)
     pretend()
     recorder, record, devices = Recorder(), {}, {}
-    for variant, dtype in ways():
+    for variant, dtype in ways(options.dtypes):
         recorder.found = set()
         devices[f"{variant.name} {dtype}"] = run(variant, dtype)
         run_settings(dtype)
@@ -188,7 +189,7 @@ def main() -> None:
         record[f"{variant.name} {dtype}"] = [
             operation._asdict() | {"kernel": has_kernel(operation)} for operation in sorted(recorder.found)
         ]
-    print(json.dumps({"operations": record, "devices": devices}))
+    print(json.dumps({"operations": record, "devices": devices, "dtypes": options.dtypes}))
 
 
 if __name__ == "__main__":

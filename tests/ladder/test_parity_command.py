@@ -32,7 +32,7 @@ def unwrapped(text: str) -> str:
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Return the options of a short climb on a small data set."""
     data = write_small_mnist(tmp_path_factory.mktemp("data"))
-    return ("--data-dir", str(data), "--batch-size", str(BATCH), "--steps", "5", "--threads", "1")
+    return ("--data-dir", str(data), "--batch-size", str(BATCH), "--steps", "3", "--threads", "1")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_eager_pair_climbs_every_rung(proof: tuple[Any, Path]) -> None:
     for climb in found.climbs:
         assert climb.passed, climb.failing
         left, right = climb.losses.values()
-        assert len(left) == 5
+        assert len(left) == 3
         assert all(abs(known(a) - known(b)) < 1e-13 for a, b in zip(left, right, strict=True))
 
 
@@ -65,19 +65,19 @@ def test_the_exit_status_is_that_of_the_ladder_and_the_floor(proof: tuple[Any, P
 def test_the_terminal_shows_a_row_a_rung_within_80_columns(proof: tuple[Any, Path]) -> None:
     """Both states of dropout, the noise floor, the verdict and where the files are."""
     done, out = proof
-    for text in ("1 names, shapes, count", "8 5 steps", "dropout active", "float32 against its noise floor"):
+    for text in ("1 names, shapes, count", "8 3 steps", "dropout active", "float32 against its noise floor"):
         assert text in done.stdout
     assert max(len(line) for line in done.stdout.splitlines() if str(out) not in line) <= 80
     assert str(out) in done.stdout
 
 
 def test_the_noise_floor_has_each_framework_against_itself(proof: tuple[Any, Path]) -> None:
-    """Run again, weights moved and another thread count, for both; five steps each."""
+    """Run again, weights moved and another thread count, for both; three steps each."""
     floor = read(proof[1] / "parity.json").noise_floor
     assert floor is not None
     assert {one.label for one in floor.selves} == {"tf:eager", "torch:eager"}
     assert len(floor.selves) in (4, 6)
-    assert all(len(one.loss_differences) == 5 for one in floor.selves)
+    assert all(len(one.loss_differences) == 3 for one in floor.selves)
     assert floor.dtype == "float32"
 
 

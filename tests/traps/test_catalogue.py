@@ -57,7 +57,12 @@ FIRST_TENSORS = {
 }
 
 
-@pytest.mark.parametrize("trap", [t for t in TRAPS if t.framework == "torch"], ids=lambda trap: trap.name)
+def one_for_each_rung(framework: str) -> list[Trap]:
+    """Return the first trap at each rung; a committed result, which a test reads, holds a trial of every one."""
+    return list({trap.rung: trap for trap in reversed(TRAPS) if trap.framework == framework}.values())
+
+
+@pytest.mark.parametrize("trap", one_for_each_rung("torch"), ids=lambda trap: trap.name)
 def test_each_torch_trap_is_caught_at_its_rung(trap: Trap, torch_ladder: Ready) -> None:
     """And the first tensor that it spoils is named."""
     trial = put_on_ladder(trap, *torch_ladder)
@@ -66,7 +71,7 @@ def test_each_torch_trap_is_caught_at_its_rung(trap: Trap, torch_ladder: Ready) 
     assert trap.name in str(trial.reason)
 
 
-@pytest.mark.parametrize("trap", [t for t in TRAPS if t.framework == "tf"], ids=lambda trap: trap.name)
+@pytest.mark.parametrize("trap", one_for_each_rung("tf"), ids=lambda trap: trap.name)
 def test_each_tensorflow_trap_is_caught_at_its_rung(trap: Trap, tf_ladder: Ready) -> None:
     """Keras' defaults differ from the tutorial's too."""
     trial = put_on_ladder(trap, *tf_ladder)
