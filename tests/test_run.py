@@ -142,7 +142,7 @@ def test_cuda_where_there_is_none_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_a_framework_that_is_missing_keeps_its_row(tmp_path: Path) -> None:
     """The other framework runs to its end; the missing one says why; exit 1."""
-    out = tmp_path / "run"
+    out = tmp_path / "out"
     done = command(*small_run(tmp_path, tf=bare_python(tmp_path / "env")))
     assert done.returncode == 1, done.stdout + done.stderr
     tf, torch = results_of(out)["runs"]

@@ -58,7 +58,7 @@ FIRST_TENSORS = {
 
 
 def one_for_each_rung(framework: str) -> list[Trap]:
-    """Return the first trap at each rung; a committed result, which a test reads, holds a trial of every one."""
+    """Return the first trap at each rung; a committed result holds a trial of every one."""
     return list({trap.rung: trap for trap in reversed(TRAPS) if trap.framework == framework}.values())
 
 
