@@ -45,6 +45,7 @@ class Compared:
             verdict=self.verdict.words,
             sentence=self.verdict.sentence,
             more_launches=self.verdict.more_launches,
+            kind=self.verdict.kind,
         )
 
 

@@ -105,6 +105,7 @@ class Comparison(msgspec.Struct):
     verdict: str
     sentence: str
     more_launches: int | None = None
+    kind: str | None = None  # of the verdict: `statistics.wording.Kind`; files of before have none
 
 
 class SweepPoint(msgspec.Struct):

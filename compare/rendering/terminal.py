@@ -17,8 +17,7 @@ from compare.variants import FRAMEWORK_NAMES
 NARROW = 80  # columns; below it headings stand word under word, and long cells take two lines
 LINE_ENDS = re.compile(
     r" (?=\[)"  # before an interval
-    r"| (?=by \d)"  # before how much faster or slower
-    + "".join(f"|(?<=^{name}) " for name in FRAMEWORK_NAMES.values())
+    r"| (?=as fast)" + "".join(f"|(?<=^{name}) " for name in FRAMEWORK_NAMES.values())
 )
 
 

@@ -102,9 +102,13 @@ def verdict(compared: Compared, one: Findings) -> Verdict:
     """In words; the run and the device are named if there are several."""
     several = len({run.device for run in one.results.runs}) > 1
     place = ", ".join(filter(None, (one.name, compared.other.device if several else "")))
-    parts = ratio_parts if compared.metric == "step_seconds" else difference_parts
-    sentence = f"{place}: {compared.verdict.sentence}" if place else compared.verdict.sentence
-    return Verdict(sentence, *parts(compared.verdict.interval))
+    found = compared.verdict
+    sentence = f"{place}: {found.sentence}" if place else found.sentence
+    if compared.metric == "test_accuracy":
+        return Verdict(sentence, *difference_parts(found.interval))
+    return Verdict(
+        sentence, *ratio_parts(found.interval.inverse() if found.kind == "faster" else found.interval)
+    )
 
 
 def fastest(found: Sequence[Findings]) -> list[str]:

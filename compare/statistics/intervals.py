@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CONFIDENCE = 0.95
 
@@ -43,6 +43,14 @@ class Interval:
     confidence: float = CONFIDENCE
     standard_error: float | None = None
     degrees_of_freedom: float | None = None
+
+    def inverse(self) -> Interval:
+        """Of a ratio that is above 0: the ratio the other way round."""
+        low, estimate, high = (
+            None if bound is None else (1 / bound if bound else math.inf)
+            for bound in (self.high, self.estimate, self.low)
+        )
+        return replace(self, estimate=estimate, low=low, high=high)
 
     @property
     def log_distance(self) -> float:

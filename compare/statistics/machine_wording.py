@@ -23,7 +23,10 @@ def machines_sentence(machines: Machines, other: str, baseline: str) -> str:
         where = (
             f"on all {number} machines" if machines.same_direction else f"on average over {number} machines"
         )
-        verdict = f"{other} is {kind} than {baseline} {where}"
+        swapped = kind == "slower"
+        fast, slow = (baseline, other) if swapped else (other, baseline)
+        times = machines.pooled if swapped else machines.pooled.inverse()
+        verdict = f"{fast} is {ratio_parts(times)[0]} as fast as {slow} {where}"
     elif kind == "no_difference":
         verdict = f"No difference between {other} and {baseline} over {number} machines"
     else:

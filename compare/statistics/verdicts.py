@@ -5,7 +5,7 @@ the two sides swaps the verdict:
 
 | estimate             | interval                                       | verdict                        |
 |----------------------|------------------------------------------------|--------------------------------|
-| at least `smallest`  | excludes 1                                     | faster by, slower by           |
+| at least `smallest`  | excludes 1                                     | `1.25× as fast`, or below 1×   |
 | at least `smallest`  | includes 1                                     | not enough launches to say     |
 | below `smallest`     | reaches no further than 5 × `smallest` (10 %)  | no difference                  |
 | below `smallest`     | reaches further                                | not enough launches to say     |
@@ -52,13 +52,20 @@ class Verdict:
 
 
 def ratio_verdict(
-    interval: Interval, *, other: str, baseline: str, smallest: float = SMALLEST_DIFFERENCE
+    interval: Interval,
+    *,
+    other: str,
+    baseline: str,
+    smallest: float = SMALLEST_DIFFERENCE,
+    quantity: str = "step time",
 ) -> Verdict:
-    """Return what the ratio of step times, other ÷ baseline, says; both names are for the sentence."""
+    """Return what a ratio of times, other ÷ baseline, says. The names and quantity are for the sentence."""
     kind = ratio_kind(interval, smallest)
     more = _more_for_ratio(interval, kind, smallest)
     words = wording.ratio_words(kind, interval)
-    sentence = wording.ratio_sentence(kind, interval, more, other=other, baseline=baseline, smallest=smallest)
+    sentence = wording.ratio_sentence(
+        kind, interval, more, other=other, baseline=baseline, smallest=smallest, quantity=quantity
+    )
     return Verdict(kind, words, sentence, interval, more)
 
 

@@ -12,6 +12,7 @@ from compare.numbers import (
     format_points,
     format_ratio,
     ratio_decimals,
+    ratio_parts,
 )
 from compare.statistics.intervals import Interval
 from compare.statistics.sample_size import MINIMUM_LAUNCHES, MOST_LAUNCHES
@@ -20,25 +21,42 @@ Kind = Literal["faster", "slower", "no_difference", "equivalent", "differ", "not
 
 
 def ratio_words(kind: Kind, interval: Interval) -> str:
-    """`faster by 20 %`: less time, in as many digits as the interval allows."""
+    """`1.25× as fast`, below 1 for what is slower, in as many digits as the interval allows."""
     if kind == "no_difference":
         return "no difference"
     if kind == "not_enough":
         return "not enough launches to say"
-    return f"{kind} by {_change(interval)}"
+    return f"{ratio_parts(interval.inverse())[0]} as fast"
 
 
 def ratio_sentence(
-    kind: Kind, interval: Interval, more: int | None, *, other: str, baseline: str, smallest: float
+    kind: Kind,
+    interval: Interval,
+    more: int | None,
+    *,
+    other: str,
+    baseline: str,
+    smallest: float,
+    quantity: str = "step time",
 ) -> str:
-    size = _size(f"step time {format_ratio(interval)}", interval, "launch")
+    """interval: of other ÷ baseline. quantity: what was timed. Names the faster one first."""
+    size = _size(f"{quantity} {format_ratio(interval)}", interval, "launch")
     if kind == "no_difference":
         left_open = _left_open(interval, more, smallest)
         return f"No difference between {other} and {baseline}: {size}{left_open}."
     if kind == "not_enough":
         plan = _plan(interval, more, "launch")
         return f"Not enough launches to say which of {other} and {baseline} is faster: {size}{plan}."
-    return f"{other} is {kind} than {baseline} by {_change(interval)}: {size}."
+    swapped = kind == "slower"
+    fast, slow = (baseline, other) if swapped else (other, baseline)
+    times = interval if swapped else interval.inverse()  # slow ÷ fast
+    estimate, bounds = ratio_parts(times)
+    decimals = ratio_decimals(interval) - 2
+    return (
+        f"{fast} is {estimate} as fast as {slow} {bounds}: {quantity} "
+        f"{format_percent(1 - 1 / (times.estimate or 1), decimals)} shorter, "
+        f"{count(interval.launches, 'launch')}."
+    )
 
 
 def accuracy_words(kind: Kind, interval: Interval, margin: float) -> str:
@@ -60,10 +78,6 @@ def accuracy_sentence(
         return f"{other} and {baseline} {accuracy_words(kind, interval, margin)}: {size}."
     question = f"{other} and {baseline} are {accuracy_words('equivalent', interval, margin)}"
     return f"Not enough seeds to say whether {question}: {size}{_plan(interval, more, 'seed')}."
-
-
-def _change(interval: Interval) -> str:
-    return format_percent(abs((interval.estimate or 1) - 1), ratio_decimals(interval) - 2)
 
 
 def _size(text: str, interval: Interval, noun: str) -> str:

@@ -123,12 +123,12 @@ EDITS: dict[str, tuple[Callable[[Record], None], str, str]] = {
     "Results that call the faster side slower": (
         say_slower,
         "the step time of torch:eager",
-        "PyTorch eager is faster",
+        "as fast as TensorFlow eager",
     ),
     "Results with a ratio that their times do not have": (
         say_tenfold,
         "the step time of torch:eager",
-        "PyTorch eager is faster",
+        "as fast as TensorFlow eager",
     ),
     "Results that call 50 % and 99 % equivalent": (
         worsen_one_side,
@@ -138,7 +138,7 @@ EDITS: dict[str, tuple[Callable[[Record], None], str, str]] = {
     "Results that compare what was not trained": (
         invent_a_comparison,
         "the step time of torch:tuned",
-        "PyTorch eager is faster",
+        "as fast as TensorFlow eager",
     ),
     "Parity that holds over a failed difference": (
         fail_a_difference,
@@ -164,7 +164,7 @@ EDITS: dict[str, tuple[Callable[[Record], None], str, str]] = {
     "Results with other times by batch size than their launches": (
         flatten_the_sweep,
         "the batch sizes of tf:eager",
-        "PyTorch eager is faster",
+        "as fast as TensorFlow eager",
     ),
 }
 

@@ -81,7 +81,7 @@ def test_three_machines_are_pooled_and_a_fourth_is_predicted(write: Write, tmp_p
     places = [write(f"m{number}", one) for number, one in enumerate(runs)]
     out, sentences = merge(MergeConfig(tuple(places), tmp_path / "out"))
     assert sentences[0].startswith(
-        "PyTorch eager is faster than TensorFlow eager on all 3 machines: step time"
+        "PyTorch eager is 1.32× as fast as TensorFlow eager on all 3 machines: step time"
     )
     assert "One more machine can be expected to give" in sentences[0]
     text = (out / "report.html").read_text()

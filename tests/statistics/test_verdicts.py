@@ -69,15 +69,19 @@ def test_what_matters_can_be_chosen() -> None:
     assert ratio_kind(of(1.0, 1 / 1.06, 1.06), 0.01) == "not_enough"
 
 
-def test_the_word_slower_or_faster_is_of_the_first_named() -> None:
-    """A ratio below 1 means that `other` takes less time."""
+def test_the_faster_one_is_named_first() -> None:
+    """In the sentence; in a table the words are of the row."""
     verdict = timed([24.8, 24.9, 25.0], [31.0, 31.2, 30.5])
-    assert verdict.words == "faster by 19 %"
+    assert verdict.words == "1.24× as fast"
     assert verdict.sentence == (
-        "PyTorch eager is faster than TensorFlow eager by 19 %: step time 0.81× [0.78, 0.84], 3 launches."
+        "PyTorch eager is 1.24× as fast as TensorFlow eager [1.20, 1.29]: step time 19 % shorter, 3 launches."
     )
     assert verdict.more_launches is None
-    assert timed([31.0, 31.2, 30.5], [24.8, 24.9, 25.0]).words == "slower by 24 %"
+    slower = timed([31.0, 31.2, 30.5], [24.8, 24.9, 25.0])
+    assert slower.words == "0.81× as fast"
+    assert slower.sentence == (
+        "TensorFlow eager is 1.24× as fast as PyTorch eager [1.20, 1.28]: step time 19 % shorter, 3 launches."
+    )
 
 
 def test_no_difference_says_what_it_leaves_open() -> None:
