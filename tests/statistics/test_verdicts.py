@@ -80,7 +80,7 @@ def test_the_faster_one_is_named_first() -> None:
     slower = timed([31.0, 31.2, 30.5], [24.8, 24.9, 25.0])
     assert slower.words == "0.81× as fast"
     assert slower.sentence == (
-        "TensorFlow eager is 1.24× as fast as PyTorch eager [1.20, 1.28]: step time 19 % shorter, 3 launches."
+        "TensorFlow eager is 1.24× as fast as PyTorch eager [1.20, 1.29]: step time 19 % shorter, 3 launches."
     )
 
 
