@@ -127,6 +127,21 @@ class TimeBatchSize(msgspec.Struct, tag=True, frozen=True):
     steps: int
 
 
+class TrainFromInputs(msgspec.Struct, tag=True, frozen=True):
+    """Train on as many batches of a pipeline of the framework's own, in the shared order, from the start."""
+
+    pipeline: str  # a key of PIPELINES of `tf_impl.inputs` or its twin
+    steps: int
+
+
+class TimeInference(msgspec.Struct, tag=True, frozen=True):
+    """Build a form of the model for inference, and time its answers to the first test images."""
+
+    form: str  # a key of FORMS of `tf_impl.inference` or its twin
+    batch_sizes: list[int]
+    calls: int  # of each batch size, after as many tenths that are set apart
+
+
 class ReadCheckpoint(msgspec.Struct, tag=True, frozen=True):
     """What a framework's own file holds. Needs no set-up; one such request a process."""
 
@@ -158,6 +173,8 @@ Request = (
     | BatchDigests
     | Explain
     | TimeBatchSize
+    | TrainFromInputs
+    | TimeInference
     | ReadCheckpoint
     | WriteCheckpoint
     | TaskRequest
@@ -201,6 +218,7 @@ class Trained(msgspec.Struct, tag=True, frozen=True):
     peak_device_bytes: int | None
     diverged_at_step: int | None = None  # counted from the first step of the run
     shards_sha256: list[str] = []  # by rank: of the rows that it was handed
+    step_cpu_seconds: list[float] = []  # of this process, all threads, over what `step_seconds` times
 
 
 class Arrays(msgspec.Struct, tag=True, frozen=True):
@@ -231,6 +249,24 @@ class Timed(msgspec.Struct, tag=True, frozen=True):
     step_seconds: list[float]
 
 
+class TrainedFromInputs(msgspec.Struct, tag=True, frozen=True):
+    """Lists hold one entry a step."""
+
+    losses: list[float]
+    step_seconds: list[float]  # from the end of the step before to the loss on the host
+    first_batch_seconds: float  # from nothing to the first batch at hand
+    alone_seconds: list[float]  # one a batch, of the pipeline with nothing done to its batches
+    cpu_seconds: float  # of this process and its children, over the steps
+
+
+class InferenceTimed(msgspec.Struct, tag=True, frozen=True):
+    """Seconds from an array at hand to the logits on the host."""
+
+    build_seconds: float  # until the first answer: export, trace, compile
+    call_seconds: dict[str, list[float]]  # by batch size, one entry a call
+    logits: bytes  # safetensors: "logits" of as many test images as the largest batch, by each batch size
+
+
 class Checkpoint(msgspec.Struct, tag=True, frozen=True):
     """As read from the file."""
 
@@ -256,6 +292,8 @@ Reply = (
     | BatchesDigested
     | Explained
     | Timed
+    | TrainedFromInputs
+    | InferenceTimed
     | Checkpoint
     | Refused
     | Manifest

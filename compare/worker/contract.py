@@ -6,7 +6,7 @@ Arrays are NumPy, named and laid out as TensorFlow does: images NHWC, convolutio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -151,6 +151,24 @@ class OwnBatches(Protocol):
     def batches(self, dataset: Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
         """Training batches without end, of `spec.training.batch_size`."""
         ...
+
+
+Answer = Callable[[np.ndarray], np.ndarray]  # from images [N, 28, 28, 1] to logits [N, 10]
+
+
+class InputsModule(Protocol):
+    """Input pipelines of the framework's own: a module, `tf_impl.inputs` or its twin."""
+
+    PIPELINES: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray, str], Iterator[tuple[Any, Any]]]]
+
+
+class InferenceModule(Protocol):
+    """Forms of a trained model for inference: a module, `tf_impl.inference` or its twin.
+
+    A form takes the trainer and the images of its largest batch.
+    """
+
+    FORMS: Mapping[str, Callable[[Any, np.ndarray], Answer]]
 
 
 class Runtime(Protocol):

@@ -22,6 +22,8 @@ from compare.worker.checkpoint import checkpoint
 from compare.worker.explanation import explain, time_batch_size
 from compare.worker.failures import failure
 from compare.worker.frameworks import Configured, Settings, import_runtime, require_device
+from compare.worker.inference import time_inference
+from compare.worker.inputs import train_from_inputs
 from compare.worker.refusals import RefusedRequest
 from compare.worker.session import Session, arrays
 from compare.worker.task_session import TaskSession
@@ -102,6 +104,10 @@ def answer(  # noqa: C901  (a list)
                 return explain(session, request.steps)
             case messages.TimeBatchSize(), Session():
                 return time_batch_size(session, request)
+            case messages.TrainFromInputs(), Session():
+                return train_from_inputs(session, request)
+            case messages.TimeInference(), Session():
+                return time_inference(session, request)
             case messages.ReadCheckpoint() | messages.WriteCheckpoint(), _:
                 return checkpoint(request, configured)
             case _:

@@ -179,18 +179,21 @@ class Session:
         return batch
 
     def train(self, steps: int) -> messages.Trained:
-        losses, accuracies, step_seconds = [], [], []
+        losses, accuracies, step_seconds, step_cpu_seconds = [], [], [], []
         diverged_at_step = None
         cpu_start = time.process_time()
         for _ in range(steps):
             batch = self.next_rows()
+            step_cpu_start = time.process_time()
             loss, logits, seconds = self.timed_step(batch)
+            step_cpu = time.process_time() - step_cpu_start
             if diverged_at_step is None and not math.isfinite(loss):
                 diverged_at_step = self.steps_done
             if diverged_at_step is None:
                 losses.append(loss)
                 accuracies.append(accuracy(self.trainer.to_numpy(logits), batch.labels))
                 step_seconds.append(seconds)
+                step_cpu_seconds.append(step_cpu)
                 self.steps_done += 1
             elif self.request.place is None:
                 break  # a rank takes every step that the others take, who would wait for it
@@ -200,6 +203,7 @@ class Session:
             step_seconds=step_seconds,
             batches_sha256=self.digest.hexdigest(),
             cpu_seconds=time.process_time() - cpu_start,
+            step_cpu_seconds=step_cpu_seconds,
             rss_bytes=memory.rss_bytes(),
             peak_rss_bytes=memory.peak_rss_bytes(),
             peak_device_bytes=self.runtime.peak_device_bytes(self.request.device),
