@@ -16,6 +16,8 @@ from tyro.constructors import PrimitiveConstructorSpec
 from compare.cpus import usable_cpus
 from compare.dtypes import Dtype
 from compare.errors import UserError
+from compare.inference_forms import FORMS_BY_NAME, Form
+from compare.pipelines import PIPELINES_BY_NAME, Pipeline
 from compare.processes.conditions import Conditions
 from compare.processes.deadlines import LARGEST_TIMEOUT_SECONDS
 from compare.processes.environment import Allocator
@@ -102,6 +104,12 @@ class RunConfig:
     """where results go: a new or empty directory; default: runs/<time>"""
     resume: Path | None = None
     """continue the interrupted run in this directory, with the options that it began with"""
+    inputs: Names = ()
+    """after the training, feed the eager step also from these input pipelines; all: from every one"""
+    inference: Names = ()
+    """after the training, time these forms of the trained model; all: every one"""
+    target_accuracy: float | None = None
+    """measure the time until this share of the test images is right, in percent: 98, for example"""
     tensorboard: bool = False
     """write the curves also as TensorBoard event files, under --out"""
     tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
@@ -152,7 +160,9 @@ def recorded_options(config: Any) -> dict[str, Any]:
 PRESETS: dict[Preset, RunConfig] = {
     "quick": RunConfig(preset="quick", seeds=1, steps=100),
     "standard": RunConfig(),
-    "rigorous": RunConfig(preset="rigorous", seeds=10, variants=ALL),
+    "rigorous": RunConfig(
+        preset="rigorous", seeds=10, variants=ALL, inputs=ALL, inference=ALL, target_accuracy=98.0
+    ),
 }
 
 
@@ -189,6 +199,18 @@ def chosen_variants(config: RunConfig) -> list[Variant]:
     return [VARIANTS_BY_NAME[name] for name in config.variants]
 
 
+def chosen_pipelines(config: RunConfig) -> list[Pipeline]:
+    return [one for name, one in PIPELINES_BY_NAME.items() for _ in range(times_chosen(config.inputs, name))]
+
+
+def chosen_forms(config: RunConfig) -> list[Form]:
+    return [one for name, one in FORMS_BY_NAME.items() if times_chosen(config.inference, name)]
+
+
+def times_chosen(names: tuple[str, ...], name: str) -> int:
+    return 1 if names == ALL else names.count(name)
+
+
 def check(config: RunConfig) -> None:
     """Raise UserError for the first rule that an option breaks."""
     for device in config.device or ("",):
@@ -197,6 +219,7 @@ def check(config: RunConfig) -> None:
     if len(set(config.device)) < len(config.device):
         raise UserError(f"--device {','.join(config.device)} names a device twice. Name each once.")
     check_variants(config)
+    check_job(config)
     for option, bounds in BOUNDS.items():
         check_bounds("--" + option.replace("_", "-"), getattr(config, option), *bounds)
     for size in config.batch_sizes:
@@ -251,6 +274,33 @@ def check_utf8(flag: str, path: Path | None) -> None:
         raise UserError(
             f"{flag}: {str(path)!r} is not UTF-8 at character {error.start}. Rename it, or name another."
         ) from error
+
+
+def check_job(config: RunConfig) -> None:
+    """Raise UserError for what --inputs, --inference and --target-accuracy cannot do."""
+    for flag, names, possible in (
+        ("--inputs", config.inputs, list(PIPELINES_BY_NAME)),
+        ("--inference", config.inference, list(FORMS_BY_NAME)),
+    ):
+        unknown = [name for name in names if name not in possible and names != ALL]
+        if unknown:
+            raise UserError(f"{flag}: {unknown[0]!r} is none. Use all, or some of: {', '.join(possible)}.")
+        if names and config.dtype == "bfloat16":
+            raise UserError(f"{flag} measures float32 and float64, but --dtype is bfloat16. Leave one out.")
+        for framework in {name.partition(":")[0] for name in (possible if names == ALL else names)}:
+            if f"{framework}:eager" not in [variant.name for variant in chosen_variants(config)]:
+                raise UserError(
+                    f"{flag} {','.join(names)} needs {framework}:eager, which it is held against, but "
+                    f"--variants is {','.join(config.variants)}. Add it."
+                )
+    if config.inputs and config.dropout:
+        raise UserError("--inputs: no pipeline has the masks of --dropout. Leave one of the two out.")
+    if config.inference and config.tf32:
+        raise UserError("--inference: --tf32 rounds what answers are held to. Leave one of the two out.")
+    if config.target_accuracy is not None and not 0 < config.target_accuracy <= 100:
+        raise UserError(
+            f"--target-accuracy is {config.target_accuracy:g}; it must be above 0 and at most 100 (percent)."
+        )
 
 
 def check_variants(config: RunConfig) -> None:

@@ -16,8 +16,11 @@ from compare.data import mnist
 from compare.data.download import download
 from compare.data.known_sets import set_name
 from compare.data.pairing import doubts
+from compare.experiment.apart import AfterTraining
 from compare.experiment.card import CardWatch, watch
 from compare.experiment.devices import check_devices, present_versions
+from compare.experiment.inference import measure_inference
+from compare.experiment.inputs import measure_inputs
 from compare.experiment.resume import check_unchanged, check_versions, keep_finished, trained
 from compare.experiment.training import new_run, train_seed
 from compare.findings.findings import Findings, find
@@ -98,6 +101,7 @@ class Experiment:
         if results.runs and self.config.resume is not None:
             self.console.print(f"resumed   {resumed_words(results)}", markup=False)
         self.train(results)
+        self.measure_the_rest(results)
         if self.card is not None:
             self.card.finish()
         distrust(results)
@@ -120,6 +124,20 @@ class Experiment:
                         self.train_group(group, seed, results, progress)
                     if not trained(results.thread_runs, group, seed):
                         self.train_other_thread_counts(group, seed, results, progress)
+
+    def measure_the_rest(self, results: Results) -> None:
+        """Measure what --inputs and --inference ask for, where the training that it rests on ended well."""
+        with self.console.status("") as status:
+
+            def say(what: str) -> None:
+                status.update(f"measuring {what}")
+
+            def save() -> None:
+                self.write(results)
+
+            after = AfterTraining(self.config, self.directory, self.dataset, results, say, save)
+            measure_inputs(after)
+            measure_inference(after)
 
     def climb(self, results: Results) -> Gate:
         """Climb the ladder: what is not proved is not trained, and keeps its rows, with the reason."""

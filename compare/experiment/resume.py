@@ -38,6 +38,8 @@ def recorded_config(directory: Path) -> RunConfig:
         options["device"] = record["device"].split(",")
         options["variants"] = record["variants"].split(",")
         options["threads"] = record["thread_counts"]
+        for name in ("inputs", "inference"):
+            options[name] = [one for one in record[name].split(",") if one]
         options["batch_sizes"] = [int(size) for size in record["batch_sizes"].split(",") if size]
         options["download"] = record["download"] or None  # False in files of the first version
         config = msgspec.convert(options, RunConfig, strict=True)

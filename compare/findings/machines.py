@@ -112,6 +112,8 @@ def joined(runs: Sequence[Results]) -> Results:
         parity=first.parity,
         runs=launches,
         thread_runs=[run for results in runs for run in results.thread_runs],
+        input_runs=[run for results in runs for run in results.input_runs],
+        inference_runs=[run for results in runs for run in results.inference_runs],
         machines=machines,
     )
 
@@ -133,6 +135,8 @@ def apart(results: Results) -> dict[str, Results]:
             parity=machine.parity or results.parity,
             runs=runs,
             thread_runs=[run for run in results.thread_runs if run.machine == identity],
+            input_runs=[run for run in results.input_runs if run.machine == identity],
+            inference_runs=[run for run in results.inference_runs if run.machine == identity],
             machines={identity: Machine(machine.threads)},
             comparisons=[],
             warnings=[],

@@ -124,6 +124,12 @@ BFLOAT16: Tolerances = {
 
 BY_DTYPE: dict[str, Tolerances] = {"float64": FLOAT64, "float32": FLOAT32, "bfloat16": BFLOAT16}
 
+# Of a trained model in another form: an export of weights that are wrong by 1e-4 is off by 3e-4.
+INFERENCE = {
+    "float64": Tolerance(1e-13, 1.2e-15, SUMS),
+    "float32": Tolerance(1e-5, 9.3e-7, SUMS32),
+}
+
 # How far the mean losses of 50 steps of two launches of one seed may part, as a share of their mean.
 CURVES = Tolerance(0.25, 0.054, "the largest of three seeds of 1,000 steps; late losses scatter")
 

@@ -48,6 +48,8 @@ def check_block(worker: Worker, block: messages.Trained, steps: int) -> None:
         raise worker.failed(f"{worker.name} sent {counts}; they must be equally many")
     if done != steps and (block.diverged_at_step is None or done > steps):
         raise worker.failed(f"{worker.name} trained {done} steps, but {steps} were asked for")
+    if block.step_cpu_seconds and len(block.step_cpu_seconds) != done:
+        raise worker.failed(f"{worker.name} sent {len(block.step_cpu_seconds)} CPU times for {done} steps")
     if not all(math.isfinite(loss) for loss in block.losses):
         raise worker.failed(f"{worker.name} sent a loss that is not finite, and did not say that it diverged")
     if not all(0 <= share <= 1 for share in block.accuracies):

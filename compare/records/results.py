@@ -11,6 +11,7 @@ from compare.labels import Label
 from compare.records.config import Config
 from compare.records.environment import Environment
 from compare.records.files import write_json
+from compare.records.job import InferenceRun, InputsRun
 from compare.records.parity import Gate
 from compare.records.privacy import cleaned
 
@@ -49,6 +50,9 @@ class Run(msgspec.Struct):
     peak_rss_bytes: int | None = None
     rss_bytes: list[int] = []  # one a block
     cpu_seconds: list[float] = []  # one a block, of all threads
+    step_cpu_seconds: list[float] = []  # one a step, of all threads; empty in files of before
+    evaluated_steps: list[int] = []  # with --target-accuracy: after which of the test images were looked at
+    evaluated_accuracies: list[float] = []  # the shares of them that were right then
     peak_device_bytes: int | None = None
     threads: dict[str, int] = {}
     versions: dict[str, str | None] = {}
@@ -138,14 +142,17 @@ class Results(msgspec.Struct, kw_only=True):
     batch_sweep: list[SweepPoint] = []
     machines: dict[str, Machine] = {}  # by id: those that launches ran on, `environment` being the first's
     thread_runs: list[Run] = []  # short launches at the other counts of --threads
+    input_runs: list[InputsRun] = []  # of --inputs
+    inference_runs: list[InferenceRun] = []  # of --inference
 
 
 def name_machine(results: Results) -> None:
     """Give a run's only machine, and each of its launches, the machine's id."""
     identity = results.environment.machine_id
     results.machines = {identity: Machine(results.config.threads)}
-    for run in results.runs + results.thread_runs:
-        run.machine = identity
+    for rows in (results.runs, results.thread_runs, results.input_runs, results.inference_runs):
+        for row in rows:
+            row.machine = identity
 
 
 def write_results(results: Results, directory: Path) -> None:
@@ -154,6 +161,10 @@ def write_results(results: Results, directory: Path) -> None:
         name_machine(results)
     for run in results.runs + results.thread_runs:
         run.reason, run.notes = cleaned(run.reason), cleaned(run.notes)
+    for fed in results.input_runs:
+        fed.reason = cleaned(fed.reason)
+    for answered in results.inference_runs:
+        answered.reason = cleaned(answered.reason)
     if results.parity is not None:
         results.parity = msgspec.convert(cleaned(msgspec.to_builtins(results.parity)), Gate)
     write_json(directory / FILE_NAME, results)

@@ -1,0 +1,92 @@
+"""One worker at a time, set up and checked as those of a run are: for what is measured after the training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from compare.config import RunConfig
+from compare.cpus import allowed_cpus
+from compare.data.mnist import Dataset
+from compare.observation import observe
+from compare.processes.conditions import Conditions
+from compare.processes.fairness import unfair
+from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
+from compare.protocol import messages
+from compare.records.job import InferenceRun, InputsRun
+from compare.records.results import Results, Run
+
+
+@dataclass(frozen=True)
+class AfterTraining:
+    """A run whose launches have ended. say: tells what is being measured; save: writes the results so far."""
+
+    config: RunConfig
+    directory: Path
+    dataset: Dataset
+    results: Results
+    say: Callable[[str], None]
+    save: Callable[[], None]
+
+    def eager_run(self, framework: str, seed: int) -> Run | None:
+        """Return the launch of the first device that stepped on arrays at hand, if it ended well."""
+        wanted = (f"{framework}:eager", seed, self.config.device[0], "ok")
+        for run in self.results.runs:
+            if (run.label, run.seed, run.device, run.status) == wanted:
+                return run
+        return None
+
+
+@dataclass(frozen=True)
+class Apart:
+    """What a worker of its own is started with; the Trainer of `module` gets the weights of a file."""
+
+    config: RunConfig
+    directory: Path
+    conditions: Conditions
+    framework: str
+    label: str
+    seed: int
+    module: str
+    weights_path: Path
+
+    @contextmanager
+    def worker(self, log_name: str) -> Iterator[Worker]:
+        """Raise WorkerFailed or WorkerRefused, also if it is not set up as the run's other workers are."""
+        python = self.config.python(self.framework)
+        with self.conditions.launch(
+            self.framework, self.directory / log_name, name=self.label, python=python
+        ) as worker:
+            request = self.conditions.set_up(
+                self.framework,
+                (self.module, "Trainer"),
+                self.config.spec(),
+                self.weights_path,
+                dtype=self.config.dtype,
+                seed=self.seed,
+                data_dir=self.config.data_dir,
+            )
+            ready = worker.request(request, messages.Ready, self.config.timeout)
+            if reason := unfair(
+                ready,
+                environment=self.conditions.environment(),
+                cpu_affinity=allowed_cpus(),
+                niceness=observe(os.nice, 0),
+                threads=self.conditions.threads,
+            ):
+                raise worker.failed(f"{self.label} would not be measured fairly: {reason}")
+            yield worker
+
+
+def noting(run: InputsRun | InferenceRun, directory: Path, act: Callable[[], None]) -> None:
+    """Do it; a failure ends the row, with its reason, and no other."""
+    try:
+        act()
+    except WorkerRefused as refusal:
+        run.status = "unavailable" if refusal.kind in ("import", "device", "compiler") else "failed"
+        run.reason = refusal.beside(directory)
+    except WorkerFailed as failure:
+        run.reason = failure.beside(directory)

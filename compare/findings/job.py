@@ -1,0 +1,269 @@
+"""What the whole job takes: input pipelines, the time to a test accuracy, and inference. From raw samples.
+
+The launch is the unit, as everywhere: each is reduced to one number before launches are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import TypeVar
+
+from compare.inference_forms import FORMS_BY_NAME
+from compare.labels import Label
+from compare.pipelines import PIPELINES_BY_NAME
+from compare.records.job import InferenceRun, InputsRun
+from compare.records.queries import labels, runs_of
+from compare.records.results import Results, Run
+from compare.statistics.intervals import common_seeds, ratio_interval
+from compare.statistics.verdicts import Verdict, ratio_verdict
+
+R = TypeVar("R", InputsRun, InferenceRun)
+HEAD_STEPS = 20  # of a pipeline's launch, left out: as deep as what it may have prepared at the start
+
+
+@dataclass(frozen=True)
+class Fed:
+    """A pipeline, over its good launches. Seconds are medians over launches, of each launch's median step."""
+
+    label: Label
+    does: str
+    step_seconds: float  # with its input
+    step_alone_seconds: float  # of the eager launches of the same seeds, on arrays at hand
+    pipeline_alone_seconds: float
+    first_batch_seconds: float
+    cpu_seconds: float  # a step
+    launches: int
+
+    @property
+    def stall_seconds(self) -> float:
+        """What the input adds to a step; below 0 where noise is larger."""
+        return self.step_seconds - self.step_alone_seconds
+
+    @property
+    def loader_is_the_bottleneck(self) -> bool:
+        return self.stall_seconds > self.step_seconds / 2
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A form of the trained model with one thread count, over its good launches, by batch size."""
+
+    label: Label
+    does: str
+    threads: int
+    p50_seconds: dict[int, float]
+    p99_seconds: dict[int, float]
+    build_seconds: float
+    largest_error: float
+    launches: int
+
+
+@dataclass(frozen=True)
+class Reaching:
+    """When the launches of a label first had the target. Medians over the launches that reached it."""
+
+    label: Label
+    launches: int
+    reached: int
+    steps: float | None
+    training_seconds: float | None  # without start-up and compilation
+    cold_seconds: float | None  # with import, building and compilation
+
+
+def fed(results: Results) -> list[Fed]:
+    found = []
+    for label, runs in good(results.input_runs).items():
+        pairs = [(run, eager) for run in runs if (eager := eager_of(results, run)) is not None]
+        if pairs:
+            found.append(
+                Fed(
+                    Label.read(label),
+                    PIPELINES_BY_NAME[Label.read(label).name].does,
+                    median(step_with_input(run) for run, _ in pairs),
+                    median(median(eager.timed_seconds) for _, eager in pairs),
+                    median(median(run.alone_seconds[1:] or run.alone_seconds) for run, _ in pairs),
+                    median(run.first_batch_seconds or 0.0 for run, _ in pairs),
+                    median((run.cpu_seconds or 0.0) / len(run.step_seconds) for run, _ in pairs),
+                    len(pairs),
+                )
+            )
+    return found
+
+
+def eager_of(results: Results, run: InputsRun) -> Run | None:
+    wanted = (f"{run.framework}:eager", run.seed, run.device, run.machine, "ok")
+    for one in results.runs:
+        if (one.label, one.seed, one.device, one.machine, one.status) == wanted:
+            return one
+    return None
+
+
+def step_with_input(run: InputsRun) -> float:
+    head = min(HEAD_STEPS, len(run.step_seconds) // 2)
+    return median(run.step_seconds[head:])
+
+
+def input_verdicts(results: Results) -> list[Verdict]:
+    """Every pipeline against the first, then each against its framework's first."""
+    launches = good(results.input_runs)
+    firsts: dict[str, str] = {}
+    for label in launches:
+        firsts.setdefault(Label.read(label).framework, label)
+    wanted: dict[tuple[str, str], None] = {}
+    for baseline in firsts.values():
+        for other in launches:
+            same = Label.read(other).framework == Label.read(baseline).framework
+            if other != baseline and (same or baseline == next(iter(launches))):
+                wanted.setdefault((baseline, other))
+    return [
+        compared(
+            {run.seed: step_with_input(run) for run in launches[baseline]},
+            {run.seed: step_with_input(run) for run in launches[other]},
+            names=(title(baseline), title(other)),
+            quantity="step with its input",
+        )
+        for baseline, other in wanted
+    ]
+
+
+def answering(results: Results) -> list[Answering]:
+    found = []
+    for threads in sorted({run.threads for run in results.inference_runs}):
+        at_once = [run for run in results.inference_runs if run.threads == threads]
+        for label, runs in good(at_once).items():
+            sizes = [int(size) for size in runs[0].call_seconds]
+            found.append(
+                Answering(
+                    Label.read(label),
+                    FORMS_BY_NAME[label].does,
+                    threads,
+                    {size: median(p50(run, size) for run in runs) for size in sizes},
+                    {size: median(percentile_99(run, size) for run in runs) for size in sizes},
+                    median(run.build_seconds or 0.0 for run in runs),
+                    max(run.largest_error or 0.0 for run in runs),
+                    len(runs),
+                )
+            )
+    return found
+
+
+def p50(run: InferenceRun, batch_size: int) -> float:
+    return median(run.call_seconds[str(batch_size)])
+
+
+def percentile_99(run: InferenceRun, batch_size: int) -> float:
+    return quantiles(run.call_seconds[str(batch_size)], n=100, method="inclusive")[98]
+
+
+def single_image_verdict(results: Results) -> Verdict | None:
+    """Each framework's fastest form at one image, with all threads, held against each other."""
+    threads = max((run.threads for run in results.inference_runs), default=0)
+    best = [fastest(answering(results), framework, threads) for framework in ("tf", "torch")]
+    if best[0] is None or best[1] is None:
+        return None
+    launches = good([run for run in results.inference_runs if run.threads == threads])
+    names = [one.label.entry for one in best if one is not None]
+    sides = [{run.seed: p50(run, 1) for run in launches[name]} for name in names]
+    return compared(*sides, names=(title(names[0]), title(names[1])), quantity="time to answer one image")
+
+
+def fastest(found: Sequence[Answering], framework: str, threads: int) -> Answering | None:
+    mine = [one for one in found if (one.label.framework, one.threads) == (framework, threads)]
+    return min(mine, key=lambda one: one.p50_seconds[1], default=None)
+
+
+def reaching(results: Results) -> list[Reaching]:
+    """Nothing without --target-accuracy."""
+    target = results.config.target_accuracy
+    if target is None:
+        return []
+    found = []
+    for label in labels(results.runs):
+        runs = runs_of(results.runs, label)
+        times = [(run, steps) for run in runs if (steps := steps_to(run, target)) is not None]
+        found.append(
+            Reaching(
+                label,
+                len(runs),
+                len(times),
+                middle([float(steps) for _, steps in times]),
+                middle([training_seconds(run, steps) for run, steps in times]),
+                middle([cold_seconds(run, steps) for run, steps in times]),
+            )
+        )
+    return found
+
+
+def middle(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
+
+
+def steps_to(run: Run, target_percent: float) -> int | None:
+    """Return after how many steps an evaluation first had the target; None if none had."""
+    looks = zip(run.evaluated_steps, run.evaluated_accuracies, strict=True)
+    return next((steps for steps, share in looks if share >= target_percent / 100), None)
+
+
+def training_seconds(run: Run, steps: int) -> float:
+    """Of so many steps, the first, which compiles, taken as long as the others."""
+    first = min(run.step_seconds[0], median(run.step_seconds[:steps]))
+    return first + sum(run.step_seconds[1:steps])
+
+
+def cold_seconds(run: Run, steps: int) -> float:
+    return (run.import_seconds or 0.0) + (run.build_seconds or 0.0) + sum(run.step_seconds[:steps])
+
+
+def target_verdict(results: Results) -> Verdict | None:
+    """Hold the first label of each framework against each other, from a cold start."""
+    target = results.config.target_accuracy
+    firsts: dict[str, Label] = {}
+    for label in labels(run for run in results.runs if run.status == "ok"):
+        firsts.setdefault(label.framework, label)
+    if target is None or len(firsts) < 2:
+        return None
+    sides = [
+        {
+            run.seed: cold_seconds(run, steps)
+            for run in runs_of(results.runs, label)
+            if (steps := steps_to(run, target)) is not None
+        }
+        for label in firsts.values()
+    ]
+    first, second = (label.title for label in firsts.values())
+    return compared(*sides, names=(first, second), quantity=f"time to {target:g} % from a cold start")
+
+
+def compared(
+    baseline: dict[int, float], other: dict[int, float], *, names: tuple[str, str], quantity: str
+) -> Verdict:
+    """One number a seed of each side: paired over the seeds that both have."""
+    seeds = common_seeds(baseline, other)
+    interval = ratio_interval([other[seed] for seed in seeds], [baseline[seed] for seed in seeds])
+    return ratio_verdict(interval, other=names[1], baseline=names[0], quantity=quantity)
+
+
+def title(label: str) -> str:
+    return Label.read(label).title
+
+
+def good(runs: Sequence[R]) -> dict[str, list[R]]:
+    found: dict[str, list[R]] = {}
+    for run in runs:
+        if run.status == "ok":
+            found.setdefault(run.label, []).append(run)
+    return found
+
+
+def failed(results: Results) -> list[str]:
+    """A sentence for every launch of a pipeline or form that has no result, once for each reason."""
+    lines: dict[str, None] = {}
+    for fed_run in results.input_runs:
+        if fed_run.status != "ok":
+            lines.setdefault(f"{title(fed_run.label)}: {fed_run.status}: {fed_run.reason}")
+    for run in results.inference_runs:
+        if run.status != "ok":
+            lines.setdefault(f"{title(run.label)}: {run.status}: {run.reason}")
+    return list(lines)
