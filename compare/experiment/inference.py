@@ -88,8 +88,8 @@ def answer(run: InferenceRun, apart: Apart, form: Form, dataset: Dataset) -> Non
         run.status, run.reason = "ok", None
     else:
         run.reason = (
-            f"its logits are not the trained model's: they differ from the oracle's by {run.largest_error:.1e} "
-            f"of the largest; {tolerance:.0e} is allowed"
+            f"its logits are not the trained model's: they are {run.largest_error:.1e} off the oracle's, "
+            f"relative to the largest; {tolerance:.0e} is allowed"
         )
 
 

@@ -258,7 +258,7 @@ def good(runs: Sequence[R]) -> dict[str, list[R]]:
 
 
 def failed(results: Results) -> list[str]:
-    """A sentence for every launch of a pipeline or form that has no result, once for each reason."""
+    """Say of every launch of a pipeline or form why it has no result, once for each reason."""
     lines: dict[str, None] = {}
     for fed_run in results.input_runs:
         if fed_run.status != "ok":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from compare.findings.findings import Findings
 from compare.findings.machines import AcrossMachines
-from compare.rendering import facts, machines, side_by_side, tables, variant_table, verdicts
+from compare.rendering import facts, job, machines, side_by_side, tables, variant_table, verdicts
 from compare.rendering.charts.frame import Chart
 
 CHARTS = "charts"  # the directory of the SVG files, beside report.md
@@ -24,6 +24,9 @@ def report(
     parts += first_lines(found)
     parts += beside(found, places) if places else []
     parts.append(table(*variant_table.summary(found)))
+    for extra in job.tables(found):
+        parts += [f"## {escape(extra.title)}", escape(extra.note), table(extra.header, extra.rows)]
+        parts += [bullets(extra.more)] if extra.more else []
     for chart in pictures:
         parts += [f"### {escape(chart.title)}", image(chart), escape(chart.message)]
     if len(found) == 1:
@@ -63,7 +66,8 @@ def first_lines(found: Sequence[Findings]) -> list[str]:
     parts = [f"**{escape(sentence)}**" for sentence in verdicts.written_otherwise(found)]
     if failed := verdicts.failures(found):
         parts += ["**First, what failed**", bullets(failed)]
-    lines = [one.sentence for one in verdicts.headlines(found)] + verdicts.fastest(found)
+    lines = [one.sentence for one in verdicts.headlines(found)]
+    lines += [*verdicts.fastest(found), *job.answers(found)]
     lines += [" ".join(line) for line in verdicts.parity_lines(found)]
     return [*parts, bullets(lines)] if lines else parts
 

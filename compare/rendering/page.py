@@ -16,6 +16,7 @@ from compare.findings.findings import Findings
 from compare.findings.machines import AcrossMachines
 from compare.rendering import (
     facts,
+    job,
     ladder_table,
     machines,
     side_by_side,
@@ -87,7 +88,8 @@ def contents(found: Sequence[Findings]) -> dict[str, Any]:
         "failures": verdicts.failures(found),
         "verdicts": verdicts.headlines(found),
         "other_verdicts": verdicts.others(found),
-        "fastest": verdicts.fastest(found),
+        "fastest": [*verdicts.fastest(found), *job.answers(found)],
+        "job": job.tables(found),
         "parity_lines": verdicts.parity_lines(found),
         "rungs": ladder_table.rows(rungs),
         "rung_header": ladder_table.HEADER,

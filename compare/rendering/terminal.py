@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.findings.findings import Findings
-from compare.rendering import tables, variant_table, verdicts
+from compare.rendering import job, tables, variant_table, verdicts
 from compare.variants import FRAMEWORK_NAMES
 
 NARROW = 80  # columns; below it headings stand word under word, and long cells take two lines
@@ -29,8 +29,10 @@ def summary(found: Findings, width: int) -> RenderableType:
     if rows:
         parts += [plain_table(header, rows, width), Text()]
     parts += [plain_table(*variant_table.summary(one), width, left=(0, 4)), Text()]
+    for extra in job.tables(one):
+        parts += [Text(extra.title), plain_table(extra.header, extra.rows, width, left=(0,)), Text()]
     lines = verdicts.failures(one) + [verdict.sentence for verdict in verdicts.headlines(one)]
-    parts += [indented(line) for line in [*lines, *verdicts.fastest(one)]]
+    parts += [indented(line) for line in [*lines, *verdicts.fastest(one), *job.answers(one)]]
     parts += [indented(f"warning: {warning}", "yellow") for warning in found.warnings]
     return Group(*parts, Text())
 

@@ -20,6 +20,7 @@ COLUMNS = (
     "step time",
     "÷ baseline",
     "verdict",
+    "CPU time",
     "images/s",
     "test accuracy",
     "first step",
@@ -32,6 +33,7 @@ SUMMARY = {
     "test accuracy": "test accuracy",
     "step time": "step time",
     "÷ baseline": "÷ first",
+    "CPU time": "CPU time",
     "verdict": "verdict",
 }  # what the terminal and Markdown show, each under its heading
 
@@ -60,9 +62,11 @@ def rows(found: Sequence[Findings]) -> list[Row]:
 
 
 def summary(found: Sequence[Findings]) -> tuple[list[str], list[list[str]]]:
-    """Return the columns of SUMMARY as text: header and rows."""
-    return list(SUMMARY.values()), [
-        [cell_text(one.cells[column]) for column in SUMMARY] for one in rows(found)
+    """Return the columns of SUMMARY that hold anything as text: header and rows."""
+    every = rows(found)
+    shown = [column for column in SUMMARY if any(cell_text(row.cells[column]) for row in every)]
+    return [SUMMARY[column] for column in shown], [
+        [cell_text(row.cells[column]) for column in shown] for row in every
     ]
 
 
@@ -87,6 +91,7 @@ def row(label: Label, one: Findings, *, several: bool) -> Row:
             "step time": Cell(tables.seconds_cell(step), step),
             "÷ baseline": ratio(compared, baseline=baseline),
             "verdict": verdict(runs, compared, baseline=baseline),
+            "CPU time": middle([cpu_seconds(run) for run in good], format_seconds),
             "images/s": Cell("" if rate is None else f"{rate:,.0f}", rate),
             "test accuracy": Cell(tables.accuracy_cell(good), fmean(accuracies) if accuracies else None),
             "first step": middle([run.first_step_seconds for run in good], format_seconds),
@@ -94,6 +99,12 @@ def row(label: Label, one: Findings, *, several: bool) -> Row:
             "launches": Cell(f"{len(good)} of {len(runs)}", len(good)),
         },
     )
+
+
+def cpu_seconds(run: Run) -> float | None:
+    """Return what all threads used in a median step: the same time can cost more or fewer CPUs."""
+    timed = run.step_cpu_seconds[run.warmup_steps :]
+    return median(timed) if timed else None
 
 
 def is_baseline(label: Label, one: Findings) -> bool:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from compare.findings.findings import Findings
-from compare.rendering.charts import accuracy, curves, divergence, explanation, scaling, timing
+from compare.rendering.charts import accuracy, curves, divergence, explanation, job, scaling, timing
 from compare.rendering.charts.frame import Chart
 
 KINDS = (
     timing.ratios,
     timing.step_times,
+    job.inputs,
+    job.inference,
     curves.losses,
     accuracy.test_accuracy,
     divergence.divergence,
