@@ -28,7 +28,19 @@ Quick = tuple[subprocess.CompletedProcess[str], Path]
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Quick:
     """Return a short run of the quick preset; its directory has a space and a letter outside ASCII."""
     out = tmp_path_factory.mktemp("run") / "ein Läufchen"
-    options = ("--preset", "quick", "--steps", STEPS, "--batch-size", 32, "--tensorboard", "--out", out)
+    options = (
+        "--preset",
+        "quick",
+        "--steps",
+        STEPS,
+        "--batch-size",
+        32,
+        "--tensorboard",
+        "--target-accuracy",
+        50,
+        "--out",
+        out,
+    )
     return command(*options), out
 
 
@@ -90,6 +102,16 @@ def test_the_curves_file_has_a_line_a_step(quick: Quick) -> None:
     assert len(lines) == 1 + 2 * STEPS
     first = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
     assert float(first["loss"]) == results_of(quick[1])["runs"][0]["losses"][0]
+
+
+def test_the_first_look_that_finds_the_target_is_the_last(quick: Quick) -> None:
+    """Every 20 steps until half of the test images are right; the curves are not changed by it."""
+    for run in results_of(quick[1])["runs"]:
+        *before, last = run["evaluated_accuracies"]
+        assert last >= 0.5 > max(before, default=0)
+        assert run["evaluated_steps"] == [20 * (look + 1) for look in range(len(before) + 1)]
+        assert len(run["step_cpu_seconds"]) == STEPS
+    assert "time to 50 % from a cold start" in (quick[1] / "report.md").read_text()
 
 
 def test_tensorboard_reads_the_curves(quick: Quick) -> None:

@@ -39,17 +39,18 @@ def function(trainer: Trainer, images: np.ndarray) -> Answer:
 
 def litert(trainer: Trainer, images: np.ndarray) -> Answer:
     """Convert to LiteRT (TensorFlow Lite), and run its interpreter."""
-    concrete = traced(trainer, images).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], trainer.model)
+    # not by from_concrete_functions or a SavedModel, which leave the variables out: every logit is NaN
+    content = tf.lite.TFLiteConverter.from_keras_model(trainer.model).convert()
     threads = tf.config.threading.get_intra_op_parallelism_threads()
-    interpreter = tf.lite.Interpreter(model_content=converter.convert(), num_threads=threads)
+    interpreter = tf.lite.Interpreter(model_content=content, num_threads=threads)
     (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
+    allocated: list[int] = []  # the sizes of the batch that its memory is for
 
     def answer(batch: np.ndarray) -> np.ndarray:
-        if tuple(inputs["shape"]) != batch.shape:
+        if allocated != [*batch.shape]:
             interpreter.resize_tensor_input(inputs["index"], batch.shape)
             interpreter.allocate_tensors()
-            inputs["shape"] = batch.shape
+            allocated[:] = batch.shape
         interpreter.set_tensor(inputs["index"], batch)
         interpreter.invoke()
         return np.asarray(interpreter.get_tensor(outputs["index"]))

@@ -20,6 +20,7 @@ from compare.inference_forms import Form
 from compare.ladder.oracle import Oracle
 from compare.ladder.tolerances import INFERENCE
 from compare.numbers import count
+from compare.processes.launcher import Worker
 from compare.processes.replies import arrays_shaped
 from compare.protocol import messages
 from compare.records.job import InferenceRun
@@ -64,21 +65,28 @@ def inference_run(after: AfterTraining, form: Form, seed: int, threads: int) -> 
         f"{framework}_impl.train",
         after.directory / f"{file_stem(eager)}.safetensors",
     )
-    noting(run, after.directory, partial(answer, run, apart, form, after.dataset))
+    noting(run, after.directory, partial(launch_and_answer, run, apart, form, after.dataset))
     return run
 
 
-def answer(run: InferenceRun, apart: Apart, form: Form, dataset: Dataset) -> None:
+def launch_and_answer(run: InferenceRun, apart: Apart, form: Form, dataset: Dataset) -> None:
     log_name = f"inference-{run.label.replace(':', '-')}-threads{run.threads}-seed{run.seed}.log"
     with apart.worker(log_name) as worker:
-        sizes = [size for size in BATCH_SIZES if size <= len(dataset.test_labels)]
-        request = messages.TimeInference(form.form, sizes, CALLS)
-        reply = worker.request(request, messages.InferenceTimed, apart.config.timeout)
-        spec = apart.config.spec()
-        shape = (max(sizes), spec.classes)
-        logits = arrays_shaped(worker, reply.logits, {str(size): shape for size in sizes})
-        if any(len(reply.call_seconds.get(str(size), [])) != CALLS for size in sizes):
-            raise worker.failed(f"{run.label} did not send {CALLS} times for each batch size")
+        answer(run, apart, form, dataset, worker)
+
+
+def answer(
+    run: InferenceRun, apart: Apart, form: Form, dataset: Dataset, worker: Worker, *, calls: int = CALLS
+) -> None:
+    """Time the form in a worker that is set up, and hold its logits against those of the file's weights."""
+    sizes = [size for size in BATCH_SIZES if size <= len(dataset.test_labels)]
+    request = messages.TimeInference(form.form, sizes, calls)
+    reply = worker.request(request, messages.InferenceTimed, apart.config.timeout)
+    spec = apart.config.spec()
+    shape = (max(sizes), spec.classes)
+    logits = arrays_shaped(worker, reply.logits, {str(size): shape for size in sizes})
+    if any(len(reply.call_seconds.get(str(size), [])) != calls for size in sizes):
+        raise worker.failed(f"{run.label} did not send {calls} times for each batch size")
     run.build_seconds, run.call_seconds = reply.build_seconds, reply.call_seconds
     weights = safetensors.numpy.load_file(apart.weights_path)
     expected = Oracle(spec, weights).logits(scale(dataset.test_images[: max(sizes)], spec))

@@ -262,8 +262,13 @@ def failed(results: Results) -> list[str]:
     lines: dict[str, None] = {}
     for fed_run in results.input_runs:
         if fed_run.status != "ok":
-            lines.setdefault(f"{title(fed_run.label)}: {fed_run.status}: {fed_run.reason}")
+            lines.setdefault(f"{title(fed_run.label)}: {fed_run.status}: {reason(fed_run.reason)}")
     for run in results.inference_runs:
         if run.status != "ok":
-            lines.setdefault(f"{title(run.label)}: {run.status}: {run.reason}")
+            lines.setdefault(f"{title(run.label)}: {run.status}: {reason(run.reason)}")
     return list(lines)
+
+
+def reason(text: str | None) -> str:
+    """Without the log's name, in which launches that failed alike differ."""
+    return (text or "").partition("; log: ")[0]

@@ -48,6 +48,20 @@ TRAPS: tuple[Trap, ...] = (
         "PixelsNormalised",
     ),
     Trap(
+        "pixels-divided",
+        2,
+        "pixels divided by 255, as torchvision's v1 ToTensor does, where the other side multiplies by 1/255",
+        DATA,
+        "PixelsDivided",
+    ),
+    Trap(
+        "small-shuffle-buffer",
+        2,
+        "a shuffle buffer smaller than the data, which leaves images near their place",
+        DATA,
+        "SmallShuffleBuffer",
+    ),
+    Trap(
         "batch-out-of-order",
         2,
         "two batches change places, as with two loader workers",

@@ -16,6 +16,7 @@ from lenet_spec import LeNetSpec
 from torch_impl.train import Trainer
 
 MEAN, DEVIATION = 0.1307, 0.3081  # of MNIST's training pixels, as torchvision's examples give them
+BUFFER = 1000  # images, of tf.data's shuffle in many examples
 SWAPPED = 2  # this batch and the next change places
 
 
@@ -49,6 +50,41 @@ class PixelsNormalised(Trainer):
 
 def normalised(images: np.ndarray) -> np.ndarray:
     return ((images - MEAN) / DEVIATION).astype(images.dtype)
+
+
+class PixelsDivided(Trainer):
+    """Divided by 255, as torchvision's v1 `ToTensor` does: 126 of the 256 values have another last bit."""
+
+    @staticmethod
+    def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
+        for batch in shared.batches(dataset, spec, seed=seed, dtype=dtype):
+            divided = unscaled(batch.images, spec).astype(np.float32) / np.float32(255)
+            yield batch._replace(images=divided.astype(dtype))
+
+
+class SmallShuffleBuffer(Trainer):
+    """Each image is drawn from the next few hundred of the epoch, as from a buffer smaller than the data."""
+
+    @staticmethod
+    def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
+        order, masks = generator(seed, "order"), shared.batches(dataset, spec, seed=seed, dtype=dtype)
+        indices = from_buffer(len(dataset.train_labels), order)
+        while index := list(islice(indices, spec.training.batch_size)):
+            images = mnist.scale(dataset.train_images[index], spec).astype(dtype, copy=False)
+            labels = dataset.train_labels[index].astype(np.int64)
+            yield Batch(images, labels, next(masks).dropout_mask if spec.dropout.active else None)
+
+
+def from_buffer(count: int, order: np.random.Generator) -> Iterator[int]:
+    """Yield indices epoch after epoch; images of one epoch stay near their place."""
+    size = max(2, min(BUFFER, count // 2))
+    while True:
+        buffer = list(range(size))
+        for coming in range(size, count):
+            place = int(order.integers(size))
+            yield buffer[place]
+            buffer[place] = coming
+        yield from order.permutation(buffer).tolist()
 
 
 class BatchOutOfOrder(Trainer):

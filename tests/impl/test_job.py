@@ -1,0 +1,94 @@
+"""Input pipelines and forms of inference through real workers: the same training, the same answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from compare.config import RunConfig
+from compare.data import mnist
+from compare.data.weights import initial_weights
+from compare.experiment.apart import Apart, noting
+from compare.experiment.inference import answer
+from compare.experiment.inputs import differing_at
+from compare.inference_forms import FORMS, FORMS_BY_NAME
+from compare.pipelines import PIPELINES
+from compare.processes.conditions import Conditions
+from compare.processes.launcher import WorkerRefused
+from compare.protocol import messages
+from compare.records.job import InferenceRun, InputsRun
+from compare.records.results import Run
+from tests.ladder.small import write_small_mnist
+
+STEPS, TIMEOUT_SECONDS = 7, 300  # of 16 of 60 images: the order goes on into a second epoch
+SLOW = ("torch:compiled", "torch:aot-inductor")  # a C++ compiler takes a minute: `make job` builds them
+
+
+@pytest.mark.parametrize("framework", ["tf", "torch"])
+def test_every_pipeline_trains_as_the_eager_step_does(framework: Any, tmp_path: Path) -> None:
+    """To the last bit of every loss, across the end of an epoch; one worker for all of them."""
+    weights = tmp_path / "weights.safetensors"
+    config = RunConfig(batch_size=16, data_dir=write_small_mnist(tmp_path))
+    safetensors.numpy.save_file(initial_weights(config.spec(), 0), weights)
+    conditions = Conditions(threads=1)
+    places = {"eager": f"{framework}_impl.train", "fed": f"{framework}_impl.inputs"}
+    with conditions.launch(framework, tmp_path / "log") as worker:
+
+        def set_up(module: str) -> None:
+            request = conditions.set_up(
+                framework, (module, "Trainer"), config.spec(), weights, data_dir=config.data_dir
+            )
+            worker.request(request, messages.Ready, TIMEOUT_SECONDS)
+
+        set_up(places["eager"])
+        losses = worker.request(messages.Train(STEPS), messages.Trained, TIMEOUT_SECONDS).losses
+        eager = Run(framework, "eager", "cpu", "float32", 0, f"{framework}:eager", losses=losses)
+        for pipeline in (one for one in PIPELINES if one.framework == framework):
+            set_up(places["fed"])
+            request = messages.TrainFromInputs(pipeline.pipeline, STEPS)
+            reply = worker.request(request, messages.TrainedFromInputs, TIMEOUT_SECONDS)
+            assert len(reply.step_seconds) == len(reply.alone_seconds) == STEPS
+            run = InputsRun(
+                framework=framework, label=pipeline.name, seed=0, device="cpu", losses=reply.losses
+            )
+            assert differing_at(run, eager) is None, pipeline.name
+            run.losses[5] = float(np.nextafter(run.losses[5], 9))
+            assert differing_at(run, eager) == 5
+
+
+@pytest.mark.parametrize("framework", ["tf", "torch"])
+def test_a_form_is_held_against_the_trained_model(framework: Any, tmp_path: Path) -> None:
+    """Each form is right, or says which packages to install; a wrong export of each fails."""
+    config = RunConfig()
+    dataset = mnist.load()
+    weights = initial_weights(config.spec(), 0)
+    right, wrong = tmp_path / "right.safetensors", tmp_path / "wrong.safetensors"
+    safetensors.numpy.save_file(weights, right)
+    safetensors.numpy.save_file(
+        {name: (one * (1 + 1e-4)).astype(np.float32) for name, one in weights.items()}, wrong
+    )
+    conditions = Conditions(threads=1)
+    with conditions.launch(framework, tmp_path / "log") as worker:
+        for path in (right, wrong):
+            request = conditions.set_up(
+                framework, (f"{framework}_impl.train", "Trainer"), config.spec(), path
+            )
+            worker.request(request, messages.Ready, TIMEOUT_SECONDS)
+            for form in FORMS:
+                if form.framework == framework and form.name not in SLOW:
+                    run = InferenceRun(framework=framework, label=form.name, seed=0, device="cpu", threads=1)
+                    held = Apart(config, tmp_path, conditions, framework, form.name, 0, "", right)
+                    noting(run, tmp_path, lambda: answer(run, held, form, dataset, worker, calls=2))  # noqa: B023
+                    expected = "ok" if path == right else "failed"
+                    if run.status == "unavailable":
+                        assert "-m pip install" in str(run.reason)
+                    else:
+                        assert run.status == expected, (form.name, run.reason)
+        unknown = messages.TimeInference("none", [1], 1)
+        with pytest.raises(WorkerRefused):
+            worker.request(unknown, messages.InferenceTimed, TIMEOUT_SECONDS)
+    assert set(SLOW) < set(FORMS_BY_NAME)
