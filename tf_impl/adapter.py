@@ -64,12 +64,15 @@ class Adapter:
         return self.called(self.model, inputs, training)
 
     def called(self, model: Any, inputs: Mapping[str, np.ndarray], training: bool) -> Any:
-        tensors = {name: self.to_device(array) for name, array in inputs.items()}
+        return self.applied(model, {name: self.to_device(array) for name, array in inputs.items()}, training)
+
+    def applied(self, model: Any, tensors: Mapping[str, tf.Tensor], training: bool) -> Any:
+        """Call a model with tensors in the form that it takes."""
         if len(tensors) == 1:
             return model(next(iter(tensors.values())), training=training)
         if is_functional(model) and set(tensors) != {one.name for one in model.inputs}:
             return model(list(tensors.values()), training=training)
-        return model(tensors, training=training)
+        return model(dict(tensors), training=training)
 
     def to_device(self, array: np.ndarray) -> tf.Tensor:
         return tf.convert_to_tensor(array, self.dtype if array.dtype.kind == "f" else None)

@@ -68,10 +68,16 @@ class Adapter:
         return recording
 
     def call(self, inputs: Mapping[str, np.ndarray]) -> Any:
-        tensors = {name: self.to_device(name, array, self.recorder.tags) for name, array in inputs.items()}
+        tags = self.recorder.tags
+        return self.applied(
+            self.model, {name: self.to_device(name, array, tags) for name, array in inputs.items()}
+        )
+
+    def applied(self, model: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
+        """Call a model with tensors in the form that it takes."""
         if self.names:
-            return self.model(**{self.names[name]: tensor for name, tensor in tensors.items()})
-        return self.model(*tensors.values())
+            return model(**{self.names[name]: tensor for name, tensor in tensors.items()})
+        return model(*tensors.values())
 
     def to_device(self, name: str, array: np.ndarray, tags: Tags) -> torch.Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

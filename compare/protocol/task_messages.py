@@ -73,6 +73,22 @@ class TaskDigests(msgspec.Struct, tag=True, frozen=True):
     steps: int
 
 
+class TaskOwnWeights(msgspec.Struct, tag=True, frozen=True):
+    """The weights that the model makes for itself from a seed."""
+
+    seed: int
+
+
+class TimeTask(msgspec.Struct, tag=True, frozen=True):
+    """Take the recorder off, and train from here on in a form of `FORMS` of `tf_impl.timed` or its twin.
+
+    From the weights that were loaded last, with the declared optimizer anew. training: whether dropout drops.
+    """
+
+    form: str
+    training: bool = True
+
+
 TaskRequest = (
     SetUpTask
     | TaskWeights
@@ -82,6 +98,8 @@ TaskRequest = (
     | TaskInitial
     | TaskDifference
     | TaskDigests
+    | TaskOwnWeights
+    | TimeTask
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 import traceback
 from collections.abc import Callable
 from itertools import islice
@@ -19,12 +20,14 @@ from compare.data.task_file import Inputs
 from compare.errors import UserError
 from compare.protocol import task_messages as messages
 from compare.protocol.channel import LARGEST_FRAME_BYTES
+from compare.protocol.messages import Ready, Train, Trained
 from compare.protocol.task_messages import Tensor
 from compare.reasons import reason_of
 from compare.worker.frameworks import Configured, Settings, import_runtime, make_exact, require_device
 from compare.worker.refusals import RefusedRequest
 from compare.worker.task_arrays import fingerprint, flattened, reply, sampled
 from compare.worker.task_model import TaskModel
+from compare.worker.timed_task import TimedTask
 
 LARGEST_MODEL = LARGEST_FRAME_BYTES // (3 * 8)
 CHANGE = 1e-6  # relative, of a central difference: its error is about CHANGE², rounding 1e-16 / CHANGE
@@ -35,7 +38,9 @@ class TaskSession:
 
     def __init__(self, request: messages.SetUpTask, configured: Configured) -> None:
         self.request = request
+        start = time.perf_counter()
         self.runtime = import_runtime(request.framework)
+        self.import_seconds = time.perf_counter() - start
         require_device(self.runtime, request.device)
         configured.configure(self.runtime, Settings(request.device, request.threads))
         self.exact = make_exact(request.framework, request.dtype)
@@ -44,7 +49,9 @@ class TaskSession:
         self.step, self.masks = 0, 0
         module = importlib.import_module(f"{request.framework}_impl.adapter")
         self.not_provable: type[Exception] = module.NotProvable
+        start = time.perf_counter()
         self.adapter: Any = self.refusing(lambda: self.adapted(module))
+        self.build_seconds = time.perf_counter() - start
         tap.listeners[:] = [self.adapter.tap]
         self.model = TaskModel(self.adapter)
 
@@ -73,7 +80,7 @@ class TaskSession:
             line = f"{Path(self.request.module).name}: {reason_of(error)}{where}"
             raise RefusedRequest("task", line, logged=True) from error
 
-    def answer(self, request: Any) -> messages.TaskReply:
+    def answer(self, request: Any) -> messages.TaskReply | Ready | Trained:
         return self.refusing(lambda: ANSWERS[type(request)](self, request))  # type: ignore[no-any-return]
 
     def mask(self, shape: tuple[int, ...], rate: float) -> np.ndarray:
@@ -231,6 +238,23 @@ class TaskSession:
                     rows.setdefault(Tensor("weight", leaf.path, name), []).append(figures)
         return reply({tensor: np.stack(found) for tensor, found in rows.items()})
 
+    def own_weights(self, request: messages.TaskOwnWeights) -> messages.TaskArrays:
+        leaves = self.adapter.rebuilt(request.seed, self.first[0][0])
+        return reply(
+            {
+                Tensor("weight", leaf.path, name): self.model.canonical(bound)
+                for leaf in leaves
+                for name, bound in leaf.tensors.items()
+            }
+        )
+
+    def time(self, request: messages.TimeTask) -> Ready:
+        self.timed = TimedTask(self, request)
+        return self.timed.ready()
+
+    def train_timed(self, request: Train) -> Trained:
+        return self.timed.train(request.steps)
+
     def difference(self, request: messages.TaskDifference) -> messages.TaskArrays:
         """Nothing is changed by it in the end."""
         kept = self.model.tensors()
@@ -270,6 +294,9 @@ ANSWERS: dict[type, Callable[[TaskSession, Any], Any]] = {
     messages.TaskInitial: TaskSession.initial,
     messages.TaskDifference: TaskSession.difference,
     messages.TaskDigests: TaskSession.digests,
+    messages.TaskOwnWeights: TaskSession.own_weights,
+    messages.TimeTask: TaskSession.time,
+    Train: TaskSession.train_timed,
 }
 
 
