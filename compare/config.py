@@ -36,7 +36,17 @@ BOUNDS = {
     "first_seed": (0, 2**32 - 1),
 }
 ALL = ("all",)
-PATHS = ("out", "resume", "data_dir", "tf_python", "torch_python")
+TASK_FORMS = ("tf:eager", "tf:graph", "tf:xla", "torch:eager", "torch:compiled")  # of --task
+PATHS = (
+    "out",
+    "resume",
+    "data_dir",
+    "tf_python",
+    "torch_python",
+    "task",
+    "tensorflow_module",
+    "torch_module",
+)
 
 
 def separated_by_commas(of: Callable[[str], T], *, metavar: str) -> PrimitiveConstructorSpec[tuple[T, ...]]:
@@ -104,6 +114,12 @@ class RunConfig:
     """where results go: a new or empty directory; default: runs/<time>"""
     resume: Path | None = None
     """continue the interrupted run in this directory, with the options that it began with"""
+    task: Path | None = None
+    """prove and time a network of your own: the file that names its inputs and batches"""
+    tensorflow_module: Path | None = None
+    """with --task, the file of its TensorFlow side: model(), loss() and optimizer()"""
+    torch_module: Path | None = None
+    """with --task, the file of its PyTorch side"""
     inputs: Names = ()
     """after the training, feed the eager step also from these input pipelines; all: from every one"""
     inference: Names = ()
@@ -195,7 +211,8 @@ def entrants(config: RunConfig) -> list[Entrant]:
 
 def chosen_variants(config: RunConfig) -> list[Variant]:
     if config.variants == ALL:
-        return [variant for variant in VARIANTS if variant.takes(config.dtype)]
+        own = config.task is not None
+        return [one for one in VARIANTS if one.takes(config.dtype) and (one.name in TASK_FORMS or not own)]
     return [VARIANTS_BY_NAME[name] for name in config.variants]
 
 
@@ -220,6 +237,7 @@ def check(config: RunConfig) -> None:
         raise UserError(f"--device {','.join(config.device)} names a device twice. Name each once.")
     check_variants(config)
     check_job(config)
+    check_task(config)
     for option, bounds in BOUNDS.items():
         check_bounds("--" + option.replace("_", "-"), getattr(config, option), *bounds)
     for size in config.batch_sizes:
@@ -274,6 +292,29 @@ def check_utf8(flag: str, path: Path | None) -> None:
         raise UserError(
             f"{flag}: {str(path)!r} is not UTF-8 at character {error.start}. Rename it, or name another."
         ) from error
+
+
+def check_task(config: RunConfig) -> None:
+    """Raise UserError for what cannot stand beside --task, or not without it."""
+    if config.task is None:
+        for flag, module in (
+            ("--tensorflow-module", config.tensorflow_module),
+            ("--torch-module", config.torch_module),
+        ):
+            if module is not None:
+                raise UserError(f"{flag} needs --task: the file that names the network's inputs and batches.")
+        return
+    for name in chosen_variants(config):
+        if name.name not in TASK_FORMS:
+            raise UserError(f"--variants: {name.name} is of LeNet. With --task use {', '.join(TASK_FORMS)}.")
+    plain = RunConfig()
+    for option in ("batch_size", "dropout", "batch_sizes", "tf32", "deterministic", "data_dir", "download",
+                   "inputs", "inference", "target_accuracy", "tensorboard"):  # fmt: skip
+        if getattr(config, option) != getattr(plain, option):
+            flag = "--" + option.replace("_", "-")
+            raise UserError(f"{flag} is of LeNet and its data; --task has its own. Leave one of the two out.")
+    if config.dtype == "bfloat16" or len(config.threads) > 1 or len(config.device) > 1:
+        raise UserError("--task takes one device, one thread count, and float32 or float64.")
 
 
 def check_job(config: RunConfig) -> None:

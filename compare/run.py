@@ -56,8 +56,9 @@ def run(config: RunConfig) -> Results:
     Raises UserError before anything is trained where the config, the data or a device will not do.
     """
     from compare.experiment.experiment import Experiment
+    from compare.experiment.task_experiment import TaskExperiment
 
-    experiment = Experiment.prepare(config)
+    experiment = (Experiment if config.task is None else TaskExperiment).prepare(config)
     try:
         return experiment.execute()
     except (KeyboardInterrupt, Terminated):

@@ -16,6 +16,7 @@ from compare.data import mnist
 from compare.data.download import download
 from compare.data.known_sets import set_name
 from compare.data.pairing import doubts
+from compare.errors import UserError
 from compare.experiment.apart import AfterTraining
 from compare.experiment.card import CardWatch, watch
 from compare.experiment.devices import check_devices, present_versions
@@ -222,6 +223,11 @@ def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
     """Return what a run that was cut off left. Raises UserError if anything has changed since it began."""
     assert config.resume is not None
     results = read_results(config.resume)
+    if results.config.task:
+        raise UserError(
+            f"--resume: the run in {config.resume} is of {results.config.task}. Name its files again, with "
+            "--task, --tensorflow-module and --torch-module."
+        )
     refuse_unknown_fields(config.resume, results)
     remove_half_written(config.resume)
     check_unchanged(results, dataset.sha256)

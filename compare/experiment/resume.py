@@ -15,14 +15,14 @@ from typing import Any
 
 import msgspec
 
-from compare.config import Entrant, RunConfig, as_given
+from compare.config import PATHS, Entrant, RunConfig, as_given
 from compare.errors import UserError
 from compare.records import machine
 from compare.records.foreign import read_results
 from compare.records.results import Results, Run
 
 # What may stand beside --resume: where things are on this machine, which no record holds, and patience.
-FREE = ("resume", "out", "data_dir", "tf_python", "torch_python", "timeout", "tensorboard")
+FREE = (*PATHS, "timeout", "tensorboard")
 
 # Facts of the environment that change a figure; the load and the clock do so too, and have warnings.
 FACTS = ("cpu", "cpus_usable", "kernel", "libc", "machine", "python", "packages", "code_version")
@@ -32,7 +32,7 @@ AS_IT_BEGAN = "Resume it on the machine, and with the versions, that it began wi
 def recorded_config(directory: Path) -> RunConfig:
     """Return the options of the run in `directory`. Raises UserError where there is no such run."""
     record = msgspec.to_builtins(read_results(directory).config)
-    known = {field.name for field in dataclasses.fields(RunConfig)} - {"resume", "out"}
+    known = {field.name for field in dataclasses.fields(RunConfig)} - set(PATHS)
     options = {name: value for name, value in record.items() if name in known}
     try:
         options["device"] = record["device"].split(",")
@@ -41,6 +41,8 @@ def recorded_config(directory: Path) -> RunConfig:
         for name in ("inputs", "inference"):
             options[name] = [one for one in record[name].split(",") if one]
         options["batch_sizes"] = [int(size) for size in record["batch_sizes"].split(",") if size]
+        if record["task"]:  # whose batches are what they are
+            options["batch_size"] = RunConfig().batch_size
         options["download"] = record["download"] or None  # False in files of the first version
         config = msgspec.convert(options, RunConfig, strict=True)
     except (AttributeError, KeyError, TypeError, ValueError, msgspec.ValidationError) as error:

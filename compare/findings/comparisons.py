@@ -55,21 +55,12 @@ def compare_runs(runs: Sequence[Run]) -> list[Compared]:
     for baseline, other in pairs(runs):
         first, second = paired(runs_of(runs, baseline), runs_of(runs, other))
         times = ratio_interval(medians(second), medians(first))
-        accuracies = difference_interval(test_accuracies(second), test_accuracies(first))
-        found += [
-            Compared(
-                "step_seconds",
-                baseline,
-                other,
-                ratio_verdict(times, other=other.title, baseline=baseline.title),
-            ),
-            Compared(
-                "test_accuracy",
-                baseline,
-                other,
-                accuracy_verdict(accuracies, other=other.title, baseline=baseline.title),
-            ),
-        ]
+        verdict = ratio_verdict(times, other=other.title, baseline=baseline.title)
+        found.append(Compared("step_seconds", baseline, other, verdict))
+        if any(run.test_accuracy is not None for run in first + second) or not first:
+            accuracies = difference_interval(test_accuracies(second), test_accuracies(first))
+            verdict = accuracy_verdict(accuracies, other=other.title, baseline=baseline.title)
+            found.append(Compared("test_accuracy", baseline, other, verdict))
     return found
 
 

@@ -13,6 +13,7 @@ from compare.ladder.gate import about_arithmetic, gate_of
 from compare.ladder.rungs import RUNGS, RungKind, not_judged, verdict
 from compare.records.config import Config
 from compare.records.parity import Climb, Difference, Gate, Rung
+from compare.records.task import TaskParity
 
 LOSSES = "losses"
 
@@ -22,6 +23,8 @@ def judged(gate: Gate, config: Config) -> Gate:
 
     Rungs that stand in no climb count as another climb: a failure counts wherever it stands.
     """
+    if gate.tasks:
+        return msgspec.structs.replace(gate, passed=all(holds(one) for one in gate.tasks))
     climbs = [judged_climb(climb) for climb in gate.climbs]
     rungs = judged_rungs(gate.rungs)
     if rungs and rungs not in [climb.rungs for climb in climbs]:
@@ -31,6 +34,15 @@ def judged(gate: Gate, config: Config) -> Gate:
     found = gate_of(climbs, gate.left_out, about_arithmetic(climbs, config.dtype, config.variants))
     kept = {name: getattr(gate, name) for name in ("unavailable", "dtype", "steps", "oracle_steps")}
     return msgspec.structs.replace(found, **kept)
+
+
+def holds(task: TaskParity) -> bool:
+    """Whether every rung of a porter's own network passed, by its figures too."""
+    return bool(task.rungs) and all(
+        rung.verdict == "pass"
+        and (rung.relative is None or rung.tolerance is None or rung.relative <= rung.tolerance)
+        for rung in task.rungs
+    )
 
 
 def judged_climb(climb: Climb) -> Climb:

@@ -14,7 +14,9 @@ from typing import Any
 import msgspec
 
 from compare.errors import UserError
+from compare.inference_forms import FORMS_BY_NAME
 from compare.labels import Label
+from compare.pipelines import PIPELINES_BY_NAME
 from compare.records.reading import Kind, decoded, read_content, read_record
 from compare.records.results import (
     FILE_NAME,
@@ -75,8 +77,10 @@ def fields_missing(held: Any, known: Any, place: str = "") -> Iterator[str]:
 def check(results: Results, path: Path) -> None:
     """Raise UserError, naming the file and the first rule that it breaks."""
     for number, run in enumerate(results.runs + results.thread_runs):
-        if problem := next(problems(run, results.machines), None):
+        if problem := next(problems(run, results.machines, with_accuracy=not results.config.task), None):
             raise UserError(f"{path}: run {number} ({run.label[:50]!r}): {problem}.\n{AGAIN}")
+    for problem in job_problems(results):
+        raise UserError(f"{path}: {problem}.\n{AGAIN}")
     for climb in results.parity.climbs if results.parity else ():
         for text in [*climb.labels, *climb.losses]:
             if Label.read_or_none(text) is None:
@@ -89,8 +93,49 @@ def is_label(run: Run) -> bool:
     return label is not None and run.label == Label(run.framework, run.variant, label.number).entry
 
 
-def problems(run: Run, machines: Collection[str]) -> Iterator[str]:
-    """Each rule that a row breaks."""
+def job_problems(results: Results) -> Iterator[str]:
+    """Each rule that a row of a pipeline or of a form breaks."""
+    for fed in results.input_runs:
+        times = [
+            *fed.step_seconds,
+            *fed.alone_seconds,
+            fed.first_batch_seconds or 1.0,
+            fed.cpu_seconds or 1.0,
+        ]
+        if fed.label.partition("#")[0] not in PIPELINES_BY_NAME or Label.read_or_none(fed.label) is None:
+            yield f"{fed.label[:50]!r} is no input pipeline"
+        elif (
+            fed.status == "ok" and not len(fed.losses) == len(fed.step_seconds) == len(fed.alone_seconds) > 0
+        ):
+            yield f"{fed.label}, seed {fed.seed}: losses and times must be equally many"
+        elif not all(0 < one < math.inf for one in times):
+            yield f"{fed.label}, seed {fed.seed}: a time is not a positive number of seconds"
+    for run in results.inference_runs:
+        times = [run.build_seconds or 1.0, *(one for calls in run.call_seconds.values() for one in calls)]
+        if run.label not in FORMS_BY_NAME:
+            yield f"{run.label[:50]!r} is no form of inference"
+        elif run.status == "ok" and not ("1" in run.call_seconds and all(run.call_seconds.values())):
+            yield f"{run.label}, seed {run.seed}: it has no times, or none of one image"
+        elif not all(size.isdecimal() for size in run.call_seconds):
+            yield f"{run.label}, seed {run.seed}: a batch size is not a number"
+        elif not all(0 < one < math.inf for one in times):
+            yield f"{run.label}, seed {run.seed}: a time is not a positive number of seconds"
+
+
+def problems_on_the_way(run: Run) -> Iterator[str]:
+    """Each rule of what is looked at besides the steps that a row breaks."""
+    steps = len(run.losses)
+    if len(run.evaluated_steps) != len(run.evaluated_accuracies):
+        yield "its evaluations on the way have not as many steps as accuracies"
+    if not all(0 < step <= steps for step in run.evaluated_steps):
+        yield "it was evaluated after a step that it did not make"
+    if run.step_cpu_seconds and len(run.step_cpu_seconds) != steps:
+        yield f"it has {steps} losses and {len(run.step_cpu_seconds)} CPU times; they must be equally many"
+
+
+def problems(run: Run, machines: Collection[str], *, with_accuracy: bool = True) -> Iterator[str]:
+    """Each rule that a row breaks. with_accuracy: the embedded network's rows have one, a task's none."""
+    yield from problems_on_the_way(run)
     steps = len(run.losses)
     if len(run.label) > LONGEST_LABEL:
         yield f"its label has {len(run.label):,} characters; {LONGEST_LABEL} is the most"
@@ -111,8 +156,10 @@ def problems(run: Run, machines: Collection[str]) -> Iterator[str]:
     shares = [*run.train_accuracies, *([] if run.test_accuracy is None else [run.test_accuracy])]
     if not all(0 <= share <= 1 for share in shares):
         yield "an accuracy is not within 0 and 1"
-    if run.status == "ok" and (run.test_accuracy is None or steps <= run.warmup_steps):
-        yield "its status is ok, but it has no test accuracy, or no step after the warm-up"
+    if run.status == "ok" and with_accuracy and run.test_accuracy is None:
+        yield "its status is ok, but it has no test accuracy"
+    if run.status == "ok" and steps <= run.warmup_steps:
+        yield "its status is ok, but it has no step after the warm-up"
     if run.machine not in machines:
         yield f"its machine {run.machine[:50]!r} is not among those of the file"
     if not all(BATCH_SIZE.fullmatch(size) for size in run.batch_size_seconds):

@@ -9,6 +9,7 @@ import msgspec
 
 from compare.records.environment import Environment
 from compare.records.reading import Kind, read_record
+from compare.records.task import TaskParity
 
 SCHEMA_VERSION = 1
 FILE_NAME = "parity.json"
@@ -93,6 +94,7 @@ class Gate(msgspec.Struct):
     dtype: str = "float64"
     steps: int = 0
     oracle_steps: int = 0
+    tasks: list[TaskParity] = []  # of a porter's own network, in its stead: a climb for each dtype
 
     @property
     def wrong(self) -> set[str]:

@@ -30,12 +30,20 @@ def conditions(config: Config) -> str:
 
 def headline(config: Config) -> str:
     """Return what was trained on what, and how: the terminal's first line."""
-    return f"LeNet on {set_name(config.data.sha256)} · {conditions(config)}"
+    return f"{subject(config)} · {conditions(config)}"
+
+
+def subject(config: Config) -> str:
+    """Return what was trained on what; of a porter's own network its files."""
+    if config.task:
+        return f"{' and '.join(config.task_modules)} on {config.task}"
+    return f"LeNet on {set_name(config.data.sha256)}"
 
 
 def title(found: Sequence[Findings]) -> str:
-    sets = dict.fromkeys(set_name(one.results.config.data.sha256) for one in found)
-    return f"LeNet on {' and '.join(sets)}: TensorFlow and PyTorch, side by side"
+    subjects = list(dict.fromkeys(subject(one.results.config) for one in found))
+    tail = [one.removeprefix("LeNet on ") if place else one for place, one in enumerate(subjects)]
+    return f"{' and '.join(tail)}: TensorFlow and PyTorch, side by side"
 
 
 def all_conditions(found: Sequence[Findings]) -> str:
@@ -60,7 +68,7 @@ def method(one: Findings) -> Facts:
         ("deterministic operations", on_off(config.deterministic)),
         ("dropout", on_off(config.dropout)),
         ("warm-up steps, left out", ", ".join(map(str, warmup))),
-        ("data", f"{set_name(config.data.sha256)} ({config.data.sha256[:12]})"),
+        ("data", f"{config.task or set_name(config.data.sha256)} ({config.data.sha256[:12]})"),
         ("parity", one.parity.summary if one.parity else "not checked in this run"),
     ]
     return known(rows)

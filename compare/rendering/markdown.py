@@ -84,7 +84,9 @@ def curves(one: Findings) -> list[str]:
     header, rows = tables.curve_table(one.results)
     if not rows:
         return []
-    return [f"## Loss and batch accuracy, seed {one.results.config.first_seed}", table(header, rows)]
+    config = one.results.config
+    what = "Loss" if config.task else "Loss and batch accuracy"
+    return [f"## {what}, seed {config.first_seed}", table(header, rows)]
 
 
 def conditions(found: Sequence[Findings]) -> list[str]:

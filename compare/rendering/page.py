@@ -97,7 +97,7 @@ def contents(found: Sequence[Findings]) -> dict[str, Any]:
         "text_columns": variant_table.TEXT_COLUMNS,
         "rows": variant_table.rows(found),
         "changes": variant_table.changes(found),
-        "concepts": source_pairs.rendered(),
+        "concepts": [] if any(each.results.config.task for each in found) else source_pairs.rendered(),
         "method": facts.method(one) if one else [],
         "environment": facts.environment(one.results) if one else [],
         "warnings": verdicts.warnings(found),

@@ -29,15 +29,16 @@ def curve_table(results: Results) -> tuple[list[str], list[list[str]]]:
     shown = first_of_each_framework(results.runs)
     tutorial = {point.step: point for point in published(results.config)}
     header = ["step"]
+    accuracy = [] if results.config.task else ["accuracy"]  # a task names none
     for run in shown:
-        header += [f"{FRAMEWORK_NAMES[run.framework]} loss", "accuracy"]
+        header += [f"{FRAMEWORK_NAMES[run.framework]} loss", *accuracy]
     header += ["tutorial 2017", "accuracy"] if tutorial else []
     rows = []
     last = max((len(run.losses) for run in shown), default=0) - 1
     for step in sorted({*range(0, last + 1, results.config.spec.training.log_interval), max(last, 0)}):
         row = [f"{step:,}"]
         for run in shown:
-            row += curve_cells(run, step)
+            row += curve_cells(run, step)[: 1 + len(accuracy)]
         if tutorial:
             point = tutorial.get(step)
             row += [format_loss(point.loss), format_percent(point.batch_accuracy)] if point else ["", ""]

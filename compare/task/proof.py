@@ -35,19 +35,24 @@ Climbing = tuple[Sides, Executor]  # workers that run, and the threads that ask 
 def prepare(config: ParityConfig) -> tuple[Task, Files, RunDirectory]:
     """Return the task, both models' files and the directory. Raises UserError where these will not do."""
     assert config.task is not None
-    task = task_file.read(config.task)
-    task.first(1, config.seed)
+    task, files = task_files(config.task, config.tensorflow_module, config.torch_module, config.seed)
+    return task, files, new_directory(config.out, prefix="parity-")
+
+
+def task_files(
+    path: Path, tensorflow_module: Path | str | None, torch_module: Path | str | None, seed: int
+) -> tuple[Task, Files]:
+    """Return the task and both models' files. Raises UserError where one is missing or will not do."""
+    task = task_file.read(path)
+    task.first(1, seed)
     files = []
-    for flag, module in (
-        ("--tensorflow-module", config.tensorflow_module),
-        ("--torch-module", config.torch_module),
-    ):
+    for flag, module in (("--tensorflow-module", tensorflow_module), ("--torch-module", torch_module)):
         if module is None:
             raise UserError(f"--task needs {flag}: the Python file with model(), loss() and optimizer().")
         if not Path(module).is_file():
             raise UserError(f"{flag}: {module} is not a file. Name a Python file.")
         files.append(Path(module))
-    return task, (files[0], files[1]), new_directory(config.out, prefix="parity-")
+    return task, (files[0], files[1])
 
 
 def prove(
@@ -91,6 +96,19 @@ def climb_task(
     say: Callable[[str], None] = lambda _: None,
 ) -> TaskParity:
     """Climb with workers that run already. Raises UserError if a model cannot be put on the ladder."""
+    return climbed(config, task, files, climbing, directory=directory, say=say)[0]
+
+
+def climbed(
+    config: ParityConfig,
+    task: tuple[Task, Path],
+    files: Files,
+    climbing: Climbing,
+    *,
+    directory: Path,
+    say: Callable[[str], None],
+) -> tuple[TaskParity, Climber]:
+    """As `climb_task`, with the climber, whose workers hold both models still."""
     start = time.perf_counter()
     sides, pool = climbing
     climber = Climber(task[0], sides, pool, config.dtype, config.seed)
@@ -108,7 +126,7 @@ def climb_task(
         parity.failing.hints.append(f"the layer alone: {directory / written}")
     parity.seconds = time.perf_counter() - start
     parity.summary = summary(parity)
-    return parity
+    return parity, climber
 
 
 def one_device(config: ParityConfig) -> str:

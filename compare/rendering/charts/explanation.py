@@ -45,7 +45,7 @@ def share_of_peak(found: Sequence[Findings]) -> list[Chart]:
 
     def of(group: Group) -> Parts:
         peaks = [run.matmul_peak_flops for run in group.runs if run.matmul_peak_flops]
-        if not peaks or not group.step_seconds:
+        if not peaks or not group.step_seconds or group.config.task:
             return {}
         flops = group.config.spec.training_flops(group.config.batch_size)
         return {"share": flops / group.step_seconds / median(peaks)}
