@@ -33,12 +33,12 @@ def main() -> None:
         print(USAGE)
         return
     if name not in COMMANDS:
-        sys.exit(unknown(name))
+        sys.exit(refuse_unknown_command(name))
     sys.argv = [f"{sys.argv[0]} {name}", *rest]
     run_entry_point(import_module(f"compare.{name}").main)
 
 
-def unknown(name: str) -> int:
+def refuse_unknown_command(name: str) -> int:
     print(f"error: {name!r} is not a command. Use one of: {', '.join(COMMANDS)}.", file=sys.stderr)
     return 2
 

@@ -159,7 +159,7 @@ class RunConfig:
         return self.tf_python if framework == "tf" else self.torch_python
 
 
-def as_given(value: object) -> object:
+def option_as_typed(value: object) -> object:
     """Return an option's value as the command line takes it: a tuple with commas."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else value
 
@@ -170,7 +170,7 @@ def recorded_options(config: Any) -> dict[str, Any]:
     config: a dataclass such as RunConfig.
     """
     names = [field.name for field in dataclasses.fields(config) if field.name not in PATHS]
-    return {name: as_given(getattr(config, name)) for name in names}
+    return {name: option_as_typed(getattr(config, name)) for name in names}
 
 
 PRESETS: dict[Preset, RunConfig] = {

@@ -52,7 +52,7 @@ def merge(config: MergeConfig) -> tuple[Path, list[str]]:
 
 def joined_runs(config: MergeConfig) -> tuple[Results, list[str]]:
     """Return the runs as one, and in what they differ. Raises UserError if they cannot be put together."""
-    from compare.findings.machines import differences, joined, repeated
+    from compare.findings.machines import differences, join_results, repeated
     from compare.records.foreign import read_results
     from compare.rendering.report_files import run_names
 
@@ -68,7 +68,7 @@ def joined_runs(config: MergeConfig) -> tuple[Results, list[str]]:
     found = differences(named)
     if found and not config.accept_differences:
         raise UserError(refusal(found))
-    return joined(list(named.values())), found
+    return join_results(list(named.values())), found
 
 
 def refusal(found: Sequence[str]) -> str:

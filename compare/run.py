@@ -31,7 +31,7 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
     from compare.config import PRESETS, RunConfig
 
     argv = expand_home(argv)
-    resume, preset = given(argv, "--resume"), given(argv, "--preset")
+    resume, preset = option_value(argv, "--resume"), option_value(argv, "--preset")
     if resume is not None and "--help" not in argv:
         from compare.experiment.resume import check_options, recorded_config
 
@@ -42,7 +42,7 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
     return parse(RunConfig, argv, program="compare.run", default=default)
 
 
-def given(argv: Sequence[str], flag: str) -> str | None:
+def option_value(argv: Sequence[str], flag: str) -> str | None:
     """Return the value of one option, which decides how the others are parsed; None if it has none."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(flag, nargs="?", dest="value")

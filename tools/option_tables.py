@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, get_args, get_type_hints
 
 from compare.calibration.config import CalibrationConfig
-from compare.config import PRESETS, RunConfig, as_given
+from compare.config import PRESETS, RunConfig, option_as_typed
 from compare.conversion.config import ConvertConfig
 from compare.ladder.config import ParityConfig
 from compare.merge import MergeConfig
@@ -59,7 +59,7 @@ def choices(hint: Any) -> str:
 
 def default(field: dataclasses.Field[Any]) -> str:
     """Return the default as a user would type it. Empty if there is none, or if it depends on the machine."""
-    value = as_given(field.default)
+    value = option_as_typed(field.default)
     if value is dataclasses.MISSING or value is None or value == "":
         return ""
     if isinstance(value, bool):
@@ -86,7 +86,7 @@ def preset_table() -> str:
     rows = []
     for name, preset in PRESETS.items():
         changed = [
-            f"--{field.name.replace('_', '-')} {as_given(getattr(preset, field.name))}"
+            f"--{field.name.replace('_', '-')} {option_as_typed(getattr(preset, field.name))}"
             for field in dataclasses.fields(RunConfig)
             if field.name != "preset" and getattr(preset, field.name) != getattr(plain, field.name)
         ]

@@ -20,7 +20,7 @@ from typing import Any
 
 from compare.records.files import write_json
 from compare.records.foreign import read_results
-from compare.records.results import Run
+from compare.records.results import Launch
 from tests.commands import ROOT
 
 OUT = ROOT / "docs" / "results" / "soak.json"
@@ -49,7 +49,7 @@ def main(directory: Path) -> int:
     return 0 if all(launch["passed"] for launch in launches) else 1
 
 
-def summaries(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def summaries(runs: Sequence[Launch]) -> list[dict[str, Any]]:
     """One for each launch. Raises ValueError for a launch that did not end well, or has too few steps."""
     for run in runs:
         if run.status != "ok":
@@ -78,7 +78,7 @@ def summaries(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return made
 
 
-def medians_of_tenths(run: Run) -> list[float]:
+def medians_of_tenths(run: Launch) -> list[float]:
     """[10] seconds: the median step of each tenth of the launch, the warm-up and the remainder apart."""
     timed = run.timed_seconds
     size = len(timed) // 10
@@ -87,7 +87,7 @@ def medians_of_tenths(run: Run) -> list[float]:
     return [median(timed[start : start + size]) for start in range(0, 10 * size, size)]
 
 
-def memory_growth(run: Run) -> float:
+def memory_growth(run: Launch) -> float:
     """Of the largest resident size after step 1,000 over the first there, less one."""
     ends = accumulate(run.block_sizes)
     settled = [size for end, size in zip(ends, run.rss_bytes, strict=True) if end >= SETTLED_STEPS]

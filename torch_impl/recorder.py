@@ -159,14 +159,14 @@ class Recorder:
     def dropout(
         self, input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
     ) -> torch.Tensor:
-        return self.masked(input, p, training, feature=False)
+        return self.apply_mask(input, p, training, feature=False)
 
     def feature_dropout(
         self, input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
     ) -> torch.Tensor:
-        return self.masked(input, p, training, feature=True)
+        return self.apply_mask(input, p, training, feature=True)
 
-    def masked(self, units: torch.Tensor, p: float, training: bool, *, feature: bool) -> torch.Tensor:
+    def apply_mask(self, units: torch.Tensor, p: float, training: bool, *, feature: bool) -> torch.Tensor:
         """Dropout by a mask that both sides make from the same numbers."""
         if not training or p == 0:
             return units

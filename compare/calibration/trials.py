@@ -20,7 +20,7 @@ from compare.experiment.training import train_seed
 from compare.numbers import format_duration
 from compare.records import machine
 from compare.records.calibration import Calibration, Trial, write
-from compare.records.results import Run
+from compare.records.results import Launch
 from compare.records.run_directory import new_directory
 from compare.statistics.intervals import ratio_interval
 from compare.statistics.verdicts import ratio_verdict
@@ -32,7 +32,7 @@ class Silent:
 
     def starting(self, labels: list[str], seed: int) -> None: ...
     def trained(self, label: str, steps: int, seconds: float) -> None: ...
-    def ended(self, run: Run, steps_not_done: int) -> None: ...
+    def ended(self, run: Launch, steps_not_done: int) -> None: ...
 
 
 def calibrate(config: CalibrationConfig, console: Console | None = None) -> Calibration:
@@ -82,14 +82,14 @@ def trial_config(config: CalibrationConfig, launches: int, first_seed: int) -> R
 
 def train(
     config: RunConfig, variant: Variant, slowdown: float, dataset: mnist.Dataset, directory: Path
-) -> list[Run]:
+) -> list[Launch]:
     """Return the launches of both sides, interleaved as in any run."""
     second = variant
     if slowdown:
         module = f"compare.calibration.slowed_{variant.framework}"
         second = dataclasses.replace(variant, module=module, trainer="Trainer")
     sides = [Entrant(variant, "cpu", variant.name), Entrant(second, "cpu", f"{variant.name}#2")]
-    runs: list[Run] = []
+    runs: list[Launch] = []
     for seed in config.seed_range():
         runs += train_seed(
             config, sides, seed, dataset, directory, progress=Silent(), save=lambda _: None, complete=False
@@ -102,7 +102,7 @@ def train(
     return runs
 
 
-def judged(variant: Variant, slowdown: float, config: RunConfig, runs: Sequence[Run]) -> Trial:
+def judged(variant: Variant, slowdown: float, config: RunConfig, runs: Sequence[Launch]) -> Trial:
     medians = {
         label: [median(run.timed_seconds) for run in runs if run.label == label]
         for label in (variant.name, f"{variant.name}#2")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compare.data.content import BROKEN, bad_file, shown
+from compare.data.content import BROKEN, bad_file, printable_path
 from lenet_spec import LeNetSpec
 
 OTHER_SET = "Use a set with MNIST's files and shapes."
@@ -48,7 +48,7 @@ def check_counts(pair: Pair) -> None:
     if len(pair.images) != len(pair.labels):
         problem = (
             f"must have a label for each of the {len(pair.images):,} images in "
-            f"{shown(pair.images_path)} but has {len(pair.labels):,}"
+            f"{printable_path(pair.images_path)} but has {len(pair.labels):,}"
         )
         raise bad_file(pair.labels_path, problem, SWAPPED)
 
@@ -91,7 +91,7 @@ def check_apart(train: Pair, test: Pair) -> None:
     if 2 * (shared := count_shared(train.images, test.images)) > (looked := len(sample(test.images))):
         problem = (
             f"test images must not be training images, but of {looked:,} of them {shared:,} are in "
-            f"{shown(train.images_path)} too"
+            f"{printable_path(train.images_path)} too"
         )
         raise bad_file(test.images_path, problem, SWAPPED)
     check_two_files(train, test)
@@ -115,5 +115,5 @@ def check_two_files(train: Pair, test: Pair) -> None:
     except OSError:  # gone since it was read
         same = False
     if same:
-        problem = f"is the same file as {shown(train.labels_path)}"
+        problem = f"is the same file as {printable_path(train.labels_path)}"
         raise bad_file(test.labels_path, problem, SWAPPED)

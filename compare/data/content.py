@@ -142,7 +142,7 @@ def kind(mode: int) -> str:
 
 def unreadable(path: Path, error: OSError | ValueError) -> UserError:
     if isinstance(error, FileNotFoundError) and path.is_symlink():
-        target = shown(path.readlink())
+        target = printable_path(path.readlink())
         return bad_file(path, f"is a link to {target}, which does not exist", "Repair the link.")
     if isinstance(error, IsADirectoryError):
         return bad_file(path, "must be a regular file but is a directory", "Put the file in its place.")
@@ -152,10 +152,10 @@ def unreadable(path: Path, error: OSError | ValueError) -> UserError:
 
 def bad_file(path: Path, problem: str, action: str) -> UserError:
     """Return the error for a file or directory: what is wrong with it, and on a second line what to do."""
-    return UserError(f"{shown(path)}: {problem}.\n{action}")
+    return UserError(f"{printable_path(path)}: {problem}.\n{action}")
 
 
-def shown(path: Path) -> str:
+def printable_path(path: Path) -> str:
     """Return the path as it is, or quoted and escaped if a line break or the like is in it."""
     text = str(path)
     return text if text.isprintable() else repr(text)

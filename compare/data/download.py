@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from compare.data import torchvision_child
-from compare.data.content import shown
+from compare.data.content import printable_path
 from compare.errors import UserError
 
 NAMES = ("MNIST", "FashionMNIST", "KMNIST")  # torchvision's classes whose files have MNIST's names
@@ -27,7 +27,7 @@ def download(name: str, data_dir: Path, python: Path, *, timeout_seconds: float 
     # -E and -P: neither a PYTHON* variable nor the directory of the child's file, where a random.py lies,
     # puts another module in place of the standard library's.
     command = [str(python), "-E", "-P", torchvision_child.__file__, name, str(data_dir)]
-    goal = f"torchvision could not download {name} into {shown(data_dir)}"
+    goal = f"torchvision could not download {name} into {printable_path(data_dir)}"
     try:
         ended = subprocess.run(
             command,
@@ -41,12 +41,12 @@ def download(name: str, data_dir: Path, python: Path, *, timeout_seconds: float 
         raise UserError(f"{goal} within {timeout_seconds:g} s.\n{BY_HAND}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        problem = f"{shown(python)} cannot be started to download {name}: {reason}"
+        problem = f"{printable_path(python)} cannot be started to download {name}: {reason}"
         raise UserError(f"{problem}.\nName a Python interpreter with --torch-python.") from error
     if ended.returncode:
         action = BY_HAND
         if ended.returncode == torchvision_child.NO_TORCHVISION:
-            action = f"Install torchvision for {shown(python)}, or name another with --torch-python."
+            action = f"Install torchvision for {printable_path(python)}, or name another with --torch-python."
         raise UserError(f"{goal}: {reason_of(ended.returncode, ended.stderr)}\n{action}")
     return data_dir / name
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from compare.data.content import bad_file, shown, unreadable
+from compare.data.content import bad_file, printable_path, unreadable
 from compare.errors import UserError
 
 
@@ -57,7 +57,7 @@ def find_files(data_dir: Path) -> Files:
     Raises UserError if a file is missing, or if more than one could be meant.
     """
     try:
-        if sets := sets_named(data_dir):
+        if sets := sets_by_name(data_dir):
             return choose(data_dir.parent, sets)
         check_directory(data_dir)
         closed: list[OSError] = []
@@ -77,7 +77,7 @@ def find_files(data_dir: Path) -> Files:
     raise bad_file(data_dir, f"{problem}; it holds {listing(data_dir)}", GET_THEM)
 
 
-def sets_named(data_dir: Path) -> Sets:
+def sets_by_name(data_dir: Path) -> Sets:
     """Return the set whose files' names begin with the last part of `data_dir`, if that is no directory."""
     if os.path.lexists(data_dir) or not data_dir.parent.is_dir():
         return {}
@@ -171,7 +171,7 @@ def unwrapped(path: Path) -> list[Path]:
 def listing(directory: Path) -> str:
     """Say what a directory holds."""
     names = sorted(path.name for path in directory.iterdir())
-    listed = ", ".join(shown(Path(name)) for name in names[:LISTED_NAMES]) or "nothing"
+    listed = ", ".join(printable_path(Path(name)) for name in names[:LISTED_NAMES]) or "nothing"
     return f"{listed} and {len(names) - LISTED_NAMES:,} more" if len(names) > LISTED_NAMES else listed
 
 
@@ -180,5 +180,5 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def ambiguous(directory: Path, candidates: list[Path], action: str) -> UserError:
-    names = ", ".join(shown(path.relative_to(directory)) for path in candidates)
+    names = ", ".join(printable_path(path.relative_to(directory)) for path in candidates)
     return bad_file(directory, f"only one of these files may exist: {names}", action)

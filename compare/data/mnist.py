@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from compare.data.checks import Pair, check_set
-from compare.data.content import shown
+from compare.data.content import printable_path
 from compare.data.idx import INTEGERS, read_idx
 from compare.data.locations import find_files
 from lenet_spec import LeNetSpec
@@ -54,7 +54,7 @@ def load(data_dir: Path | None = None, spec: LeNetSpec = TUTORIAL) -> Dataset:
     }
     for array in arrays.values():
         array.flags.writeable = False
-    source = "MNIST" if data_dir is None else shown(files.train_images.parent)
+    source = "MNIST" if data_dir is None else printable_path(files.train_images.parent)
     return Dataset(**arrays, source=source, sha256=digest(arrays))
 
 

@@ -43,9 +43,9 @@ class Task:
                 raise UserError(
                     f"{self.name}: batches({seed}) gives {describe(batch)}; each must be (inputs, targets)."
                 )
-            yield self.named(batch[0]), batch[1]
+            yield self.inputs_by_name(batch[0]), batch[1]
 
-    def named(self, inputs: Any) -> Inputs:
+    def inputs_by_name(self, inputs: Any) -> Inputs:
         """Return inputs by name, from one array, a dict, or a tuple in the order of `inputs`."""
         if isinstance(inputs, np.ndarray):
             inputs = (inputs,)

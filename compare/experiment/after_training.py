@@ -8,13 +8,13 @@ from functools import partial
 from compare.config import RunConfig
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.protocol import messages
-from compare.records.results import Run
+from compare.records.results import Launch
 
 EXPLAINED_STEPS = 20  # at most, and a tenth of what was trained
 SWEEP_WARMUP_STEPS = 5
 SWEEP_STEPS = 10  # twice, in A B B A order
 
-Finished = Sequence[tuple[Run, Worker]]
+Finished = Sequence[tuple[Launch, Worker]]
 
 
 def explain(finished: Finished, config: RunConfig) -> None:
@@ -30,7 +30,7 @@ def explain(finished: Finished, config: RunConfig) -> None:
                 noting(run, worker, partial(time_batch_size, run, worker, size, config))
 
 
-def noting(run: Run, worker: Worker, act: Callable[[], None]) -> None:
+def noting(run: Launch, worker: Worker, act: Callable[[], None]) -> None:
     if worker.closed:  # it failed before, which is noted
         return
     try:
@@ -39,7 +39,7 @@ def noting(run: Run, worker: Worker, act: Callable[[], None]) -> None:
         run.notes.append(failure.beside(worker.log_path.parent))
 
 
-def note_explanation(run: Run, worker: Worker, config: RunConfig) -> None:
+def note_explanation(run: Launch, worker: Worker, config: RunConfig) -> None:
     steps = max(1, min(EXPLAINED_STEPS, config.steps // 10))
     explained = worker.request(messages.Explain(steps), messages.Explained, config.timeout)
     run.phase_seconds = explained.phase_seconds
@@ -47,7 +47,7 @@ def note_explanation(run: Run, worker: Worker, config: RunConfig) -> None:
     run.matmul_peak_flops = explained.matmul_peak_flops
 
 
-def time_batch_size(run: Run, worker: Worker, size: int, config: RunConfig) -> None:
+def time_batch_size(run: Launch, worker: Worker, size: int, config: RunConfig) -> None:
     request = messages.TimeBatchSize(size, warmup=SWEEP_WARMUP_STEPS, steps=SWEEP_STEPS)
     timed = worker.request(request, messages.Timed, config.timeout)
     run.batch_size_seconds.setdefault(str(size), []).extend(timed.step_seconds)

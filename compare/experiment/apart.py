@@ -17,7 +17,7 @@ from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.protocol import messages
 from compare.records.job import InferenceRun, InputsRun
-from compare.records.results import Results, Run
+from compare.records.results import Launch, Results
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class AfterTraining:
     say: Callable[[str], None]
     save: Callable[[], None]
 
-    def eager_run(self, framework: str, seed: int) -> Run | None:
+    def eager_run(self, framework: str, seed: int) -> Launch | None:
         """Return the launch of the first device that stepped on arrays at hand, if it ended well."""
         wanted = (f"{framework}:eager", seed, self.config.device[0], "ok")
         for run in self.results.runs:

@@ -34,7 +34,7 @@ from compare.records.config import Config
 from compare.records.files import write_atomically
 from compare.records.foreign import read_results, refuse_unknown_fields
 from compare.records.parity import Gate
-from compare.records.results import Results, Run, Status, write_results
+from compare.records.results import Launch, Results, Status, write_results
 from compare.records.run_directory import RunDirectory, new_directory, remove_half_written
 from compare.rendering import facts, markdown, tables, terminal
 from compare.rendering.event_files import check_available, write_events
@@ -175,7 +175,7 @@ class Experiment:
     ) -> None:
         finished = list(results.runs)
 
-        def save(runs: list[Run]) -> None:
+        def save(runs: list[Launch]) -> None:
             if self.card is not None:
                 self.card.sample()
             results.runs = in_order(finished + runs, self.config)
@@ -241,7 +241,7 @@ def gate_label(entrant: Entrant) -> str:
     return Label.read(entrant.variant.name).on(entrant.device).climber
 
 
-def in_order(runs: Sequence[Run], config: RunConfig) -> list[Run]:
+def in_order(runs: Sequence[Launch], config: RunConfig) -> list[Launch]:
     """By seed, then as --device and --variants name them, whenever each was trained."""
     places = {(e.label, e.device): place for place, e in enumerate(entrants(config))}
     return sorted(runs, key=lambda run: (run.seed, places[run.label, run.device]))

@@ -19,7 +19,7 @@ from compare.experiment.ends import parted_at
 from compare.pipelines import PIPELINES_BY_NAME
 from compare.protocol import messages
 from compare.records.job import InputsRun
-from compare.records.results import Run
+from compare.records.results import Launch
 
 
 def measure_inputs(after: AfterTraining) -> None:
@@ -72,7 +72,7 @@ def input_run(after: AfterTraining, label: str, seed: int) -> InputsRun:
     return run
 
 
-def feed(run: InputsRun, apart: Apart, request: messages.TrainFromInputs, eager: Run) -> None:
+def feed(run: InputsRun, apart: Apart, request: messages.TrainFromInputs, eager: Launch) -> None:
     stem = run.label.replace(":", "-").replace("#", "-")
     with apart.worker(f"inputs-{stem}-seed{run.seed}.log") as worker:
         reply = worker.request(request, messages.TrainedFromInputs, apart.config.timeout)
@@ -92,7 +92,7 @@ def feed(run: InputsRun, apart: Apart, request: messages.TrainFromInputs, eager:
         )
 
 
-def differing_at(run: InputsRun, eager: Run) -> int | None:
+def differing_at(run: InputsRun, eager: Launch) -> int | None:
     """Return the first step whose loss is not the eager launch's: to the last bit on the CPU."""
     expected = eager.losses[: len(run.losses)]
     if run.device != "cpu":

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from compare.config import PATHS, Entrant, RunConfig, as_given
+from compare.config import PATHS, Entrant, RunConfig, option_as_typed
 from compare.errors import UserError
 from compare.records import machine
 from compare.records.foreign import read_results
-from compare.records.results import Results, Run
+from compare.records.results import Launch, Results
 
 # What may stand beside --resume: where things are on this machine, which no record holds, and patience.
 FREE = (*PATHS, "timeout", "tensorboard")
@@ -60,8 +60,8 @@ def check_options(config: RunConfig, directory: Path) -> None:
         if field.name not in FREE and given != before:
             flag = "--" + field.name.replace("_", "-")
             raise UserError(
-                f"{flag} is {as_given(given)}, but the run in {directory} was started with "
-                f"{as_given(before)}.\n"
+                f"{flag} is {option_as_typed(given)}, but the run in {directory} was started with "
+                f"{option_as_typed(before)}.\n"
                 "Leave the option out, or start a new run with --out."
             )
     if config.out is not None and config.out.resolve() != directory.resolve():
@@ -101,7 +101,7 @@ def changed(what: str, before: object, now: object, action: str) -> None:
     )
 
 
-def settled(run: Run) -> bool:
+def settled(run: Launch) -> bool:
     """Whether nothing more is to come of a launch."""
     return run.ended and run.status in ("ok", "diverged")
 
@@ -130,7 +130,7 @@ def keep_finished(results: Results, entrants: Sequence[Entrant], other_counts: S
     ]
 
 
-def trained(runs: Sequence[Run], entrants: Sequence[Entrant], seed: int) -> bool:
+def trained(runs: Sequence[Launch], entrants: Sequence[Entrant], seed: int) -> bool:
     """Whether the seed's rows of these entrants are all there."""
     present = {(run.label, run.device) for run in runs if run.seed == seed}
     return all((entrant.label, entrant.device) in present for entrant in entrants)

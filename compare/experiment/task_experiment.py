@@ -23,7 +23,7 @@ from compare.experiment.devices import check_devices, present_versions
 from compare.experiment.ends import parted_at
 from compare.experiment.resume import check_unchanged, check_versions, keep_finished, trained
 from compare.experiment.training import (
-    Launch,
+    LiveLaunch,
     act_or_end,
     new_run,
     not_proved,
@@ -191,16 +191,16 @@ class TaskExperiment:
                     self.train_seed(seed, launches_of, progress)
 
     @contextmanager
-    def saving(self, results: Results, seed: int) -> Iterator[list[Launch]]:
+    def saving(self, results: Results, seed: int) -> Iterator[list[LiveLaunch]]:
         """Yield the seed's launches, whose rows are written whatever becomes of them."""
-        launches = [Launch(entrant, new_run(self.config, entrant, seed)) for entrant in self.entrants]
+        launches = [LiveLaunch(entrant, new_run(self.config, entrant, seed)) for entrant in self.entrants]
         results.runs += [launch.run for launch in launches]
         try:
             yield launches
         finally:
             self.write(results)
 
-    def train_seed(self, seed: int, launches: list[Launch], progress: TrainingProgress) -> None:
+    def train_seed(self, seed: int, launches: list[LiveLaunch], progress: TrainingProgress) -> None:
         directory = self.directory
         with ExitStack() as stack:
             progress.starting([launch.entrant.label for launch in launches], seed)
@@ -218,7 +218,7 @@ class TaskExperiment:
                     launch.end("ok", None, grace_seconds=5)
                 progress.ended(launch.run, self.config.steps - len(launch.run.losses))
 
-    def set_up(self, launch: Launch, weights_path: Path) -> None:
+    def set_up(self, launch: LiveLaunch, weights_path: Path) -> None:
         """Build the model, load the weights, and check that what is read back are they."""
         entrant, run, worker = launch.entrant, launch.run, launch.worker
         assert worker is not None
@@ -249,7 +249,7 @@ class TaskExperiment:
         ):
             launch.end("failed", f"{run.label} would not be measured fairly: {reason}")
 
-    def judge_ends(self, launches: list[Launch]) -> None:
+    def judge_ends(self, launches: list[LiveLaunch]) -> None:
         """Hold each launch's batches, and its curve where no masks differ, against the first's."""
         done = [launch for launch in launches if launch.live]
         for launch in done[1:]:

@@ -32,7 +32,7 @@ from compare.processes.load import Interference
 from compare.processes.replies import arrays_shaped, check_block
 from compare.protocol import messages
 from compare.records.files import write_atomically
-from compare.records.results import Run, Status, file_stem
+from compare.records.results import Launch, Status, file_stem
 
 WARMUP_STEPS = 20
 BLOCK_STEPS = 10  # short, since what slows the machine for a second should fall on both sides
@@ -46,15 +46,15 @@ class Progress(Protocol):
 
     def starting(self, labels: list[str], seed: int) -> None: ...
     def trained(self, label: str, steps: int, seconds: float) -> None: ...
-    def ended(self, run: Run, steps_not_done: int) -> None: ...
+    def ended(self, run: Launch, steps_not_done: int) -> None: ...
 
 
 @dataclass
-class Launch:
+class LiveLaunch:
     """A worker and the row that it fills."""
 
     entrant: Entrant
-    run: Run
+    run: Launch
     worker: Worker | None = None
     live: bool = True  # False once the row has its final status
     told: bool = False  # whether whoever watches knows that it has ended
@@ -83,9 +83,9 @@ def train_seed(
     directory: Path,
     *,
     progress: Progress,
-    save: Callable[[list[Run]], None],
+    save: Callable[[list[Launch]], None],
     complete: bool = True,
-) -> list[Run]:
+) -> list[Launch]:
     """One launch of every entrant; all of them live at once, one of them trains at a time.
 
     Every failure ends its own row, with the reason, and no other. `save` gets the rows at every start and
@@ -95,7 +95,7 @@ def train_seed(
     weights_path = directory / f"initial-weights-seed{seed}.safetensors"
     write_atomically(weights_path, safetensors.numpy.save(weights))
     expected = Expected(dataset.sha256, weights_digest(weights), end_of(config, dataset, seed))
-    launches = [Launch(entrant, new_run(config, entrant, seed)) for entrant in entrants]
+    launches = [LiveLaunch(entrant, new_run(config, entrant, seed)) for entrant in entrants]
     runs = [launch.run for launch in launches]
 
     def save_and_tell() -> None:
@@ -133,7 +133,7 @@ def train_seed(
     return runs
 
 
-def act_or_end(launch: Launch, act: Callable[[], None], directory: Path) -> None:
+def act_or_end(launch: LiveLaunch, act: Callable[[], None], directory: Path) -> None:
     """Do the next thing for a launch that has not ended; a failure ends it, with the reason in its row.
 
     Results are for sharing: a log is named there by its place in the run's directory.
@@ -148,7 +148,7 @@ def act_or_end(launch: Launch, act: Callable[[], None], directory: Path) -> None
         launch.end("failed", failure.beside(directory))
 
 
-def side_by_side(launches: list[Launch], act: Callable[[Launch], None], directory: Path) -> None:
+def side_by_side(launches: list[LiveLaunch], act: Callable[[LiveLaunch], None], directory: Path) -> None:
     """Do what is not timed for every live launch, as many at a time as there are CPUs."""
     live = [launch for launch in launches if launch.live]
     if live:
@@ -156,7 +156,7 @@ def side_by_side(launches: list[Launch], act: Callable[[Launch], None], director
             list(pool.map(lambda launch: act_or_end(launch, partial(act, launch), directory), live))
 
 
-def finished(launches: list[Launch]) -> list[tuple[Run, Worker]]:
+def finished(launches: list[LiveLaunch]) -> list[tuple[Launch, Worker]]:
     return [
         (launch.run, launch.worker)
         for launch in launches
@@ -164,7 +164,7 @@ def finished(launches: list[Launch]) -> list[tuple[Run, Worker]]:
     ]
 
 
-def judge_ends(launches: list[Launch], end: End, directory: Path) -> None:
+def judge_ends(launches: list[LiveLaunch], end: End, directory: Path) -> None:
     """Hold the end of every launch that did well against the oracle, then its curve against the first's.
 
     A launch that fails is not as proved.
@@ -180,7 +180,7 @@ def judge_ends(launches: list[Launch], end: End, directory: Path) -> None:
             not_proved(launch, step, f"from there its losses part from those of {baseline}")
 
 
-def judge_end(launch: Launch, end: End, directory: Path) -> None:
+def judge_end(launch: LiveLaunch, end: End, directory: Path) -> None:
     run = launch.run
     assert launch.worker is not None
     parameters = safetensors.numpy.load_file(directory / f"{file_stem(run)}.safetensors")
@@ -190,7 +190,7 @@ def judge_end(launch: Launch, end: End, directory: Path) -> None:
         not_proved(launch, *found)
 
 
-def not_proved(launch: Launch, step: int, why: str) -> None:
+def not_proved(launch: LiveLaunch, step: int, why: str) -> None:
     launch.run.not_proved_from = step
     launch.end("failed", f"not as proved from step {step:,}: {why}")
 
@@ -205,8 +205,8 @@ def schedule(config: RunConfig, launches: int, seed: int) -> list[Round]:
     )
 
 
-def new_run(config: RunConfig, entrant: Entrant, seed: int) -> Run:
-    return Run(
+def new_run(config: RunConfig, entrant: Entrant, seed: int) -> Launch:
+    return Launch(
         framework=entrant.variant.framework,
         variant=entrant.variant.variant,
         device=entrant.device,
@@ -222,7 +222,7 @@ def warmup_steps(config: RunConfig) -> int:
 
 
 def start_all(
-    launches: list[Launch], config: RunConfig, expected: Expected, weights_path: Path, stack: ExitStack
+    launches: list[LiveLaunch], config: RunConfig, expected: Expected, weights_path: Path, stack: ExitStack
 ) -> None:
     """Start a worker for every launch, import the frameworks and build the models, a CPU for each."""
     directory = weights_path.parent
@@ -234,7 +234,7 @@ def start_all(
         side_by_side(together, act, directory)
 
 
-def start(launch: Launch, config: RunConfig, weights_path: Path, stack: ExitStack) -> None:
+def start(launch: LiveLaunch, config: RunConfig, weights_path: Path, stack: ExitStack) -> None:
     entrant = launch.entrant
     conditions = config.conditions(entrant.device)
     launch.worker = stack.enter_context(
@@ -247,7 +247,7 @@ def start(launch: Launch, config: RunConfig, weights_path: Path, stack: ExitStac
     )
 
 
-def set_up(launch: Launch, config: RunConfig, expected: Expected, weights_path: Path) -> None:
+def set_up(launch: LiveLaunch, config: RunConfig, expected: Expected, weights_path: Path) -> None:
     """Set the worker up and note what it reads back."""
     entrant, run = launch.entrant, launch.run
     assert launch.worker is not None
@@ -278,7 +278,7 @@ def set_up(launch: Launch, config: RunConfig, expected: Expected, weights_path: 
         )
 
 
-def note_ready(run: Run, ready: messages.Ready) -> None:
+def note_ready(run: Launch, ready: messages.Ready) -> None:
     run.import_seconds, run.build_seconds = ready.import_seconds, ready.build_seconds
     run.parameter_count = ready.parameter_count
     run.initial_weights_sha256 = ready.initial_weights_sha256
@@ -289,7 +289,7 @@ def note_ready(run: Run, ready: messages.Ready) -> None:
     run.reason = "interrupted before the first step"
 
 
-def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progress) -> None:
+def train_block(launch: LiveLaunch, steps: int, config: RunConfig, progress: Progress) -> None:
     run = launch.run
     assert launch.worker is not None
     beside = Interference()
@@ -314,7 +314,7 @@ def train_block(launch: Launch, steps: int, config: RunConfig, progress: Progres
         launch.end("diverged", f"the loss is not finite at step {block.diverged_at_step}")
 
 
-def note_interference(run: Run, beside: Interference, own_seconds: float) -> None:
+def note_interference(run: Launch, beside: Interference, own_seconds: float) -> None:
     foreign = beside.foreign_seconds(own_seconds)
     if foreign is not None:
         run.foreign_cpu_seconds.append(foreign)
@@ -323,7 +323,7 @@ def note_interference(run: Run, beside: Interference, own_seconds: float) -> Non
     run.throttled_periods += throttled
 
 
-def look_for_target(launch: Launch, dataset: Dataset, config: RunConfig) -> None:
+def look_for_target(launch: LiveLaunch, dataset: Dataset, config: RunConfig) -> None:
     """Evaluate every so many steps, outside the clock, until the target is reached for the first time."""
     run, target = launch.run, config.target_accuracy
     due = len(run.losses) - (run.evaluated_steps or [0])[-1] >= EVALUATION_INTERVAL_STEPS
@@ -334,7 +334,7 @@ def look_for_target(launch: Launch, dataset: Dataset, config: RunConfig) -> None
     run.evaluated_accuracies.append(accuracy(logits, dataset.test_labels.astype(np.int64)))
 
 
-def evaluated(launch: Launch, dataset: Dataset, config: RunConfig) -> np.ndarray:
+def evaluated(launch: LiveLaunch, dataset: Dataset, config: RunConfig) -> np.ndarray:
     """Return the logits of every test image."""
     assert launch.worker is not None
     reply = launch.worker.request(messages.Evaluate(EVALUATION_BATCH_SIZE), messages.Arrays, config.timeout)
@@ -342,7 +342,9 @@ def evaluated(launch: Launch, dataset: Dataset, config: RunConfig) -> np.ndarray
     return arrays_shaped(launch.worker, reply.safetensors, {"logits": shape})["logits"]
 
 
-def finish(launch: Launch, expected: Expected, dataset: Dataset, config: RunConfig, directory: Path) -> None:
+def finish(
+    launch: LiveLaunch, expected: Expected, dataset: Dataset, config: RunConfig, directory: Path
+) -> None:
     """Evaluate on every test image, keep the final weights, and hold the digests against the parent's."""
     run = launch.run
     assert launch.worker is not None

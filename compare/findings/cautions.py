@@ -8,7 +8,7 @@ from statistics import fmean
 from compare.findings.card_cautions import card_cautions
 from compare.numbers import count, format_percent
 from compare.records.queries import labels, runs_of
-from compare.records.results import Results, Run
+from compare.records.results import Launch, Results
 from compare.statistics.summaries import warnings_for
 from compare.supported import SUPPORTED, untested
 
@@ -80,7 +80,7 @@ def launch_bound_unknown(results: Results) -> Iterable[str]:
         )
 
 
-def notes(runs: Sequence[Run]) -> Iterable[str]:
+def notes(runs: Sequence[Launch]) -> Iterable[str]:
     """Yield each thing that went wrong after a result stood, once, with everyone that it befell."""
     befell: dict[str, list[str]] = {}
     for run in runs:
@@ -91,7 +91,7 @@ def notes(runs: Sequence[Run]) -> Iterable[str]:
         yield f"{who}, {count(len(titles), 'launch')}: part of the explanation is missing: {note}"
 
 
-def untested_versions(runs: Sequence[Run]) -> Iterable[str]:
+def untested_versions(runs: Sequence[Launch]) -> Iterable[str]:
     """Supported versions that the tests do not run with: parity still proves that they compute the same."""
     versions = {(name, str(v)) for run in runs for name, v in run.versions.items() if name in SUPPORTED}
     for name, version in sorted(versions):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from compare.labels import Label
 from compare.records.queries import labels, runs_of
-from compare.records.results import Comparison, Run, SweepPoint
+from compare.records.results import Comparison, Launch, SweepPoint
 from compare.statistics.intervals import common_seeds, difference_interval, ratio_interval
 from compare.statistics.verdicts import Verdict, accuracy_verdict, ratio_verdict
 
@@ -49,7 +49,7 @@ class Compared:
         )
 
 
-def compare_runs(runs: Sequence[Run]) -> list[Compared]:
+def compare_runs(runs: Sequence[Launch]) -> list[Compared]:
     """Step time and accuracy of every pair of interest, over the seeds that both finished."""
     found = []
     for baseline, other in pairs(runs):
@@ -64,22 +64,22 @@ def compare_runs(runs: Sequence[Run]) -> list[Compared]:
     return found
 
 
-def paired(first: Sequence[Run], second: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+def paired(first: Sequence[Launch], second: Sequence[Launch]) -> tuple[list[Launch], list[Launch]]:
     """Return the launches of the seeds that both sides have, in one order."""
     ones, others = ({run.seed: run for run in side} for side in (first, second))
     seeds = common_seeds(ones, others)
     return [ones[seed] for seed in seeds], [others[seed] for seed in seeds]
 
 
-def medians(runs: Sequence[Run]) -> list[float]:
+def medians(runs: Sequence[Launch]) -> list[float]:
     return [median(run.timed_seconds) for run in runs]
 
 
-def test_accuracies(runs: Sequence[Run]) -> list[float]:
+def test_accuracies(runs: Sequence[Launch]) -> list[float]:
     return [run.test_accuracy or 0.0 for run in runs]
 
 
-def pairs(runs: Sequence[Run]) -> list[tuple[Label, Label]]:
+def pairs(runs: Sequence[Launch]) -> list[tuple[Label, Label]]:
     """Baseline and other: on each device all against the first, then each against its framework's first."""
     found: dict[tuple[Label, Label], None] = {}
     good = labels(run for run in runs if run.status == "ok")
@@ -100,7 +100,7 @@ def first_of_each_framework(present: Sequence[Label]) -> list[Label]:
     return list(first.values())
 
 
-def batch_sweep(runs: Sequence[Run]) -> list[SweepPoint]:
+def batch_sweep(runs: Sequence[Launch]) -> list[SweepPoint]:
     """Return the median over launches of each launch's median, at each batch size that was swept."""
     found = []
     for label in labels(runs):

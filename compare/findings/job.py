@@ -15,7 +15,7 @@ from compare.labels import Label
 from compare.pipelines import PIPELINES_BY_NAME
 from compare.records.job import InferenceRun, InputsRun
 from compare.records.queries import labels, runs_of
-from compare.records.results import Results, Run
+from compare.records.results import Launch, Results
 from compare.statistics.intervals import common_seeds, ratio_interval
 from compare.statistics.verdicts import Verdict, ratio_verdict
 
@@ -92,7 +92,7 @@ def fed(results: Results) -> list[Fed]:
     return found
 
 
-def eager_of(results: Results, run: InputsRun) -> Run | None:
+def eager_of(results: Results, run: InputsRun) -> Launch | None:
     wanted = (f"{run.framework}:eager", run.seed, run.device, run.machine, "ok")
     for one in results.runs:
         if (one.label, one.seed, one.device, one.machine, one.status) == wanted:
@@ -200,19 +200,19 @@ def middle(values: Sequence[float]) -> float | None:
     return median(values) if values else None
 
 
-def steps_to(run: Run, target_percent: float) -> int | None:
+def steps_to(run: Launch, target_percent: float) -> int | None:
     """Return after how many steps an evaluation first had the target; None if none had."""
     looks = zip(run.evaluated_steps, run.evaluated_accuracies, strict=True)
     return next((steps for steps, share in looks if share >= target_percent / 100), None)
 
 
-def training_seconds(run: Run, steps: int) -> float:
+def training_seconds(run: Launch, steps: int) -> float:
     """Of so many steps, the first, which compiles, taken as long as the others."""
     first = min(run.step_seconds[0], median(run.step_seconds[:steps]))
     return first + sum(run.step_seconds[1:steps])
 
 
-def cold_seconds(run: Run, steps: int) -> float:
+def cold_seconds(run: Launch, steps: int) -> float:
     return (run.import_seconds or 0.0) + (run.build_seconds or 0.0) + sum(run.step_seconds[:steps])
 
 

@@ -13,7 +13,7 @@ from compare.findings.findings import Findings
 from compare.labels import Label
 from compare.numbers import count
 from compare.records.queries import labels, runs_of
-from compare.records.results import Machine, Results, Run
+from compare.records.results import Launch, Machine, Results
 from compare.statistics.machines import Machines, over_machines
 
 # What must be equal for step times to be of the same work, by its name for a reader.
@@ -75,7 +75,7 @@ def commit(code_version: str | None) -> str | None:
     return code_version.partition("(")[2].rstrip(")")
 
 
-def versions(runs: Sequence[Run]) -> dict[str, str | None]:
+def versions(runs: Sequence[Launch]) -> dict[str, str | None]:
     return {name: version for run in runs for name, version in run.versions.items()}
 
 
@@ -91,7 +91,7 @@ def repeated(runs: Mapping[str, Results]) -> str | None:
     return None
 
 
-def joined(runs: Sequence[Results]) -> Results:
+def join_results(runs: Sequence[Results]) -> Results:
     """Put the launches of all runs into one file, with the machine of each."""
     machines: dict[str, Machine] = {}
     for one in (part for results in runs for part in apart(results).values()):
@@ -118,7 +118,7 @@ def joined(runs: Sequence[Results]) -> Results:
     )
 
 
-def seeds_of(runs: Sequence[Run]) -> dict[str, int]:
+def seeds_of(runs: Sequence[Launch]) -> dict[str, int]:
     seeds = {run.seed for run in runs} or {0}
     return {"seeds": len(seeds), "first_seed": min(seeds)}
 

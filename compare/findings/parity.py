@@ -47,13 +47,13 @@ def holds(task: TaskParity) -> bool:
 
 def judged_climb(climb: Climb) -> Climb:
     rungs = [
-        msgspec.structs.replace(rung, differences=[measured(one, climb) for one in rung.differences])
+        msgspec.structs.replace(rung, differences=[measured_again(one, climb) for one in rung.differences])
         for rung in climb.rungs
     ]
     return msgspec.structs.replace(climb, rungs=judged_rungs(rungs))
 
 
-def measured(difference: Difference, climb: Climb) -> Difference:
+def measured_again(difference: Difference, climb: Climb) -> Difference:
     """Between two sides' losses, which the climb holds, the difference is measured again."""
     left, right = climb.losses.get(difference.left), climb.losses.get(difference.right)
     if difference.tensor != LOSSES or left is None or right is None:

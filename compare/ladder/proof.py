@@ -22,7 +22,7 @@ from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.records import machine
 from compare.records.files import write_json
 from compare.records.parity import FILE_NAME, NoiseFloor, Options, Parity
-from compare.records.privacy import cleaned
+from compare.records.privacy import without_paths
 from compare.records.run_directory import RunDirectory, new_directory
 
 
@@ -57,7 +57,7 @@ def prove(
         passed=all(climb.passed for climb in climbs) and (floor is None or floor.passed),
         summary=summary(climbs, ladder.left_out),
     )
-    write_json(directory / FILE_NAME, cleaned(msgspec.to_builtins(parity)))
+    write_json(directory / FILE_NAME, without_paths(msgspec.to_builtins(parity)))
     return parity
 
 

@@ -27,7 +27,7 @@ def unfair(
     for name in RECORDED_VARIABLES:
         given, found = environment.get(name), ready.environment.get(name)
         if given != found:
-            return f"{name} is {shown(found)} in it, but should be {shown(given)}"
+            return f"{name} is {variable_in_words(found)} in it, but should be {variable_in_words(given)}"
     cpus = [sorted(numbers) for numbers in (cpu_affinity, ready.cpu_affinity) if numbers is not None]
     if len(cpus) == 2 and cpus[0] != cpus[1]:
         return f"it may run on CPUs {cpus[1]}, this command on {cpus[0]}"
@@ -39,5 +39,5 @@ def unfair(
     return None
 
 
-def shown(value: str | None) -> str:
+def variable_in_words(value: str | None) -> str:
     return "unset" if value is None else repr(value)

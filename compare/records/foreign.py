@@ -22,8 +22,8 @@ from compare.records.results import (
     FILE_NAME,
     READABLE_VERSIONS,
     SCHEMA_VERSION,
+    Launch,
     Results,
-    Run,
     name_machine,
 )
 
@@ -87,7 +87,7 @@ def check(results: Results, path: Path) -> None:
                 raise UserError(f"{path}: parity: {text[:50]!r} is no label such as torch:eager.\n{AGAIN}")
 
 
-def is_label(run: Run) -> bool:
+def is_label(run: Launch) -> bool:
     """Whether the label is one, and of the row's own variant."""
     label = Label.read_or_none(run.label)
     return label is not None and run.label == Label(run.framework, run.variant, label.number).entry
@@ -122,7 +122,7 @@ def job_problems(results: Results) -> Iterator[str]:
             yield f"{run.label}, seed {run.seed}: a time is not a positive number of seconds"
 
 
-def problems_on_the_way(run: Run) -> Iterator[str]:
+def problems_on_the_way(run: Launch) -> Iterator[str]:
     """Each rule of what is looked at besides the steps that a row breaks."""
     steps = len(run.losses)
     if len(run.evaluated_steps) != len(run.evaluated_accuracies):
@@ -133,7 +133,7 @@ def problems_on_the_way(run: Run) -> Iterator[str]:
         yield f"it has {steps} losses and {len(run.step_cpu_seconds)} CPU times; they must be equally many"
 
 
-def problems(run: Run, machines: Collection[str], *, with_accuracy: bool = True) -> Iterator[str]:
+def problems(run: Launch, machines: Collection[str], *, with_accuracy: bool = True) -> Iterator[str]:
     """Each rule that a row breaks. with_accuracy: the embedded network's rows have one, a task's none."""
     yield from problems_on_the_way(run)
     steps = len(run.losses)

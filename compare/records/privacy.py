@@ -25,10 +25,10 @@ def without_places(text: str) -> str:
     return PATH.sub(r"…/\1", text)
 
 
-def cleaned(value: Any) -> Any:
+def without_paths(value: Any) -> Any:
     """Return plain values with every string in them so."""
     if isinstance(value, str):
         return without_places(value)
     if isinstance(value, dict):
-        return {key: cleaned(one) for key, one in value.items()}
-    return [cleaned(one) for one in value] if isinstance(value, list) else value
+        return {key: without_paths(one) for key, one in value.items()}
+    return [without_paths(one) for one in value] if isinstance(value, list) else value

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from compare.labels import Label
-from compare.records.results import Run, Status
+from compare.records.results import Launch, Status
 
 
-def labels(runs: Iterable[Run]) -> list[Label]:
+def labels(runs: Iterable[Launch]) -> list[Label]:
     """Each label with its device, in the order of the run."""
     return list(dict.fromkeys(run.full_label for run in runs))
 
 
-def runs_of(runs: Iterable[Run], label: Label, status: Status = "ok") -> list[Run]:
+def runs_of(runs: Iterable[Launch], label: Label, status: Status = "ok") -> list[Launch]:
     return [run for run in runs if run.full_label == label and run.status == status]

@@ -13,7 +13,7 @@ from compare.records.environment import Environment
 from compare.records.files import write_json
 from compare.records.job import InferenceRun, InputsRun
 from compare.records.parity import Gate
-from compare.records.privacy import cleaned
+from compare.records.privacy import without_paths
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)  # the first has no machines: they are those of its environment
@@ -23,7 +23,7 @@ Status = Literal["ok", "failed", "diverged", "unavailable"]
 Fact = bool | int | float | str | dict[str, bool | None] | None
 
 
-class Run(msgspec.Struct):
+class Launch(msgspec.Struct):
     """One launch: a framework, a variant, a device and a seed. Lists hold one entry a step."""
 
     framework: Literal["tf", "torch"]
@@ -90,7 +90,7 @@ class Run(msgspec.Struct):
         return [name for name, rounded in computed.items() if rounded] if isinstance(computed, dict) else []
 
 
-def file_stem(run: Run) -> str:
+def file_stem(run: Launch) -> str:
     """Return what the names of a launch's own files begin with."""
     return f"{run.full_label.stem}-seed{run.seed}"
 
@@ -136,12 +136,12 @@ class Results(msgspec.Struct, kw_only=True):
     config: Config
     environment: Environment = msgspec.field(default_factory=Environment)
     parity: Gate | None = None  # None: not climbed yet
-    runs: list[Run] = []
+    runs: list[Launch] = []
     comparisons: list[Comparison] = []
     warnings: list[str] = []
     batch_sweep: list[SweepPoint] = []
     machines: dict[str, Machine] = {}  # by id: those that launches ran on, `environment` being the first's
-    thread_runs: list[Run] = []  # short launches at the other counts of --threads
+    thread_runs: list[Launch] = []  # short launches at the other counts of --threads
     input_runs: list[InputsRun] = []  # of --inputs
     inference_runs: list[InferenceRun] = []  # of --inference
 
@@ -160,11 +160,11 @@ def write_results(results: Results, directory: Path) -> None:
     if len(results.machines) < 2:
         name_machine(results)
     for run in results.runs + results.thread_runs:
-        run.reason, run.notes = cleaned(run.reason), cleaned(run.notes)
+        run.reason, run.notes = without_paths(run.reason), without_paths(run.notes)
     for fed in results.input_runs:
-        fed.reason = cleaned(fed.reason)
+        fed.reason = without_paths(fed.reason)
     for answered in results.inference_runs:
-        answered.reason = cleaned(answered.reason)
+        answered.reason = without_paths(answered.reason)
     if results.parity is not None:
-        results.parity = msgspec.convert(cleaned(msgspec.to_builtins(results.parity)), Gate)
+        results.parity = msgspec.convert(without_paths(msgspec.to_builtins(results.parity)), Gate)
     write_json(directory / FILE_NAME, results)

@@ -118,7 +118,7 @@ def new_directory(out: Path | None, *, prefix: str = "") -> RunDirectory:
     """
     wanted = out or Path("runs") / time.strftime(f"{prefix}%Y-%m-%dT%H-%M-%S")
     try:
-        path, created = (wanted, made(wanted)) if out else made_unique(wanted)
+        path, created = (wanted, make_directories(wanted)) if out else made_unique(wanted)
     except OSError as error:
         raise UserError(
             f"--out: {wanted} cannot be written to: {error.strerror}. Name a directory that you can write to."
@@ -136,7 +136,7 @@ def not_empty(path: Path) -> str:
     return f"--out: {path} is not empty. Name a new directory, so that no result is lost.{resume * has_run}"
 
 
-def made(path: Path) -> list[Path]:
+def make_directories(path: Path) -> list[Path]:
     """Create a directory and those around it; return those that are new, innermost first."""
     missing = [directory for directory in (path, *path.parents) if not directory.exists()]
     path.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def made(path: Path) -> list[Path]:
 
 def made_unique(wanted: Path) -> tuple[Path, list[Path]]:
     """Create a directory that did not exist, with a number at its end if two runs start in one second."""
-    around = made(wanted.parent)
+    around = make_directories(wanted.parent)
     for number in itertools.count(1):
         path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         with contextlib.suppress(FileExistsError):

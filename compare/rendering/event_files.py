@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from compare.errors import UserError
 from compare.records.files import write_atomically
-from compare.records.results import Results, Run, file_stem
+from compare.records.results import Launch, Results, file_stem
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -51,7 +51,7 @@ def write_events(results: Results, directory: Path) -> list[Path]:
     return written
 
 
-def event_file(run: Run) -> bytes:
+def event_file(run: Launch) -> bytes:
     """Return the events of one launch as length-prefixed, checksummed records."""
     from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -62,7 +62,7 @@ def event_file(run: Run) -> bytes:
     return content.getvalue()
 
 
-def events(run: Run) -> Iterator[Event]:
+def events(run: Launch) -> Iterator[Event]:
     from tensorboard.compat.proto.event_pb2 import Event
 
     yield Event(file_version="brain.Event:2", wall_time=0.0)

@@ -71,7 +71,7 @@ def method(one: Findings) -> Facts:
         ("data", f"{config.task or set_name(config.data.sha256)} ({config.data.sha256[:12]})"),
         ("parity", one.parity.summary if one.parity else "not checked in this run"),
     ]
-    return known(rows)
+    return rows_with_a_value(rows)
 
 
 def environment(results: Results) -> Facts:
@@ -88,7 +88,9 @@ def environment(results: Results) -> Facts:
         ("code", found.code_version),
         ("load before the run", found.load_average_1min),
     ]
-    return known(rows) + [("versions of " + name, text) for name, text in versions(results).items()]
+    return rows_with_a_value(rows) + [
+        ("versions of " + name, text) for name, text in versions(results).items()
+    ]
 
 
 def cpus(found: Environment) -> str | None:
@@ -124,5 +126,5 @@ def on_off(value: bool) -> str:
     return "on" if value else "off"
 
 
-def known(rows: list[tuple[str, Any]]) -> Facts:
+def rows_with_a_value(rows: list[tuple[str, Any]]) -> Facts:
     return [(name, str(value)) for name, value in rows if value not in (None, "")]

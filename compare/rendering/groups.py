@@ -10,7 +10,7 @@ from compare.findings.findings import Findings
 from compare.labels import Label
 from compare.records import queries
 from compare.records.config import Config
-from compare.records.results import Run
+from compare.records.results import Launch
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Group:
 
     label: Label
     title: str
-    runs: Sequence[Run]
+    runs: Sequence[Launch]
     config: Config
 
     @property

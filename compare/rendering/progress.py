@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from compare.numbers import format_duration
-from compare.records.results import Run
+from compare.records.results import Launch
 
 LINE_EVERY_SECONDS = 30.0
 
@@ -95,7 +95,7 @@ class TrainingProgress:
         self.estimate.trained(label, steps, seconds)
         self._show(label)
 
-    def ended(self, run: Run, steps_not_done: int) -> None:
+    def ended(self, run: Launch, steps_not_done: int) -> None:
         self._launch_ended()
         if steps_not_done:
             self.done += steps_not_done

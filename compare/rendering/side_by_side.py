@@ -9,7 +9,7 @@ from statistics import median
 from compare.findings.findings import Findings
 from compare.numbers import count, format_ratio
 from compare.records.processor import identifies
-from compare.records.results import Run
+from compare.records.results import Launch
 from compare.rendering import facts, tables
 from compare.rendering.groups import Group, groups
 from compare.statistics.intervals import Interval, unpaired_ratio_interval
@@ -101,7 +101,7 @@ def ratio(first: Group, second: Group) -> Interval | None:
     return unpaired_ratio_interval(*times) if all(times) else None
 
 
-def losses(first: Sequence[Run], second: Sequence[Run]) -> Losses | None:
+def losses(first: Sequence[Launch], second: Sequence[Launch]) -> Losses | None:
     """Whether the launches of one seed have the same losses in both runs, to the last bit."""
     other = {run.seed: run for run in second}
     pairs = [(run.losses, other[run.seed].losses) for run in first if run.seed in other]

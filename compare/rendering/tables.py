@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 
 from compare.numbers import format_loss, format_percent, format_seconds
-from compare.records.results import Results, Run
+from compare.records.results import Launch, Results
 from compare.rendering.tutorial import published
 from compare.variants import FRAMEWORK_NAMES
 
 
-def curves_csv(runs: Iterable[Run]) -> str:
+def curves_csv(runs: Iterable[Launch]) -> str:
     """One line a step: label, device, seed, step, loss, batch accuracy, seconds."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -46,21 +46,21 @@ def curve_table(results: Results) -> tuple[list[str], list[list[str]]]:
     return header, rows if shown else []
 
 
-def curve_cells(run: Run, step: int) -> list[str]:
+def curve_cells(run: Launch, step: int) -> list[str]:
     if step >= len(run.losses):
         return ["", ""]
     return [format_loss(run.losses[step]), format_percent(run.train_accuracies[step])]
 
 
-def first_of_each_framework(runs: Sequence[Run]) -> list[Run]:
-    found: dict[str, Run] = {}
+def first_of_each_framework(runs: Sequence[Launch]) -> list[Launch]:
+    found: dict[str, Launch] = {}
     for run in runs:
         if run.losses:
             found.setdefault(run.framework, run)
     return list(found.values())
 
 
-def accuracy_cell(runs: Sequence[Run]) -> str:
+def accuracy_cell(runs: Sequence[Launch]) -> str:
     """Mean test accuracy over seeds and its standard deviation, in percent."""
     values = [run.test_accuracy * 100 for run in runs if run.test_accuracy is not None]
     if not values:

@@ -11,7 +11,7 @@ from compare.findings.findings import Findings
 from compare.labels import Label
 from compare.numbers import format_bytes, format_ratio, format_seconds
 from compare.records import queries
-from compare.records.results import Run
+from compare.records.results import Launch
 from compare.rendering import tables
 from compare.variants import VARIANTS_BY_NAME
 
@@ -101,7 +101,7 @@ def row(label: Label, one: Findings, *, several: bool) -> Row:
     )
 
 
-def cpu_seconds(run: Run) -> float | None:
+def cpu_seconds(run: Launch) -> float | None:
     """Return what all threads used in a median step: the same time can cost more or fewer CPUs."""
     timed = run.step_cpu_seconds[run.warmup_steps :]
     return median(timed) if timed else None
@@ -125,7 +125,7 @@ def ratio(compared: Compared | None, *, baseline: bool) -> Cell:
     return Cell("1", 1.0) if baseline else Cell("")
 
 
-def verdict(runs: Sequence[Run], compared: Compared | None, *, baseline: bool) -> Cell:
+def verdict(runs: Sequence[Launch], compared: Compared | None, *, baseline: bool) -> Cell:
     """Return what was found, or why nothing was."""
     bad = [run for run in runs if run.status != "ok"]
     if len(bad) == len(runs):

@@ -79,17 +79,20 @@ def seed_list(seeds: Sequence[int]) -> str:
 
 def headlines(found: Sequence[Findings]) -> list[Verdict]:
     """For each run, device and metric what a reader came for: the first comparison across the frameworks."""
-    return [verdict(compared, one) for one in found for compared in chosen(one)]
+    return [verdict(compared, one) for one in found for compared in headline_comparisons(one)]
 
 
 def others(found: Sequence[Findings]) -> list[Verdict]:
     """Return the comparisons that are no headline."""
     return [
-        verdict(compared, one) for one in found for compared in one.comparisons if compared not in chosen(one)
+        verdict(compared, one)
+        for one in found
+        for compared in one.comparisons
+        if compared not in headline_comparisons(one)
     ]
 
 
-def chosen(one: Findings) -> list[Compared]:
+def headline_comparisons(one: Findings) -> list[Compared]:
     picked = []
     for device in dict.fromkeys(compared.other.device for compared in one.comparisons):
         for metric in METRICS:

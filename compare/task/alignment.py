@@ -39,7 +39,7 @@ def align(left: Manifest, right: Manifest, declared: Mapping[str, str]) -> Align
     lefts, rights = with_tensors(left), with_tensors(right)
     found = [pair_named(lefts, rights, *paths) for paths in declared.items()]
     rest = without(lefts, [one for one, _ in found]), without(rights, [one for _, one in found])
-    for step in (by_input, by_path, by_order, by_shape):
+    for step in (pairs_by_input, by_path, by_order, by_shape):
         more = step(*rest)
         found += more
         rest = without(rest[0], [one for one, _ in more]), without(rest[1], [one for _, one in more])
@@ -85,15 +85,15 @@ def key(leaf: Leaf) -> Hashable:
     return leaf.kind, tuple(leaf.tensors[main])
 
 
-def by_input(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
+def pairs_by_input(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
     """Match layers that alone, on each side, have their key and the input that flowed into them."""
     grouped = grouped_by(key, rights)
     pairs = []
     for own in grouped_by(key, lefts).values():
         others = grouped.get(key(own[0]), [])
         for leaf in own:
-            twins = [one for one in own if same_input(one, leaf)]
-            found = [one for one in others if same_input(one, leaf)]
+            twins = [one for one in own if take_the_same_input(one, leaf)]
+            found = [one for one in others if take_the_same_input(one, leaf)]
             if len(twins) == len(found) == 1:
                 pairs.append((leaf, found[0]))
     return pairs
@@ -103,8 +103,8 @@ def by_path(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
     """Match layers with one key and one input, such as query, key and value, whose paths end alike."""
     pairs = []
     for leaf in lefts:
-        others = [one for one in rights if key(one) == key(leaf) and same_input(one, leaf)]
-        twins = [one for one in lefts if key(one) == key(leaf) and same_input(one, leaf)]
+        others = [one for one in rights if key(one) == key(leaf) and take_the_same_input(one, leaf)]
+        twins = [one for one in lefts if key(one) == key(leaf) and take_the_same_input(one, leaf)]
         named = [one for one in others if last(one.path) == last(leaf.path)]
         if len(named) == 1 and sum(last(one.path) == last(leaf.path) for one in twins) == 1:
             pairs.append((leaf, named[0]))
@@ -154,7 +154,7 @@ def grouped_by(function: Callable[[Leaf], Hashable], leaves: Sequence[Leaf]) -> 
     return groups
 
 
-def same_input(left: Leaf, right: Leaf) -> bool:
+def take_the_same_input(left: Leaf, right: Leaf) -> bool:
     """Whether the same numbers flowed in, as far as a mean and three projections tell."""
     if not left.fingerprint or left.input != right.input:
         return False

@@ -15,7 +15,7 @@ from compare.protocol.task_messages import Leaf, TaskRequest, Tensor
 from compare.task.alignment import Alignment, Pair
 from compare.task.closeness import Found
 from compare.task.side import Arrays, TaskSide, Weights
-from compare.task.weights import moved, neutral, probing
+from compare.task.weights import moved_by_a_unit, neutral, probing
 
 R = TypeVar("R")
 
@@ -83,7 +83,7 @@ class Climber:
                 tensor = Tensor("weight", left.path, name)
                 self.weights[tensor] = made.astype(self.dtype)
                 own = self.weights[tensor]
-                self.moved_weights[tensor] = own if alone else moved(own, random)
+                self.moved_weights[tensor] = own if alone else moved_by_a_unit(own, random)
 
     def accepted(self, path: str, name: str = "") -> bool:
         """Whether the task names this tensor, or its layer, as known to differ."""

@@ -18,7 +18,7 @@ def settings_that_differ(left: Leaf, right: Leaf) -> list[str]:
             continue
         own, other = left.settings.get(name), right.settings.get(name)
         if name in left.settings and name in right.settings and not same(own, other):
-            hints.append(f"{name} {shown(own)} in tf, {shown(other)} in torch")
+            hints.append(f"{name} {value_in_words(own)} in tf, {value_in_words(other)} in torch")
     if left.frozen != right.frozen:
         hints += frozen(left, right)
     if left.calls != right.calls:
@@ -41,7 +41,7 @@ def same(own: Any, other: Any) -> bool:
     return bool(own == other)
 
 
-def shown(value: Any) -> str:
+def value_in_words(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
@@ -62,7 +62,7 @@ def between(manifest: Manifest, path: str) -> list[str]:
 
 
 def described(leaf: Leaf) -> str:
-    settings = ", ".join(f"{name} {shown(value)}" for name, value in leaf.settings.items())
+    settings = ", ".join(f"{name} {value_in_words(value)}" for name, value in leaf.settings.items())
     return f"{leaf.kind}({settings})" if settings else leaf.kind
 
 

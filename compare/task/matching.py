@@ -33,11 +33,14 @@ def names(climber: Climber) -> TaskRung:
     tensors = sum(len(left.tensors) for left, _ in found.pairs)
     rows = [leaf for _, leaf in found.pairs if "rows" in leaf.settings]
     notes = [f"{one.path}: rows {one.settings['rows']} to height, width, channel" for one in rows]
-    notes += [f"{one.path}: a kind that is not known, compared as it is" for one in unknown(found.pairs)]
+    notes += [
+        f"{one.path}: a kind that is not known, compared as it is"
+        for one in leaves_of_unknown_kinds(found.pairs)
+    ]
     return TaskRung("1", name, "pass", f"{len(found.pairs)} layers", compared=tensors, notes=notes)
 
 
-def unknown(pairs: Iterable[aligning.Pair]) -> list[Leaf]:
+def leaves_of_unknown_kinds(pairs: Iterable[aligning.Pair]) -> list[Leaf]:
     """Framework classes' own names start with a capital; canonical kinds do not."""
     return [left for left, _ in pairs if left.kind[:1].isupper()]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from compare.records.task import TaskRung
 from compare.task.closeness import Comparison
 from compare.task.evidence import Climber, Evidence
-from compare.task.words import difference, hints_for, named
+from compare.task.words import difference, hints_for, tensor_in_words
 
 
 def failed(rung_id: str, name: str, reason: str, tensor: str = "", hints: Iterable[str] = ()) -> TaskRung:
@@ -30,11 +30,19 @@ def row(
         rung_id, name, "fail" if first else "pass", compared=len(compared.found), notes=list(notes)
     )
     if worst is not None:
-        rung.tensor, rung.relative, rung.tolerance = named(worst.tensor), worst.relative, worst.tolerance
+        rung.tensor, rung.relative, rung.tolerance = (
+            tensor_in_words(worst.tensor),
+            worst.relative,
+            worst.tolerance,
+        )
     if first is not None:
-        rung.tensor, rung.relative, rung.tolerance = named(first.tensor), first.relative, first.tolerance
+        rung.tensor, rung.relative, rung.tolerance = (
+            tensor_in_words(first.tensor),
+            first.relative,
+            first.tolerance,
+        )
         climber.failing = (first, evidence, rung_id)
-        rung.first_failing = named(first.tensor)
+        rung.first_failing = tensor_in_words(first.tensor)
         rung.reason = difference(climber, first)
         rung.hints = hints_for(climber, first, evidence, compared)
     return rung

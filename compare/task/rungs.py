@@ -10,7 +10,7 @@ from compare.records.task import TaskRung
 from compare.task.closeness import LIMITS, Comparison, Found, compare, largest
 from compare.task.evidence import Climber, Evidence
 from compare.task.rows import failed, row
-from compare.task.words import named
+from compare.task.words import tensor_in_words
 
 SLOPE = 1e-4  # of a central difference, relative to the largest gradient: what tells a wrong gradient
 
@@ -53,9 +53,9 @@ def weights(climber: Climber) -> TaskRung:
     for side, arrays in zip(climber.sides, read, strict=True):
         for tensor, given in climber.weights.items():
             if tensor in arrays and not np.array_equal(arrays[tensor], given):
-                reason = f"{named(tensor)} of {side.framework} does not come back as it was loaded"
+                reason = f"{tensor_in_words(tensor)} of {side.framework} does not come back as it was loaded"
                 return failed(
-                    "3", "weights", reason, named(tensor), ["is one variable used under two names?"]
+                    "3", "weights", reason, tensor_in_words(tensor), ["is one variable used under two names?"]
                 )
     return TaskRung("3", "weights", "pass", f"{len(climber.weights)} tensors", 0.0, 0.0, len(climber.weights))
 

@@ -42,7 +42,7 @@ def neutral(name: str, shape: Sequence[int]) -> np.ndarray:
     return np.ones(shape) if last in ("gamma", "moving_variance", "alpha") else np.zeros(shape)
 
 
-def moved(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def moved_by_a_unit(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Each element one unit in the last place up or down."""
     towards = np.where(random.random(array.shape) < 0.5, np.inf, -np.inf).astype(array.dtype)
     return np.asarray(np.nextafter(array, towards))

@@ -8,7 +8,7 @@ from compare.task.evidence import Climber, Evidence
 from compare.task.hints import look_between, settings_that_differ
 
 
-def named(tensor: Tensor) -> str:
+def tensor_in_words(tensor: Tensor) -> str:
     """`conv1/kernel`, `conv1 output`, `gradient of conv1/kernel`."""
     call = f", call {tensor.call + 1}" if tensor.call and tensor.role in ("input", "output") else ""
     match tensor.role:
@@ -34,11 +34,11 @@ def difference(climber: Climber, one: Found) -> str:
     """By how much one tensor differs, where, and from whom."""
     where = f" · {placed(climber, one.tensor.path)}" if climber.pair(one.tensor.path) else ""
     if one.detail is not None:
-        return f"{named(one.tensor)}: {one.detail}{where}"
+        return f"{tensor_in_words(one.tensor)}: {one.detail}{where}"
     other, reference = ("torch", "tf") if climber.reference == 0 else ("tf", "torch")
     left, right = one.values
     return (
-        f"{named(one.tensor)}: {other} differs from {reference}, the declared reference, "
+        f"{tensor_in_words(one.tensor)}: {other} differs from {reference}, the declared reference, "
         f"by {one.relative:.1e} ({one.tolerance:.0e} is allowed), most at {list(one.index)}: "
         f"tf {left:.9g}, torch {right:.9g}{where}"
     )
@@ -52,7 +52,7 @@ def hints_for(climber: Climber, one: Found, evidence: Evidence, compared: Compar
         before = [other for other in compared.found if other.tensor.role == "output"]
         earlier = compared.found[: compared.found.index(one)]
         agreeing = [other for other in earlier if other in before]
-        last = named(agreeing[-1].tensor) if agreeing else "the model's input"
+        last = tensor_in_words(agreeing[-1].tensor) if agreeing else "the model's input"
         hints.append(f"{last} agrees: look between it and {placed(climber, one.tensor.path)}")
         manifests = (climber.sides[0].manifest, climber.sides[1].manifest)
         hints += look_between(*manifests, (pair[0].path, pair[1].path))

@@ -20,7 +20,7 @@ def reply(arrays: Mapping[Tensor, np.ndarray], **numbers: Any) -> messages.TaskA
     return messages.TaskArrays(list(arrays), safetensors.numpy.save(contiguous), numbers)
 
 
-def sampled(arrays: Mapping[Tensor, np.ndarray]) -> dict[Tensor, np.ndarray]:
+def samples_of(arrays: Mapping[Tensor, np.ndarray]) -> dict[Tensor, np.ndarray]:
     return {tensor: one.reshape(-1)[:SAMPLE].copy() for tensor, one in arrays.items()}
 
 

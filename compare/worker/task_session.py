@@ -25,7 +25,7 @@ from compare.protocol.task_messages import Tensor
 from compare.reasons import reason_of
 from compare.worker.frameworks import Configured, Settings, import_runtime, make_exact, require_device
 from compare.worker.refusals import RefusedRequest
-from compare.worker.task_arrays import fingerprint, flattened, reply, sampled
+from compare.worker.task_arrays import fingerprint, flattened, reply, samples_of
 from compare.worker.task_model import TaskModel
 from compare.worker.timed_task import TimedTask
 
@@ -216,8 +216,8 @@ class TaskSession:
             loss, found = self.adapter.step(inputs, targets)
             losses.append(loss)
             if step < request.keep:
-                arrays |= sampled(self.model.canonical_gradients(found, "kept gradient", step))
-                arrays |= sampled(
+                arrays |= samples_of(self.model.canonical_gradients(found, "kept gradient", step))
+                arrays |= samples_of(
                     {
                         Tensor("kept weight", one.path, one.name, step): array
                         for one, array in self.model.weight_arrays().items()

@@ -13,7 +13,7 @@ from compare.calibration.config import CalibrationConfig
 from compare.config import RunConfig
 from compare.errors import UserError
 from compare.records.calibration import Calibration, Trial, read, write
-from compare.records.results import Run
+from compare.records.results import Launch
 from compare.variants import VARIANTS_BY_NAME
 
 
@@ -22,11 +22,11 @@ def trial(slowdown: float, kind: str) -> Trial:
     return Trial("torch:eager", slowdown, 3, 200, [1.0] * 3, [1.0] * 3, 1.0, 0.99, 1.01, kind, kind)
 
 
-def launches(ratio: float, wobble: float = 0.002) -> list[Run]:
+def launches(ratio: float, wobble: float = 0.002) -> list[Launch]:
     """Six launches of fifty equal steps; the second side's are `ratio` times as long."""
     runs = []
     for seed, (label, factor) in itertools.product(range(3), [("torch:eager", 1), ("torch:eager#2", ratio)]):
-        run = Run("torch", "eager", "cpu", "float32", seed, label, status="ok", reason=None)
+        run = Launch("torch", "eager", "cpu", "float32", seed, label, status="ok", reason=None)
         run.step_seconds = [0.02 * factor * (1 + wobble * seed * (factor != 1))] * 50
         runs.append(run)
     return runs

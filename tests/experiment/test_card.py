@@ -17,7 +17,7 @@ from compare.findings.card_cautions import card_cautions
 from compare.records.environment import Card
 from compare.records.foreign import read_results
 from compare.records.parity import Gate
-from compare.records.results import Run
+from compare.records.results import Launch
 from compare.rendering import facts
 from tests.rendering import synthetic
 
@@ -77,7 +77,7 @@ class NVML:
 
 def cautions(record: Card, **runtime: Any) -> list[str]:
     """Return the cautions about a run on a card of which this was recorded."""
-    run = Run("torch", "eager", "cuda", "float32", 0, "torch:eager", runtime=runtime)
+    run = Launch("torch", "eager", "cuda", "float32", 0, "torch:eager", runtime=runtime)
     results = synthetic.rows(run)
     results.environment.card = record
     return list(card_cautions(results))
@@ -236,7 +236,7 @@ def test_a_run_on_the_cpu_asks_nothing_of_a_card() -> None:
 def test_a_runs_results_hold_the_cards_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before, at each point where results are saved, and after; the report names driver and limit."""
 
-    def saving_twice(*_: Any, save: Any, **__: Any) -> list[Run]:
+    def saving_twice(*_: Any, save: Any, **__: Any) -> list[Launch]:
         save([])
         save([])
         return []

@@ -8,13 +8,15 @@ import pytest
 
 from compare.findings.cautions import foreign_load, notes, throttled
 from compare.records.environment import Environment
-from compare.records.results import Results, Run
+from compare.records.results import Launch, Results
 from tests.rendering import synthetic
 
 
 def results(run: dict[str, Any], **environment: Any) -> Results:
     """One launch of four timed seconds."""
-    launch = Run("tf", "eager", "cpu", "float32", 0, "tf:eager", status="ok", step_seconds=[1.0] * 4, **run)
+    launch = Launch(
+        "tf", "eager", "cpu", "float32", 0, "tf:eager", status="ok", step_seconds=[1.0] * 4, **run
+    )
     found = synthetic.rows(launch)
     found.environment = Environment(**environment)
     return found

@@ -9,7 +9,7 @@ from compare.config import RunConfig, entrants
 from compare.experiment.ends import WINDOW, parted_at
 from compare.experiment.experiment import distrust, kept_out
 from compare.records.parity import Climb, Difference, Gate, Rung
-from compare.records.results import Results, Run
+from compare.records.results import Launch, Results
 from tests.rendering.synthetic import results as made_results
 
 STEPS = 400
@@ -43,10 +43,10 @@ def test_a_curve_that_is_not_finite_has_parted() -> None:
     assert parted_at(list(broken), list(curve(0))) == WINDOW
 
 
-def run(label: str, seed: int, **fields: object) -> Run:
+def run(label: str, seed: int, **fields: object) -> Launch:
     """Return a launch that did well, but for what is given."""
     framework, _, variant = label.partition(":")
-    made = Run(framework, variant, "cpu", "float32", seed, label, status="ok", reason=None)  # type: ignore[arg-type]
+    made = Launch(framework, variant, "cpu", "float32", seed, label, status="ok", reason=None)  # type: ignore[arg-type]
     for name, value in fields.items():
         setattr(made, name, value)
     return made

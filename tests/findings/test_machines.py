@@ -11,7 +11,7 @@ import pytest
 
 from compare.errors import UserError
 from compare.findings.findings import find
-from compare.findings.machines import AcrossMachines, across, apart, joined, names
+from compare.findings.machines import AcrossMachines, across, apart, join_results, names
 from compare.merge import MergeConfig, joined_runs, merge
 from compare.records.foreign import read_results
 from compare.records.results import Results, write_results
@@ -53,7 +53,7 @@ def test_joining_and_taking_apart_keeps_every_launch(write: Write) -> None:
     second.config.threads = 8
     for results in (first, second):
         write(results.environment.cpu or "", results)
-    read = read_results(write("both", joined([first, second])))
+    read = read_results(write("both", join_results([first, second])))
     parts = apart(read)
     assert [one.environment.cpu for one in parts.values()] == ["AMD EPYC", XEON]
     assert [one.config.threads for one in parts.values()] == [2, 8]
@@ -66,7 +66,7 @@ def test_the_ratio_is_worked_out_within_each_machine(write: Write) -> None:
     one, other = on("AMD EPYC"), on(XEON, torch_slower=2.0)
     for results in (one, other):
         write(results.environment.cpu or "", results)
-    parts = apart(joined([one, other]))
+    parts = apart(join_results([one, other]))
     [compared] = across({name: find(parts[key], name) for key, name in names(parts).items()})
     first, second = compared.machines.by_machine.values()
     assert first.estimate is not None

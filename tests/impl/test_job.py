@@ -21,7 +21,7 @@ from compare.processes.conditions import Conditions
 from compare.processes.launcher import WorkerRefused
 from compare.protocol import messages
 from compare.records.job import InferenceRun, InputsRun
-from compare.records.results import Run
+from compare.records.results import Launch
 from tests.ladder.small import write_small_mnist
 
 STEPS, TIMEOUT_SECONDS = 7, 300  # of 16 of 60 images: the order goes on into a second epoch
@@ -46,7 +46,7 @@ def test_every_pipeline_trains_as_the_eager_step_does(framework: Any, tmp_path: 
 
         set_up(places["eager"])
         losses = worker.request(messages.Train(STEPS), messages.Trained, TIMEOUT_SECONDS).losses
-        eager = Run(framework, "eager", "cpu", "float32", 0, f"{framework}:eager", losses=losses)
+        eager = Launch(framework, "eager", "cpu", "float32", 0, f"{framework}:eager", losses=losses)
         for pipeline in (one for one in PIPELINES if one.framework == framework):
             set_up(places["fed"])
             request = messages.TrainFromInputs(pipeline.pipeline, STEPS)

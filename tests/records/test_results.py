@@ -17,7 +17,7 @@ from compare.errors import Unwritable, UserError
 from compare.records.config import Config
 from compare.records.files import collapse_number_lists, write_atomically
 from compare.records.foreign import read_results, refuse_unknown_fields
-from compare.records.results import Results, Run, name_machine, write_results
+from compare.records.results import Launch, Results, name_machine, write_results
 from tests.rendering import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def example() -> Results:
     """Return results of one short launch."""
-    run = Run(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
+    run = Launch(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
     run.losses, run.step_seconds = [2.3, 0.1 + 0.2], [0.03, 0.04]
     run.train_accuracies = [0.5, 1.0]
     return synthetic.rows(run)

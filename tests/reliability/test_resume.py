@@ -16,7 +16,7 @@ from compare.data import mnist
 from compare.errors import UserError
 from compare.experiment.resume import keep_finished, trained
 from compare.records import machine
-from compare.records.results import Run
+from compare.records.results import Launch
 from compare.records.run_directory import RunDirectory
 from tests.commands import assert_refused, interpreter, results_of, wait_until
 from tests.faults.recording import Fault
@@ -169,10 +169,10 @@ def test_a_lock_is_held_once(tmp_path: Path) -> None:
         pass
 
 
-def row(label: str, seed: int, status: str = "ok", *, ended: bool = True, threads: int = 2) -> Run:
+def row(label: str, seed: int, status: str = "ok", *, ended: bool = True, threads: int = 2) -> Launch:
     """Return a launch's row of the results."""
     framework, _, variant = label.partition(":")
-    return Run(
+    return Launch(
         framework=framework,  # type: ignore[arg-type]
         variant=variant,
         device="cpu",

@@ -12,7 +12,7 @@ from compare.findings.findings import Findings, find
 from compare.records.config import Config, Data
 from compare.records.environment import Environment
 from compare.records.parity import Climb, Difference, Gate, Rung
-from compare.records.results import Results, Run
+from compare.records.results import Launch, Results
 from lenet_spec import LeNetSpec
 
 # label: (median milliseconds, import seconds, first step seconds, MiB)
@@ -104,18 +104,18 @@ def two(first: Results, second: Results) -> list[Findings]:
     return [find(first, "A"), find(second, "B")]
 
 
-def rows(*runs: Run, threads: Sequence[Run] = ()) -> Results:
+def rows(*runs: Launch, threads: Sequence[Launch] = ()) -> Results:
     """Results of these launches, and short ones at other thread counts, with nothing made of them."""
     return Results(config=config(), runs=list(runs), thread_runs=list(threads))
 
 
-def run(label: str, device: str, seed: int, steps: int, *, explained: bool = False) -> Run:
+def run(label: str, device: str, seed: int, steps: int, *, explained: bool = False) -> Launch:
     """Return a launch with plausible losses and times, the same for the same arguments."""
     milliseconds, import_seconds, first_step, mib = VARIANTS[label]
     chance = random.Random(f"{label} {device} {seed}")
     milliseconds *= (0.06 if device == "cuda" else 1) * chance.gauss(1, 0.03)
     framework, _, variant = label.partition(":")
-    made = Run(
+    made = Launch(
         framework="tf" if framework == "tf" else "torch",
         variant=variant,
         device=device,
@@ -147,7 +147,7 @@ def slowness(chance: random.Random) -> float:
     return 1 + abs(chance.gauss(0, 0.08)) + (chance.random() < 0.01)
 
 
-def explain(made: Run, seconds: float) -> None:
+def explain(made: Launch, seconds: float) -> None:
     """Add what an explained launch records: phases, throughput, the peak of the machine."""
     shares = {"to_device": 0.03, "forward": 0.34, "backward": 0.52, "optimizer": 0.19}
     made.phase_seconds = {name: [seconds * share] * 20 for name, share in shares.items()}

@@ -13,7 +13,7 @@ import pytest
 from compare.findings.findings import Findings, find
 from compare.labels import Label
 from compare.records.parity import read as read_parity
-from compare.records.results import Run
+from compare.records.results import Launch
 from compare.rendering import look
 from compare.rendering.charts import accuracy, charts, divergence, scaling, timing
 from compare.rendering.charts.frame import Chart, all_or_extremes, decades, slug
@@ -235,9 +235,9 @@ def test_slug_keeps_letters_and_digits() -> None:
     assert slug("…") == "device"
 
 
-def failed_run() -> Run:
+def failed_run() -> Launch:
     """Return a launch that took no step."""
-    return Run(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
+    return Launch(framework="tf", variant="eager", device="cpu", dtype="float32", seed=0, label="tf:eager")
 
 
 def test_a_loss_that_is_no_number_breaks_nothing() -> None:

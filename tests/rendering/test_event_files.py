@@ -13,7 +13,7 @@ from rich.console import Console
 from compare.config import RunConfig
 from compare.errors import UserError
 from compare.experiment.experiment import Experiment
-from compare.records.results import Run
+from compare.records.results import Launch
 from compare.rendering.event_files import write_events
 from tests.commands import ROOT
 from tests.rendering import synthetic
@@ -32,12 +32,12 @@ print(json.dumps({tag: [dataclasses.astuple(event) for event in found] for tag, 
 """
 
 
-def run(label: str, seed: int, *, steps: int = STEPS, test_accuracy: float | None = 0.9685) -> Run:
+def run(label: str, seed: int, *, steps: int = STEPS, test_accuracy: float | None = 0.9685) -> Launch:
     """Return a launch with random losses, accuracies and times."""
     rng = np.random.default_rng(seed)
     losses, accuracies, seconds = rng.random((3, steps)).tolist()
     framework: Any = label.partition(":")[0]
-    return Run(
+    return Launch(
         framework, "eager", "cpu", "float32", seed, label,
         losses=losses, train_accuracies=accuracies, step_seconds=seconds, test_accuracy=test_accuracy,
     )  # fmt: skip

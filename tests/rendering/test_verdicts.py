@@ -56,7 +56,7 @@ def test_seeds_are_listed_shortly() -> None:
 def test_the_headline_is_across_the_frameworks() -> None:
     """Of many comparisons the top shows TensorFlow against PyTorch, once a metric."""
     found = synthetic.found("tf:eager", "tf:graph", "torch:eager", "torch:tuned", steps=60)
-    assert [(c.metric, c.other.entry) for c in verdicts.chosen(found[0])] == [
+    assert [(c.metric, c.other.entry) for c in verdicts.headline_comparisons(found[0])] == [
         ("step_seconds", "torch:eager"),
         ("test_accuracy", "torch:eager"),
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compare.task.weights import moved, neutral, probing
+from compare.task.weights import moved_by_a_unit, neutral, probing
 
 NAMES = ["kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "alpha", "query/kernel"]
 
@@ -21,7 +21,7 @@ def test_no_weight_is_a_default(name: str) -> None:
 def test_moving_changes_every_element_by_one_unit_in_the_last_place() -> None:
     """Up or down, and in the array's own dtype."""
     start = np.array([1.0, -3.0, 0.5], np.float32)
-    other = moved(start, np.random.default_rng(1))
+    other = moved_by_a_unit(start, np.random.default_rng(1))
     assert other.dtype == np.float32
     apart = np.abs(other.astype(np.float64) - start)
     assert np.all(apart > 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.config import RunConfig, as_given
+from compare.config import RunConfig, option_as_typed
 from compare.findings.findings import find
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
@@ -45,7 +45,7 @@ def test_the_readmes_run_is_the_default_run() -> None:
     results = read_results(docs.RESULTS / "run.json")
     default = RunConfig()
     for option in ("device", "variants", "steps", "batch_size", "seeds", "first_seed", "dtype", "allocator"):
-        assert getattr(results.config, option) == as_given(getattr(default, option)), option
+        assert getattr(results.config, option) == option_as_typed(getattr(default, option)), option
 
 
 def test_the_default_run_learns_as_promised() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from compare.records.results import Run
+from compare.records.results import Launch
 from tests.rendering import synthetic
 from tools.soak import memory_growth, summaries
 
@@ -15,7 +15,7 @@ BLOCK = 10
 
 def launch(
     label: str, *, seconds: tuple[float, float] = (0.02, 0.02), megabytes: tuple[int, int] = (800, 800)
-) -> Run:
+) -> Launch:
     """Return a launch whose step and memory go evenly from one figure to another."""
     made = synthetic.run(label, "cpu", 0, STEPS)
     (start, end), (least, most) = seconds, megabytes
@@ -28,7 +28,7 @@ def launch(
     )
 
 
-def passed(*runs: Run) -> list[bool]:
+def passed(*runs: Launch) -> list[bool]:
     """Return whether each launch passes."""
     return [summary["passed"] for summary in summaries(runs)]
 

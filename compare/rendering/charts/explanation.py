@@ -8,7 +8,7 @@ from statistics import median
 
 from compare.findings.findings import Findings
 from compare.numbers import format_bytes, format_percent, format_seconds
-from compare.records.results import Run
+from compare.records.results import Launch
 from compare.rendering.charts.bars import Parts, Quantity, bars
 from compare.rendering.charts.frame import Chart, slug
 from compare.rendering.groups import Group, device_panels, groups
@@ -83,7 +83,7 @@ def throughput(found: Sequence[Findings]) -> list[Chart]:
 
 def cold_start(found: Sequence[Findings]) -> list[Chart]:
     """Seconds from a fresh process to the end of the first step."""
-    parts: dict[str, Callable[[Run], float | None]] = {
+    parts: dict[str, Callable[[Launch], float | None]] = {
         "import": lambda run: run.import_seconds,
         "build": lambda run: run.build_seconds,
         "first step": lambda run: run.first_step_seconds,
@@ -102,7 +102,7 @@ def cold_start(found: Sequence[Findings]) -> list[Chart]:
 def memory(found: Sequence[Findings]) -> list[Chart]:
     """Peak memory of the process, and on a card what the framework allocated there."""
     own = "As each framework's allocator counts it: the driver's context and loaded code are not in it."
-    fields: dict[str, tuple[str, Callable[[Run], int | None], str]] = {
+    fields: dict[str, tuple[str, Callable[[Launch], int | None], str]] = {
         "memory": ("Peak memory of the process", lambda run: run.peak_rss_bytes, ""),
         "device-memory": ("Peak memory on the card", lambda run: run.peak_device_bytes, own),
     }
@@ -113,7 +113,7 @@ def memory(found: Sequence[Findings]) -> list[Chart]:
     return charts
 
 
-def peak_mebibytes(field: Callable[[Run], int | None]) -> Callable[[Group], Parts]:
+def peak_mebibytes(field: Callable[[Launch], int | None]) -> Callable[[Group], Parts]:
     return lambda group: {name: count / 2**20 for name, count in medians(group, {"peak": field}).items()}
 
 
@@ -121,7 +121,7 @@ def mebibytes(value: float) -> str:
     return format_bytes(value * 2**20)
 
 
-def medians(group: Group, fields: dict[str, Callable[[Run], float | None]]) -> Parts:
+def medians(group: Group, fields: dict[str, Callable[[Launch], float | None]]) -> Parts:
     """Return the median over launches of each field that any launch has."""
     found = {name: [v for run in group.runs if (v := of(run)) is not None] for name, of in fields.items()}
     return {name: median(numbers) for name, numbers in found.items() if numbers}

@@ -93,7 +93,7 @@ def line_layers(points: Sequence[Point], axis: str) -> list[alt.Chart]:
     dashes, shapes = styles(list(names.items()))
     colour = by_series(alt.Color, names, [look.colour(name) for name in names.values()])
     x, y = size_axis(points, axis), time_axis(points)
-    rows = [{"series": name, "size": p.size, "ms": p.seconds * 1000} for name, p in named(points)]
+    rows = [{"series": name, "size": p.size, "ms": p.seconds * 1000} for name, p in points_with_names(points)]
     base = values(rows).encode(x, y, color=colour)
     labels = values(end_labels(points)).mark_text(align="left", dx=8, fontSize=11)
     return [
@@ -128,7 +128,7 @@ def time_axis(points: Sequence[Point]) -> alt.Y:
     )
 
 
-def named(points: Sequence[Point]) -> list[tuple[str, Point]]:
+def points_with_names(points: Sequence[Point]) -> list[tuple[str, Point]]:
     """Each point with its line's name, which names the device if a chart shows two."""
     several = len({point.label.device for point in points}) > 1
     return [(point.label.full_title if several else point.label.title, point) for point in points]
@@ -136,7 +136,7 @@ def named(points: Sequence[Point]) -> list[tuple[str, Point]]:
 
 def series_names(points: Sequence[Point]) -> dict[str, str]:
     """Each line's name and framework."""
-    return {name: point.label.framework for name, point in named(points)}
+    return {name: point.label.framework for name, point in points_with_names(points)}
 
 
 def limits(points: Sequence[Point]) -> list[float]:
@@ -147,7 +147,7 @@ def limits(points: Sequence[Point]) -> list[float]:
 
 def end_labels(points: Sequence[Point]) -> list[dict[str, object]]:
     """Each line's name at its last point, moved up or down until no name covers another."""
-    last = dict(sorted(named(points), key=lambda pair: pair[1].size))
+    last = dict(sorted(points_with_names(points), key=lambda pair: pair[1].size))
     bottom, top = (math.log(limit) for limit in limits(points))
     unit = (top - bottom) / HEIGHT
     ordered = sorted(last.items(), key=lambda item: item[1].seconds)
@@ -177,7 +177,11 @@ def overlap(one: tuple[float, int], other: tuple[float, int], spacing: float) ->
 def line_message(points: Sequence[Point], what: str) -> str:
     facts = []
     for size in (min(point.size for point in points), max(point.size for point in points)):
-        found = [(name, format_seconds(p.seconds), p.seconds) for name, p in named(points) if p.size == size]
+        found = [
+            (name, format_seconds(p.seconds), p.seconds)
+            for name, p in points_with_names(points)
+            if p.size == size
+        ]
         facts.append(f"at {what} {size} {all_or_extremes(found)}")
     return f"Median step {', '.join(facts)}."
 
@@ -196,7 +200,7 @@ def batch_costs(points: Sequence[Point]) -> dict[Label, BatchCost]:
 def cost_message(points: Sequence[Point], costs: Costs) -> str:
     """Return the fixed costs and the costs per image, in a sentence; empty without a fit."""
     fixed, per_image = {}, {}
-    for name, point in named(points):
+    for name, point in points_with_names(points):
         if cost := costs.get(point.label):
             fixed[name] = (name, format_seconds(cost.fixed_seconds), cost.fixed_seconds)
             per_image[name] = (name, format_seconds(cost.seconds_per_image), cost.seconds_per_image)
@@ -211,7 +215,7 @@ def cost_message(points: Sequence[Point], costs: Costs) -> str:
 def launch_bound(points: Sequence[Point], costs: Costs, batch_size: int) -> str:
     """Whose step is mostly fixed cost at the run's batch size, and what it means; empty if nobody's is."""
     fixed = {label for label, cost in costs.items() if cost.fixed_share(batch_size) > MOSTLY_FIXED}
-    names = list(dict.fromkeys(name for name, point in named(points) if point.label in fixed))
+    names = list(dict.fromkeys(name for name, point in points_with_names(points) if point.label in fixed))
     if not names:
         return ""
     return (
@@ -223,7 +227,7 @@ def launch_bound(points: Sequence[Point], costs: Costs, batch_size: int) -> str:
 def line_numbers(points: Sequence[Point], costs: Costs) -> list[tuple[str, str]]:
     texts: dict[str, list[str]] = {}
     fits: dict[str, str] = {}
-    for name, point in named(points):
+    for name, point in points_with_names(points):
         texts.setdefault(name, []).append(f"{format_seconds(point.seconds)} at {point.size}")
         if cost := costs.get(point.label):
             fits[name] = f"; {cost_text(cost)}"
