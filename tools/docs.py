@@ -104,8 +104,8 @@ def terminal_block(results: Results) -> str:
         console.print(f"parity    {results.parity.summary}", markup=False)
     console.print(terminal.summary(find(results), TERMINAL_WIDTH))
     lines = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
-    head, _losses, *rest = lines.strip().split("\n\n")
-    shown = "\n\n".join([head, "…", *rest])
+    head, machine, _losses, *rest = lines.strip().split("\n\n")
+    shown = "\n\n".join([head, machine, "…", *rest])
     return f"```\n{shown}\n```\n\n{machine_sentence(results)}"
 
 

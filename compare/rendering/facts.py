@@ -8,6 +8,7 @@ from typing import Any
 from compare.data.known_sets import set_name
 from compare.dtypes import arithmetic
 from compare.findings.findings import Findings
+from compare.findings.machines import describe
 from compare.numbers import count, format_bytes
 from compare.records.config import Config
 from compare.records.environment import Card, CardMoment, Environment
@@ -47,11 +48,23 @@ def title(found: Sequence[Findings]) -> str:
 
 
 def all_conditions(found: Sequence[Findings]) -> str:
-    """Of one run, or of two that share them; else each run's own."""
-    each = {one.name: conditions(one.results.config) for one in found}
+    """Of one run with its machine, or of several that share them; else each run's own."""
+    each = {one.name: f"{conditions(one.results.config)} · {machine(one.results)}" for one in found}
     if len(set(each.values())) == 1:
         return next(iter(each.values()))
     return "; ".join(f"{name}: {text}" for name, text in each.items())
+
+
+def machine(results: Results) -> str:
+    """`AMD EPYC, 2 CPUs · TensorFlow 2.21.0 · PyTorch 2.14.1`: on what the answer depends first."""
+    packages = {"tensorflow": "TensorFlow", "torch": "PyTorch"}
+    named = {
+        f"{packages[name]} {number}": None
+        for run in results.runs
+        for name, number in run.versions.items()
+        if name in packages and number
+    }
+    return " · ".join([describe(results), *named])
 
 
 def method(one: Findings) -> Facts:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from statistics import median
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from compare.numbers import format_duration
+from compare.findings.comparisons import compare_runs
+from compare.numbers import count, format_duration, format_ratio
 from compare.records.results import Launch
 
 LINE_EVERY_SECONDS = 30.0
@@ -57,6 +59,36 @@ class Estimate:
         return overhead * (training + self.launches_left * launch)
 
 
+class RatioSoFar:
+    """The step time of the second label, as a multiple of the first's: by block at first, then by launch."""
+
+    def __init__(self) -> None:
+        self.block_rates: dict[str, list[float]] = defaultdict(list)  # seconds a step, by label
+        self.finished: list[Launch] = []
+        self.by_launch = ""
+
+    def trained(self, label: str, steps: int, seconds: float) -> None:
+        self.block_rates[label].append(seconds / steps)
+
+    def ended(self, launch: Launch) -> None:
+        """Work the ratio out anew, with its interval if there are two launches of both."""
+        if launch.status == "ok":
+            self.finished.append(launch)
+            times = [one for one in compare_runs(self.finished) if one.metric == "step_seconds"]
+            first = next((one for one in times if one.across), times[0] if times else None)
+            if first is not None and first.verdict.interval.estimate is not None:
+                interval = first.verdict.interval
+                ratio = f"{first.other.title} ÷ {first.baseline.title} {format_ratio(interval)}"
+                self.by_launch = f"{ratio}, {count(interval.launches, 'launch')}"
+
+    def text(self) -> str:
+        """Empty until two labels have trained."""
+        if self.by_launch or len(self.block_rates) < 2:
+            return self.by_launch
+        (first, own), (second, other), *_ = self.block_rates.items()
+        return f"{second} ÷ {first} {median(other) / median(own):.2f}× so far"
+
+
 class TrainingProgress:
     """A bar with the time left; `training.Progress` as the training code knows it. A context manager."""
 
@@ -71,6 +103,7 @@ class TrainingProgress:
         self.total = sum(steps.values())
         self.done = 0
         self.estimate = Estimate(steps, launches, clock)
+        self.ratio = RatioSoFar()
         self.launching_since: float | None = None
         self.launching = 0
         self.last_line = clock()
@@ -93,10 +126,13 @@ class TrainingProgress:
         self._launch_ended()
         self.done += steps
         self.estimate.trained(label, steps, seconds)
+        if steps:
+            self.ratio.trained(label, steps, seconds)
         self._show(label)
 
     def ended(self, run: Launch, steps_not_done: int) -> None:
         self._launch_ended()
+        self.ratio.ended(run)
         if steps_not_done:
             self.done += steps_not_done
             self.estimate.left[run.label] -= steps_not_done
@@ -113,6 +149,7 @@ class TrainingProgress:
         left = self.estimate.remaining_seconds()
         elapsed = format_duration(self.clock() - self.estimate.started)
         times = elapsed if left is None else f"{elapsed} · {format_duration(left)} left"
+        times = " · ".join(filter(None, (times, self.ratio.text())))
         self.bar.update(self.task, completed=self.done, times=times, description=doing)
         if not self.console.is_terminal and self.clock() - self.last_line >= LINE_EVERY_SECONDS:
             self.last_line = self.clock()

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.findings.findings import Findings
-from compare.rendering import job, tables, variant_table, verdicts
+from compare.rendering import facts, job, tables, variant_table, verdicts
 from compare.variants import FRAMEWORK_NAMES
 
 NARROW = 80  # columns; below it headings stand word under word, and long cells take two lines
@@ -24,7 +24,7 @@ LINE_ENDS = re.compile(
 def summary(found: Findings, width: int) -> RenderableType:
     """Return the tables, the verdicts in sentences, and the warnings."""
     one = [found]
-    parts: list[RenderableType] = [Text()]
+    parts: list[RenderableType] = [Text(), Text(facts.machine(found.results), style="dim"), Text()]
     header, rows = tables.curve_table(found.results)
     if rows:
         parts += [plain_table(header, rows, width), Text()]

@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from compare.rendering.progress import Estimate, TrainingProgress
+from compare.rendering.progress import Estimate, RatioSoFar, TrainingProgress
+from tests.rendering import synthetic
 
 
 class Clock:
@@ -66,3 +67,18 @@ def test_output_to_a_pipe_is_a_line_now_and_then() -> None:
     assert "\x1b" not in out.getvalue()
     assert len(lines) == 4
     assert lines[-1].split() == ["training", "1,000/1,000", "steps", "1:40"]
+
+
+def test_the_ratio_so_far_is_by_block_then_by_launch() -> None:
+    """Nothing of one label; then the medians of blocks; then launches, with an interval of two or more."""
+    ratio = RatioSoFar()
+    ratio.trained("tf:eager", 10, 0.4)
+    assert ratio.text() == ""
+    ratio.trained("torch:eager", 10, 9.0)  # the first block compiles
+    for _ in range(3):
+        ratio.trained("torch:eager", 10, 0.2)
+    assert ratio.text() == "torch:eager ÷ tf:eager 0.50× so far"
+    for launch in synthetic.results(seeds=2, steps=60).runs:
+        ratio.ended(launch)
+    assert ratio.text().startswith("PyTorch eager ÷ TensorFlow eager 0.")
+    assert ratio.text().endswith("], 2 launches")
