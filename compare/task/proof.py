@@ -20,6 +20,7 @@ from compare.processes.conditions import Conditions
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.records.files import collapse_number_lists, write_atomically
 from compare.records.parity import FILE_NAME
+from compare.records.privacy import without_paths
 from compare.records.run_directory import RunDirectory, new_directory
 from compare.records.task import TaskParity
 from compare.task.climb import climb
@@ -63,7 +64,8 @@ def prove(
     one_device(config)
     with climbing_sides(config, directory) as (sides, pool):
         parity = climb_task(config, (task, config.task), files, (sides, pool), directory=directory, say=say)
-    encoded = msgspec.json.format(msgspec.json.encode(parity), indent=1)
+    record = without_paths(msgspec.to_builtins(parity))
+    encoded = msgspec.json.format(msgspec.json.encode(record), indent=1)
     write_atomically(directory / FILE_NAME, collapse_number_lists(encoded))
     return parity
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from compare.data.mnist import Dataset
 from compare.errors import UserError
 from compare.ladder.climb import ascend, beside
@@ -17,6 +19,7 @@ from compare.ladder.rungs import RUNGS, RungKind
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.records import machine
 from compare.records.files import write_json
+from compare.records.privacy import without_paths
 from compare.records.traps import FILE_NAME, Options, RightRun, Trial, Trials
 from compare.traps import training
 from compare.traps.catalogue import TRAPS, TRAPS_BY_NAME, Trap
@@ -86,7 +89,7 @@ def try_traps(config: ParityConfig, dataset: Dataset, directory: Path, say: Call
     )
     for path in directory.glob("*.safetensors"):
         path.unlink()
-    write_json(directory / FILE_NAME, trials)
+    write_json(directory / FILE_NAME, without_paths(msgspec.to_builtins(trials)))
     return trials
 
 
