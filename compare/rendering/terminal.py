@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.findings.findings import Findings
+from compare.numbers import count
 from compare.rendering import facts, job, tables, variant_table, verdicts
 from compare.variants import FRAMEWORK_NAMES
 
@@ -22,7 +23,7 @@ LINE_ENDS = re.compile(
 
 
 def summary(found: Findings, width: int) -> RenderableType:
-    """Return the tables, the verdicts in sentences, and the warnings."""
+    """Return the tables, the verdicts in sentences, and the warning that weighs most."""
     one = [found]
     parts: list[RenderableType] = [Text(), Text(facts.machine(found.results), style="dim"), Text()]
     header, rows = tables.curve_table(found.results)
@@ -33,7 +34,9 @@ def summary(found: Findings, width: int) -> RenderableType:
         parts += [Text(extra.title), plain_table(extra.header, extra.rows, width, left=(0,)), Text()]
     lines = verdicts.failures(one) + [verdict.sentence for verdict in verdicts.headlines(one)]
     parts += [indented(line) for line in [*lines, *verdicts.fastest(one), *job.answers(one)]]
-    parts += [indented(f"warning: {warning}", "yellow") for warning in found.warnings]
+    parts += [indented(f"warning: {warning}", "yellow") for warning in found.warnings[:1]]
+    if (rest := len(found.warnings) - 1) > 0:
+        parts.append(indented(f"{count(rest, 'more warning')} in the report", "dim"))
     return Group(*parts, Text())
 
 
