@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compare.calibration.config import CalibrationConfig
 from compare.command_line import parse, run_entry_point
 
 
 def main(argv: Sequence[str]) -> int:
     """0: at least 19 of 20 self-comparisons say "no difference", and every slowdown is found; else 1."""
+    from compare.calibration.config import CalibrationConfig
+
     config = parse(CalibrationConfig, argv, program="compare.calibrate")
     from compare.calibration.trials import calibrate
 
