@@ -37,16 +37,8 @@ BOUNDS = {
 }
 ALL = ("all",)
 TASK_FORMS = ("tf:eager", "tf:graph", "tf:xla", "torch:eager", "torch:compiled")  # of --task
-PATHS = (
-    "out",
-    "resume",
-    "data_dir",
-    "tf_python",
-    "torch_python",
-    "task",
-    "tensorflow_module",
-    "torch_module",
-)
+PATHS = ("out", "resume", "data_dir", "tf_python", "torch_python")
+OWN_FILES = ("task", "tensorflow_module", "torch_module")  # of a network of the user's own
 
 
 def separated_by_commas(of: Callable[[str], T], *, metavar: str) -> PrimitiveConstructorSpec[tuple[T, ...]]:
@@ -170,6 +162,7 @@ def recorded_options(config: Any) -> dict[str, Any]:
     config: a dataclass such as RunConfig.
     """
     names = [field.name for field in dataclasses.fields(config) if field.name not in PATHS]
+    names = [name for name in names if name not in OWN_FILES or not isinstance(config, RunConfig)]
     return {name: option_as_typed(getattr(config, name)) for name in names}
 
 

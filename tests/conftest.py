@@ -12,6 +12,13 @@ pytest_plugins = ["tests.faults.recording"]
 
 ALL_CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []  # Linux has it
 
+# They start whole commands, or the frameworks: first, so that no test process ends long before the other.
+LONG = (
+    "tests/test_run.py", "tests/impl/", "tests/task/test_timing.py", "tests/reliability/",
+    "tests/test_convert.py", "tests/faults/test_environment.py", "tests/ladder/test_parity_command.py",
+    "tests/ladder/test_ladder.py", "tests/traps/", "tests/faults/test_worker_ends.py",
+)  # fmt: skip
+
 # The normal run draws the same examples each time; `make fuzz` draws new ones.
 settings.register_profile("normal", max_examples=300, deadline=None, derandomize=True)
 settings.register_profile("fuzz", max_examples=10_000, deadline=None, print_blob=True)
@@ -42,7 +49,8 @@ def all_cpus() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests marked `cuda`, visibly, if there is no NVIDIA card."""
+    """Put what takes longest first, and skip the tests marked `cuda`, visibly, without an NVIDIA card."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     marked = [item for item in items if item.get_closest_marker("cuda")]
     reason = why_no_card() if marked else None
     for item in marked if reason else []:

@@ -15,14 +15,14 @@ from typing import Any
 
 import msgspec
 
-from compare.config import PATHS, Entrant, RunConfig, option_as_typed
+from compare.config import OWN_FILES, PATHS, Entrant, RunConfig, option_as_typed
 from compare.errors import UserError
 from compare.records import machine
 from compare.records.foreign import read_results
 from compare.records.results import Launch, Results
 
 # What may stand beside --resume: where things are on this machine, which no record holds, and patience.
-FREE = (*PATHS, "timeout", "tensorboard")
+FREE = (*PATHS, *OWN_FILES, "timeout", "tensorboard")
 
 # Facts of the environment that change a figure; the load and the clock do so too, and have warnings.
 FACTS = ("cpu", "cpus_usable", "kernel", "libc", "machine", "python", "packages", "code_version")
@@ -32,7 +32,7 @@ AS_IT_BEGAN = "Resume it on the machine, and with the versions, that it began wi
 def recorded_config(directory: Path) -> RunConfig:
     """Return the options of the run in `directory`. Raises UserError where there is no such run."""
     record = msgspec.to_builtins(read_results(directory).config)
-    known = {field.name for field in dataclasses.fields(RunConfig)} - set(PATHS)
+    known = {field.name for field in dataclasses.fields(RunConfig)} - {*PATHS, *OWN_FILES}
     options = {name: value for name, value in record.items() if name in known}
     try:
         options["device"] = record["device"].split(",")

@@ -25,8 +25,9 @@ def report(trials: Trials, width: int) -> RenderableType:
 
 def trap_rows(trials: Trials, *, wide: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("trap", "caught at rung" if wide else "rung", "first in"):
-        table.add_column(name, no_wrap=True)
+    table.add_column("trap", no_wrap=True)
+    for name in ("caught at rung" if wide else "rung", "first in"):
+        table.add_column(name, overflow="fold")
     for name in (*(f"gap at {step}" for step in GAP_STEPS if wide), "accuracy"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)

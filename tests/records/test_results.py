@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compare.config import PATHS, RunConfig
+from compare.config import OWN_FILES, PATHS, RunConfig
 from compare.errors import Unwritable, UserError
 from compare.records.config import Config
 from compare.records.files import collapse_number_lists, write_atomically
@@ -106,7 +106,7 @@ def test_every_option_that_can_change_a_figure_is_recorded() -> None:
     """An option added to a run and not to its record would be lost without a word."""
     options = {field.name for field in dataclasses.fields(RunConfig)}
     known = {"thread_counts", "data", "spec", "task_modules"}
-    assert set(Config.__struct_fields__) == options - set(PATHS) | known | {"task"}
+    assert set(Config.__struct_fields__) == options - {*PATHS, *OWN_FILES} | known | {"task"}
 
 
 @pytest.mark.parametrize("name", ["run", "variants", "deterministic", "allocator_stable"])
