@@ -210,15 +210,24 @@ def chosen_variants(config: RunConfig) -> list[Variant]:
 
 
 def chosen_pipelines(config: RunConfig) -> list[Pipeline]:
-    return [one for name, one in PIPELINES_BY_NAME.items() for _ in range(times_chosen(config.inputs, name))]
+    chosen = [
+        one for name, one in PIPELINES_BY_NAME.items() for _ in range(times_chosen(config.inputs, name))
+    ]
+    return [one for one in chosen if one.framework in eager_frameworks(config)]
 
 
 def chosen_forms(config: RunConfig) -> list[Form]:
-    return [one for name, one in FORMS_BY_NAME.items() if times_chosen(config.inference, name)]
+    chosen = [one for name, one in FORMS_BY_NAME.items() if times_chosen(config.inference, name)]
+    return [one for one in chosen if one.framework in eager_frameworks(config)]
 
 
 def times_chosen(names: tuple[str, ...], name: str) -> int:
     return 1 if names == ALL else names.count(name)
+
+
+def eager_frameworks(config: RunConfig) -> set[str]:
+    """Return the frameworks whose eager variant trains: what pipelines and forms are held against."""
+    return {one.framework for one in chosen_variants(config) if one.variant == "eager"}
 
 
 def check(config: RunConfig) -> None:
@@ -321,8 +330,8 @@ def check_job(config: RunConfig) -> None:
             raise UserError(f"{flag}: {unknown[0]!r} is none. Use all, or some of: {', '.join(possible)}.")
         if names and config.dtype == "bfloat16":
             raise UserError(f"{flag} measures float32 and float64, but --dtype is bfloat16. Leave one out.")
-        for framework in {name.partition(":")[0] for name in (possible if names == ALL else names)}:
-            if f"{framework}:eager" not in [variant.name for variant in chosen_variants(config)]:
+        for framework in {name.partition(":")[0] for name in names if names != ALL}:
+            if framework not in eager_frameworks(config):
                 raise UserError(
                     f"{flag} {','.join(names)} needs {framework}:eager, which it is held against, but "
                     f"--variants is {','.join(config.variants)}. Add it."

@@ -39,7 +39,27 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
         check_options(config, Path(resume))
         return config
     default = PRESETS[preset] if preset in PRESETS else PRESETS["standard"]
-    return parse(RunConfig, argv, program="compare.run", default=default)
+    config = parse(RunConfig, argv, program="compare.run", default=default)
+    return config if default == PRESETS["standard"] else without_what_cannot_be(config, argv)
+
+
+def without_what_cannot_be(config: RunConfig, argv: Sequence[str]) -> RunConfig:
+    """Leave out what a preset asks for and another option rules out, unless it was asked for by name."""
+    import dataclasses
+
+    excluded: dict[str, bool] = {
+        "inputs": config.dropout or config.dtype == "bfloat16" or config.task is not None,
+        "inference": config.tf32 or config.dtype == "bfloat16" or config.task is not None,
+        "target_accuracy": config.task is not None,
+    }
+    asked = {argument.partition("=")[0] for argument in argv}
+    plain = type(config)()
+    left_out = {
+        name: getattr(plain, name)
+        for name, out in excluded.items()
+        if out and f"--{name.replace('_', '-')}" not in asked
+    }
+    return dataclasses.replace(config, **left_out)
 
 
 def option_value(argv: Sequence[str], flag: str) -> str | None:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import safetensors.numpy
 
+from compare.config import check, chosen_forms, chosen_pipelines
 from compare.run import parse_config
 from lenet_spec import LeNetSpec
 from tests.commands import ROOT, bare_python, command, results_of, small_run, wait_until
@@ -198,6 +199,16 @@ def test_options_win_over_the_preset() -> None:
     config = parse_config(["--preset", "quick", "--steps", "7"])
     assert (config.seeds, config.steps, config.preset) == (1, 7, "quick")
     assert parse_config(["--preset=rigorous"]).seeds == 10
+
+
+def test_a_preset_leaves_out_what_another_option_rules_out() -> None:
+    """Pipelines have no dropout masks; asked for by name they are refused, not left out."""
+    config = parse_config(["--preset", "rigorous", "--dropout"])
+    assert (config.inputs, config.inference, config.target_accuracy) == ((), ("all",), 98.0)
+    assert parse_config(["--preset", "rigorous", "--dropout", "--inputs=all"]).inputs == ("all",)
+    config = parse_config(["--preset", "rigorous", "--variants", "tf:eager"])
+    check(config)
+    assert {one.framework for one in [*chosen_pipelines(config), *chosen_forms(config)]} == {"tf"}
 
 
 @pytest.mark.parametrize("moment", ["starting", "training"])
