@@ -106,17 +106,21 @@ def step_with_input(run: InputsRun) -> float:
 
 
 def input_verdicts(results: Results) -> list[Verdict]:
-    """Every pipeline against the first, then each against its framework's first."""
+    """Every pipeline against the first, each against its framework's first, a second one against itself."""
     launches = good(results.input_runs)
+    pipelines = [label for label in launches if Label.read(label).number == 1]
     firsts: dict[str, str] = {}
-    for label in launches:
+    for label in pipelines:
         firsts.setdefault(Label.read(label).framework, label)
     wanted: dict[tuple[str, str], None] = {}
     for baseline in firsts.values():
-        for other in launches:
+        for other in pipelines:
             same = Label.read(other).framework == Label.read(baseline).framework
-            if other != baseline and (same or baseline == next(iter(launches))):
+            if other != baseline and (same or baseline == pipelines[0]):
                 wanted.setdefault((baseline, other))
+    for again in launches:
+        if again not in pipelines and Label.read(again).name in launches:
+            wanted.setdefault((Label.read(again).name, again))
     return [
         compared(
             {run.seed: step_with_input(run) for run in launches[baseline]},

@@ -16,6 +16,7 @@ from compare.rendering import facts, job, tables, variant_table, verdicts
 from compare.variants import FRAMEWORK_NAMES
 
 NARROW = 80  # columns; below it headings stand word under word, and long cells take two lines
+MANY_COLUMNS = 7  # that stand so at any width
 LINE_ENDS = re.compile(
     r" (?=\[)"  # before an interval
     r"| (?=as fast)" + "".join(f"|(?<=^{name}) " for name in FRAMEWORK_NAMES.values())
@@ -47,7 +48,7 @@ def indented(sentence: str, style: str = "") -> RenderableType:
 def plain_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], width: int, left: Sequence[int] = ()
 ) -> Table:
-    narrow = width < NARROW
+    narrow = width < NARROW or len(header) >= MANY_COLUMNS
     table = Table(box=None, padding=(0, 1 if narrow else 2, 0, 0), header_style="dim", pad_edge=False)
     for number, name in enumerate(header):
         table.add_column(
