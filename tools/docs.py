@@ -13,6 +13,7 @@ from statistics import median
 from rich.console import Console
 
 from compare.findings.findings import find
+from compare.findings.job import input_verdicts
 from compare.findings.machines import across, apart, names
 from compare.labels import Label
 from compare.merge import MergeConfig, joined_runs
@@ -21,9 +22,9 @@ from compare.records.calibration import Calibration, Trial
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
 from compare.records.results import Results
-from compare.rendering import facts, machines, terminal, variant_table
+from compare.rendering import facts, job, machines, terminal, variant_table
 from compare.rendering.groups import Group, groups
-from compare.rendering.markdown import table
+from compare.rendering.markdown import bullets, table
 from compare.rendering.report_files import render
 from compare.variants import VARIANTS
 from tools import method_figures, network_pages, option_tables, parity_docs, porting_guide
@@ -32,7 +33,7 @@ from tools.parity_docs import refreshed
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 EXAMPLE = ROOT / "docs" / "example"
-FIGURED = ("variants", "options", "methods", "checkpoints", "machines", "any_network")
+FIGURED = ("variants", "options", "methods", "checkpoints", "machines", "any_network", "job")
 PAGES = (
     ROOT / "README.md",
     *(ROOT / "docs" / f"{name}.md" for name in FIGURED),
@@ -69,6 +70,7 @@ def sections() -> dict[str, str]:
             method_figures.read(RESULTS / "kills.json"), method_figures.read(RESULTS / "soak.json")
         ),
         "conversions": method_figures.conversions_section(method_figures.read(RESULTS / "conversions.json")),
+        "job": job_section(RESULTS / "job.json", RESULTS / "job_again.json"),
         "machines": machines_section(RESULTS / "run.json", RESULTS / "xeon.json"),
         "described": table(
             ["variant", "what it changes", "who would choose it"],
@@ -87,6 +89,19 @@ def machines_section(*files: Path) -> str:
     sentence = machines.verdict(compared).sentence
     noted = f"\n\nMerged with `--accept-differences`: {'; '.join(differences)}." if differences else ""
     return f"{rows}\n\n{sentence}{noted}"
+
+
+def job_section(path: Path, again: Path) -> str:
+    """Return what the committed run of the whole job says, and each pipeline's comparison with itself."""
+    found = find(read_results(path))
+    parts = ["## What was measured", machine_sentence(found.results), bullets(job.answers([found]))]
+    for one in job.tables([found]):
+        parts += [f"### {one.title}", one.note, table(one.header, one.rows)]
+        parts += [bullets(one.more)] if one.more else []
+    compared = [verdict.sentence for verdict in input_verdicts(read_results(again))]
+    said = [sentence for sentence in compared if "#2" in sentence]
+    parts += ["### Each pipeline against itself", bullets(said)]
+    return "\n\n".join(parts)
 
 
 def settings(plain: str, plain_name: str, other: str, other_name: str) -> str:
