@@ -16,7 +16,7 @@ from compare.rendering import facts, job, tables, variant_table, verdicts
 from compare.variants import FRAMEWORK_NAMES
 
 NARROW = 80  # columns; below it headings stand word under word, and long cells take two lines
-MANY_COLUMNS = 7  # that stand so at any width
+MANY_COLUMNS = 7  # of long headings: they stand so at any width
 LINE_ENDS = re.compile(
     r" (?=\[)"  # before an interval
     r"| (?=as fast)" + "".join(f"|(?<=^{name}) " for name in FRAMEWORK_NAMES.values())
@@ -32,7 +32,8 @@ def summary(found: Findings, width: int) -> RenderableType:
         parts += [plain_table(header, rows, width), Text()]
     parts += [plain_table(*variant_table.summary(one), width, left=(0, 4)), Text()]
     for extra in job.tables(one):
-        parts += [Text(extra.title), plain_table(extra.header, extra.rows, width, left=(0,)), Text()]
+        room = width if len(extra.header) < MANY_COLUMNS else NARROW - 1
+        parts += [Text(extra.title), plain_table(extra.header, extra.rows, room, left=(0,)), Text()]
     lines = verdicts.failures(one) + [verdict.sentence for verdict in verdicts.headlines(one)]
     parts += [indented(line) for line in [*lines, *verdicts.fastest(one), *job.answers(one)]]
     parts += [indented(f"warning: {warning}", "yellow") for warning in found.warnings[:1]]
@@ -48,7 +49,7 @@ def indented(sentence: str, style: str = "") -> RenderableType:
 def plain_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], width: int, left: Sequence[int] = ()
 ) -> Table:
-    narrow = width < NARROW or len(header) >= MANY_COLUMNS
+    narrow = width < NARROW
     table = Table(box=None, padding=(0, 1 if narrow else 2, 0, 0), header_style="dim", pad_edge=False)
     for number, name in enumerate(header):
         table.add_column(
