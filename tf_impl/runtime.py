@@ -90,11 +90,13 @@ def tf32_computed() -> dict[str, bool]:
         product = tf.linalg.matmul(matrix, ones) / 256
         images, kernel = tf.fill((8, 24, 24, 32), fine), tf.ones((5, 5, 32, 64))
         convolved = tf.nn.conv2d(images, kernel, 1, "VALID") / 800
-    tf.config.experimental.reset_memory_stats("GPU:0")  # the peak is to be the training's
-    return {
+    rounded = {
         "products": bool(np.all(product.numpy() < 1 + 2**-13)),
         "convolutions": bool(np.all(convolved.numpy() < 1 + 2**-13)),
     }
+    del matrix, ones, product, images, kernel, convolved
+    tf.config.experimental.reset_memory_stats("GPU:0")  # the peak is to be the training's
+    return rounded
 
 
 def flushes_denormals(device: str) -> bool:
@@ -112,14 +114,20 @@ def peak_device_bytes(device: str) -> int | None:
 
 
 def matmul_seconds(*, device: str, dtype: str, size: int, repeats: int) -> list[float]:
-    """Seconds of each of `repeats` products of two [size, size] matrices, after one that is not counted."""
+    """Seconds of products of two [size, size] matrices, after one that is not counted.
+
+    On the CPU of each of `repeats`; on a card the mean of them between two fences.
+    """
     with tf.device("/GPU:0" if device == "cuda" else "/CPU:0"):
         matrix = tf.random.stateless_uniform((size, size), seed=(0, 0), dtype=tf.as_dtype(dtype))
+        tf.linalg.matmul(matrix, matrix)
+        tf.test.experimental.sync_devices()
+        between_fences = repeats if device == "cuda" else 1
         seconds = []
-        for _ in range(repeats + 1):
-            tf.test.experimental.sync_devices()
+        for _ in range(repeats // between_fences):
             start = time.perf_counter()
-            tf.linalg.matmul(matrix, matrix)
+            for _ in range(between_fences):
+                tf.linalg.matmul(matrix, matrix)
             tf.test.experimental.sync_devices()
-            seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+            seconds.append((time.perf_counter() - start) / between_fences)
+    return seconds

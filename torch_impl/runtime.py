@@ -19,7 +19,7 @@ def build() -> dict[str, Any]:
         "framework": f"torch {torch.__version__}",
         "cuda": cuda,
         # not torch.cuda.get_arch_list(), which is empty where no card can be used
-        "capabilities": torch._C._cuda_getArchFlags().split() if cuda else [],  # noqa: SLF001
+        "capabilities": (torch._C._cuda_getArchFlags() or "").split() if cuda else [],  # noqa: SLF001
     }
 
 
@@ -74,11 +74,13 @@ def tf32_computed() -> dict[str, bool]:
     images = torch.full((8, 32, 24, 24), fine, device="cuda")
     kernel = torch.ones((64, 32, 5, 5), device="cuda")
     convolved = functional.conv2d(images, kernel) / 800
-    torch.cuda.reset_peak_memory_stats()  # the peak is to be the training's
-    return {
+    rounded = {
         "products": bool((product < 1 + 2**-13).all().item()),
         "convolutions": bool((convolved < 1 + 2**-13).all().item()),
     }
+    del matrix, ones, product, images, kernel, convolved
+    torch.cuda.reset_peak_memory_stats()  # the peak is to be the training's
+    return rounded
 
 
 def flushes_denormals(device: str) -> bool:
@@ -95,10 +97,11 @@ def peak_device_bytes(device: str) -> int | None:
 
 
 def matmul_seconds(*, device: str, dtype: str, size: int, repeats: int) -> list[float]:
-    """Seconds of each of `repeats` products of two [size, size] matrices, after one that is not counted.
+    """Seconds of products of two [size, size] matrices, after one that is not counted.
 
-    By the faster of torch's libraries: `torch.matmul` is MKL's, which on AMD processors leaves AVX-512
-    unused, while convolution, and a dense layer given a oneDNN tensor, are oneDNN's, which uses it.
+    On the CPU of each of `repeats`; on a card the mean of them between two fences. By the faster of torch's
+    libraries: `torch.matmul` is MKL's, which on AMD processors leaves AVX-512 unused, while convolution, and
+    a dense layer given a oneDNN tensor, are oneDNN's, which uses it.
     """
     matrix = torch.rand((size, size), dtype=getattr(torch, dtype), device=device)
     measured = [product_seconds(lambda: torch.matmul(matrix, matrix), device, repeats)]
@@ -109,13 +112,17 @@ def matmul_seconds(*, device: str, dtype: str, size: int, repeats: int) -> list[
 
 
 def product_seconds(product: Callable[[], torch.Tensor], device: str, repeats: int) -> list[float]:
+    product()
+    if device == "cuda":
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        for _ in range(repeats):
+            product()
+        torch.cuda.synchronize()
+        return [(time.perf_counter() - start) / repeats]
     seconds = []
-    for _ in range(repeats + 1):
-        if device == "cuda":
-            torch.cuda.synchronize()
+    for _ in range(repeats):
         start = time.perf_counter()
         product()
-        if device == "cuda":
-            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+    return seconds

@@ -45,6 +45,7 @@ def note_explanation(run: Launch, worker: Worker, config: RunConfig) -> None:
     run.phase_seconds = explained.phase_seconds
     run.unsynchronized_step_seconds = explained.unsynchronized_step_seconds
     run.matmul_peak_flops = explained.matmul_peak_flops
+    run.fence_seconds = explained.fence_seconds
 
 
 def time_batch_size(run: Launch, worker: Worker, size: int, config: RunConfig) -> None:

@@ -70,6 +70,7 @@ class Experiment:
             config = dataclasses.replace(config, data_dir=downloaded)
         dataset = mnist.load(config.data_dir, config.spec())
         console = console or Console(highlight=False)
+        card = watch(config.device, os.environ)  # before a worker of ours is on it
         if config.resume is not None:
             place = RunDirectory(config.resume)
             with place.refusable():
@@ -79,7 +80,7 @@ class Experiment:
             with place.refusable():
                 check_devices(config)
             results = Results(config=recorded(config, dataset), environment=machine.describe())
-        return cls(config, dataset, place, entrants(config), console, results)
+        return cls(config, dataset, place, entrants(config), console, results, card)
 
     def execute(self) -> Results:
         """Trains every seed, printing and writing as it goes. Interrupted, it leaves what was finished."""
@@ -90,7 +91,6 @@ class Experiment:
         results = self.results
         write_results(results, self.directory)  # from here on --resume finds what was asked for
         self.console.print(facts.headline(results.config), markup=False)
-        self.card = watch(self.config.device, os.environ)
         if self.card is not None:
             results.environment.card = self.card.record
         parity = results.parity

@@ -9,6 +9,7 @@ from compare.records.environment import Card
 from compare.records.results import Results
 
 BUSY_PERCENT = 5  # of the time, before the first worker starts
+MOST_SLOWED = 0.01  # of the time that steps took on the card
 
 
 def card_cautions(results: Results) -> Iterable[str]:
@@ -16,7 +17,7 @@ def card_cautions(results: Results) -> Iterable[str]:
     card = results.environment.card
     if card is not None:
         yield from other_processes(card)
-        yield from slowed(card)
+        yield from slowed(card, step_seconds_on_cards(results))
     yield from tf32_unasked(results)
 
 
@@ -38,13 +39,20 @@ def other_processes(card: Card) -> Iterable[str]:
         )
 
 
-def slowed(card: Card) -> Iterable[str]:
-    """Clocks held down by power or heat: as the driver counts it, else as it was seen between blocks."""
+def step_seconds_on_cards(results: Results) -> float:
+    return sum(sum(run.step_seconds) for run in results.runs if run.device == "cuda")
+
+
+def slowed(card: Card, step_seconds: float) -> Iterable[str]:
+    """Clocks held down by power or heat: as the driver counts it, else as it was seen between blocks.
+
+    The driver's count moves by some nanoseconds on any card, so it must be a share of the steps' time.
+    """
     causes = []
     if card.before is not None and card.after is not None:
         for cause, start in card.before.slowed_seconds.items():
             end = card.after.slowed_seconds.get(cause)
-            if start is not None and end is not None and end > start:
+            if start is not None and end is not None and end - start > MOST_SLOWED * step_seconds:
                 causes.append(f"{cause} (for {end - start:.1f} s)")
     if not causes:
         causes = list(dict.fromkeys(why for sample in card.samples for why in sample.slowed_by or []))

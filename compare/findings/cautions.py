@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from statistics import fmean, median
 
 from compare.findings.card_cautions import card_cautions
 from compare.numbers import count, format_percent
@@ -14,6 +14,7 @@ from compare.supported import SUPPORTED, untested
 
 MOST_FOREIGN_LOAD = 0.05  # of the CPUs' time while a worker trained
 MOST_THROTTLED = 0.01  # of the periods of a CPU quota
+MOST_FENCE = 0.01  # of a step
 MOST_CLOCK_CHANGE = 0.10  # of the highest frequency seen
 
 
@@ -25,7 +26,8 @@ def warnings_about(results: Results) -> list[str]:
     }
     machine = [*throttled(results), *foreign_load(results), *card_cautions(results), *clock_change(results)]
     launches = [caution.sentence for caution in warnings_for(timed)]
-    rest = [*launch_bound_unknown(results), *untested_versions(results.runs), *notes(results.runs)]
+    fences = [*dear_fences(results), *launch_bound_unknown(results)]
+    rest = [*fences, *untested_versions(results.runs), *notes(results.runs)]
     return [*results.config.data.doubts, *machine, *launches, *rest]
 
 
@@ -78,6 +80,21 @@ def launch_bound_unknown(results: Results) -> Iterable[str]:
             "Whether a step on cuda is bound by launching kernels, as a network this small can be, was not "
             "measured: add --batch-sizes 1,8,32,128,512."
         )
+
+
+def dear_fences(results: Results) -> Iterable[str]:
+    """Return where the harness's own wait at the end of each step is a part of its time that counts."""
+    for label in labels(results.runs):
+        shares = [
+            run.fence_seconds / median(run.timed_seconds)
+            for run in runs_of(results.runs, label)
+            if run.fence_seconds is not None and run.timed_seconds
+        ]
+        if shares and median(shares) > MOST_FENCE:
+            yield (
+                f"{label.full_title}: {format_percent(median(shares), 1)} of each step is the harness's own "
+                "fence. Compare the time a step without a fence, or use a larger --batch-size."
+            )
 
 
 def notes(runs: Sequence[Launch]) -> Iterable[str]:

@@ -241,6 +241,7 @@ class Explained(msgspec.Struct, tag=True, frozen=True):
     phase_seconds: dict[str, list[float]]  # by phase, one entry a step; empty where there are no seams
     unsynchronized_step_seconds: float
     matmul_peak_flops: float  # per second, best of several products
+    fence_seconds: float | None = None  # of one with nothing to wait for
 
 
 class Timed(msgspec.Struct, tag=True, frozen=True):

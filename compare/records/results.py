@@ -62,6 +62,7 @@ class Launch(msgspec.Struct):
     phase_seconds: dict[str, list[float]] = {}  # synchronized, measured apart from `step_seconds`
     unsynchronized_step_seconds: float | None = None  # mean, one synchronization at the end
     matmul_peak_flops: float | None = None  # best matrix product in the same worker, per second
+    fence_seconds: float | None = None  # of a fence with nothing to wait for: every step holds one
 
     batch_size_seconds: dict[str, list[float]] = {}  # by batch size: step times, raw
     foreign_cpu_seconds: list[float] = []  # one a block: what others used of the CPUs that it may use

@@ -198,7 +198,7 @@ class Runtime(Protocol):
         ...
 
     def matmul_seconds(self, *, device: str, dtype: str, size: int, repeats: int) -> list[float]:
-        """Seconds of each of `repeats` products of two [size, size] matrices, after one that is left out."""
+        """Seconds of products of two [size, size] matrices: of each, or on a card the mean of all."""
         ...
 
 

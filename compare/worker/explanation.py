@@ -7,30 +7,46 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
+from statistics import median
 
 from compare.data.batches import Batch, batches
 from compare.protocol import messages
-from compare.worker.contract import Inspectable
+from compare.worker.contract import Inspectable, Trainer
 from compare.worker.refusals import RefusedRequest
 from compare.worker.session import Session
 
-MATMUL_SIZE = 2048  # large enough to reach the peak, small enough for half a second
+MATMUL_SIZE = 2048  # on the CPU: large enough to reach the peak, small enough for half a second
+MATMUL_SIZE_ON_CARD = {"float64": 4096}  # 8192 in other dtypes: a card needs more to reach its peak
 MATMUL_REPEATS = 8
+FENCES = 100
 
 
 def explain(session: Session, steps: int) -> messages.Explained:
     """Phases of a step, throughput without a fence each step, and the peak of a matrix product."""
     request, trainer = session.request, session.trainer
+    size = MATMUL_SIZE if request.device == "cpu" else MATMUL_SIZE_ON_CARD.get(request.dtype, 8192)
     seconds = session.runtime.matmul_seconds(
-        device=request.device, dtype=request.dtype, size=MATMUL_SIZE, repeats=MATMUL_REPEATS
+        device=request.device, dtype=request.dtype, size=size, repeats=MATMUL_REPEATS
     )
     return messages.Explained(
         phase_seconds=phase_seconds(trainer, session.stream(), steps)
         if isinstance(trainer, Inspectable)
         else {},
         unsynchronized_step_seconds=unsynchronized_step_seconds(session, steps),
-        matmul_peak_flops=2 * MATMUL_SIZE**3 / min(seconds),
+        matmul_peak_flops=2 * size**3 / min(seconds),
+        fence_seconds=fence_seconds(trainer),
     )
+
+
+def fence_seconds(trainer: Trainer) -> float:
+    """Median seconds of a fence with nothing to wait for: every timed step holds one."""
+    found = []
+    trainer.synchronize()
+    for _ in range(FENCES):
+        start = time.perf_counter()
+        trainer.synchronize()
+        found.append(time.perf_counter() - start)
+    return median(found)
 
 
 def phase_seconds(trainer: Inspectable, stream: Iterator[Batch], steps: int) -> dict[str, list[float]]:

@@ -13,7 +13,7 @@ from compare.config import RunConfig
 from compare.experiment import experiment
 from compare.experiment.card import CardWatch, watch
 from compare.experiment.experiment import Experiment
-from compare.findings.card_cautions import card_cautions
+from compare.findings.card_cautions import card_cautions, slowed
 from compare.records.environment import Card
 from compare.records.foreign import read_results
 from compare.records.parity import Gate
@@ -77,7 +77,7 @@ class NVML:
 
 def cautions(record: Card, **runtime: Any) -> list[str]:
     """Return the cautions about a run on a card of which this was recorded."""
-    run = Launch("torch", "eager", "cuda", "float32", 0, "torch:eager", runtime=runtime)
+    run = Launch("torch", "eager", "cuda", "float32", 0, "torch:eager", step_seconds=[0.01], runtime=runtime)
     results = synthetic.rows(run)
     results.environment.card = record
     return list(card_cautions(results))
@@ -202,6 +202,14 @@ def test_a_clock_that_was_held_down_is_warned_about(during: dict[str, Any], said
     found = cautions(watched(NVML(), NVML(**during)))
     assert len(found) == 1
     assert said in found[0]
+
+
+def test_a_counter_that_moved_by_a_nanosecond_is_no_slowdown() -> None:
+    """It moves on every card; a second of a run of 200 seconds is one in two hundred."""
+    assert cautions(watched(NVML(), NVML(ViolationStatus=SimpleNamespace(violationTime=1)))) == []
+    counted = watched(NVML(), NVML(ViolationStatus=SimpleNamespace(violationTime=1_000_000_000)))
+    assert list(slowed(counted, step_seconds=200.0)) == []
+    assert "power (for 1.0 s)" in next(iter(slowed(counted, step_seconds=50.0)))
 
 
 def test_an_idle_cards_low_clock_is_no_slowdown() -> None:

@@ -105,3 +105,16 @@ def test_each_phase_waits_for_its_own_work(card: Card) -> None:
     assert found == {"forward": [pytest.approx(STEP_SECONDS)], "backward": [pytest.approx(STEP_SECONDS)]}
     fence = ["synchronize", "clock"]
     assert card.log == [*fence, "forward", *fence, "backward", *fence]
+
+
+def test_the_cost_of_a_fence_is_that_of_one_with_nothing_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that was queued before is waited for first, outside the clock."""
+
+    class Dear(Card):
+        def synchronize(self) -> None:
+            super().synchronize()
+            self.now += 0.0001
+
+    card = Dear(queued=5.0)
+    monkeypatch.setattr(explanation, "time", card)
+    assert explanation.fence_seconds(cast(Any, card)) == pytest.approx(0.0001)
