@@ -210,15 +210,15 @@ def chosen_variants(config: RunConfig) -> list[Variant]:
 
 
 def chosen_pipelines(config: RunConfig) -> list[Pipeline]:
-    chosen = [
-        one for name, one in PIPELINES_BY_NAME.items() for _ in range(times_chosen(config.inputs, name))
-    ]
-    return [one for one in chosen if one.framework in eager_frameworks(config)]
+    held = eager_frameworks(config)
+    chosen = [one for one in PIPELINES_BY_NAME.values() if one.framework in held]
+    return [one for one in chosen for _ in range(times_chosen(config.inputs, one.name))]
 
 
 def chosen_forms(config: RunConfig) -> list[Form]:
-    chosen = [one for name, one in FORMS_BY_NAME.items() if times_chosen(config.inference, name)]
-    return [one for one in chosen if one.framework in eager_frameworks(config)]
+    held = eager_frameworks(config)
+    chosen = [one for one in FORMS_BY_NAME.values() if one.framework in held]
+    return [one for one in chosen if times_chosen(config.inference, one.name)]
 
 
 def times_chosen(names: tuple[str, ...], name: str) -> int:
@@ -227,7 +227,26 @@ def times_chosen(names: tuple[str, ...], name: str) -> int:
 
 def eager_frameworks(config: RunConfig) -> set[str]:
     """Return the frameworks whose eager variant trains: what pipelines and forms are held against."""
-    return {one.framework for one in chosen_variants(config) if one.variant == "eager"}
+    names = VARIANTS_BY_NAME if config.variants == ALL else config.variants
+    return {one.framework for one in VARIANTS if one.variant == "eager" and one.name in names}
+
+
+def ruled_out(config: RunConfig) -> dict[str, str]:
+    """Return by option what cannot be measured beside the other options, and why."""
+    reasons = {}
+    for option in ("inputs", "inference"):
+        if config.dtype == "bfloat16":
+            reasons[option] = "it measures float32 and float64, but --dtype is bfloat16. Leave one out."
+        elif not eager_frameworks(config):
+            reasons[option] = (
+                "it is held against tf:eager or torch:eager, but --variants is "
+                f"{','.join(config.variants)}. Add one of them."
+            )
+    if config.dropout:
+        reasons.setdefault("inputs", "no pipeline has the masks of --dropout. Leave one of the two out.")
+    if config.tf32:
+        reasons.setdefault("inference", "--tf32 rounds what answers are held to. Leave one of the two out.")
+    return reasons
 
 
 def check(config: RunConfig) -> None:
@@ -328,18 +347,15 @@ def check_job(config: RunConfig) -> None:
         unknown = [name for name in names if name not in possible and names != ALL]
         if unknown:
             raise UserError(f"{flag}: {unknown[0]!r} is none. Use all, or some of: {', '.join(possible)}.")
-        if names and config.dtype == "bfloat16":
-            raise UserError(f"{flag} measures float32 and float64, but --dtype is bfloat16. Leave one out.")
         for framework in {name.partition(":")[0] for name in names if names != ALL}:
             if framework not in eager_frameworks(config):
                 raise UserError(
                     f"{flag} {','.join(names)} needs {framework}:eager, which it is held against, but "
                     f"--variants is {','.join(config.variants)}. Add it."
                 )
-    if config.inputs and config.dropout:
-        raise UserError("--inputs: no pipeline has the masks of --dropout. Leave one of the two out.")
-    if config.inference and config.tf32:
-        raise UserError("--inference: --tf32 rounds what answers are held to. Leave one of the two out.")
+    for option, reason in ruled_out(config).items():
+        if getattr(config, option):
+            raise UserError(f"--{option}: {reason}")
     if config.target_accuracy is not None and not 0 < config.target_accuracy <= 100:
         raise UserError(
             f"--target-accuracy is {config.target_accuracy:g}; it must be above 0 and at most 100 (percent)."

@@ -47,18 +47,13 @@ def without_what_cannot_be(config: RunConfig, argv: Sequence[str]) -> RunConfig:
     """Leave out what a preset asks for and another option rules out, unless it was asked for by name."""
     import dataclasses
 
-    excluded: dict[str, bool] = {
-        "inputs": config.dropout or config.dtype == "bfloat16" or config.task is not None,
-        "inference": config.tf32 or config.dtype == "bfloat16" or config.task is not None,
-        "target_accuracy": config.task is not None,
-    }
+    from compare.config import ruled_out
+
+    of_lenet = {"inputs", "inference", "target_accuracy"}
+    excluded = of_lenet if config.task is not None else set(ruled_out(config))
     asked = {argument.partition("=")[0] for argument in argv}
     plain = type(config)()
-    left_out = {
-        name: getattr(plain, name)
-        for name, out in excluded.items()
-        if out and f"--{name.replace('_', '-')}" not in asked
-    }
+    left_out = {name: getattr(plain, name) for name in excluded if f"--{name.replace('_', '-')}" not in asked}
     return dataclasses.replace(config, **left_out)
 
 

@@ -210,6 +210,8 @@ def test_a_preset_leaves_out_what_another_option_rules_out() -> None:
     check(config)
     assert {one.framework for one in chosen_pipelines(config)} == {"tf"}
     assert {one.framework for one in chosen_forms(config)} == {"tf"}
+    config = parse_config(["--preset", "rigorous", "--variants", "tf:graph"])
+    assert (config.inputs, config.inference) == ((), ())
 
 
 @pytest.mark.parametrize("moment", ["starting", "training"])

@@ -13,7 +13,7 @@ from statistics import median
 from rich.console import Console
 
 from compare.findings.findings import find
-from compare.findings.job import input_verdicts
+from compare.findings.job import verdicts_against_itself
 from compare.findings.machines import across, apart, names
 from compare.labels import Label
 from compare.merge import MergeConfig, joined_runs
@@ -98,8 +98,7 @@ def job_section(path: Path, again: Path) -> str:
     for one in job.tables([found]):
         parts += [f"### {one.title}", one.note, table(one.header, one.rows)]
         parts += [bullets(one.more)] if one.more else []
-    compared = [verdict.sentence for verdict in input_verdicts(read_results(again))]
-    said = [sentence for sentence in compared if "#2" in sentence]
+    said = [verdict.sentence for verdict in verdicts_against_itself(read_results(again))]
     parts += ["### Each pipeline against itself", bullets(said)]
     return "\n\n".join(parts)
 

@@ -106,7 +106,11 @@ def step_with_input(run: InputsRun) -> float:
 
 
 def input_verdicts(results: Results) -> list[Verdict]:
-    """Every pipeline against the first, each against its framework's first, a second one against itself."""
+    return [*verdicts_between(results), *verdicts_against_itself(results)]
+
+
+def verdicts_between(results: Results) -> list[Verdict]:
+    """Every pipeline against the first, then each against its framework's first."""
     launches = good(results.input_runs)
     pipelines = [label for label in launches if Label.read(label).number == 1]
     firsts: dict[str, str] = {}
@@ -118,18 +122,23 @@ def input_verdicts(results: Results) -> list[Verdict]:
             same = Label.read(other).framework == Label.read(baseline).framework
             if other != baseline and (same or baseline == pipelines[0]):
                 wanted.setdefault((baseline, other))
-    for again in launches:
-        if again not in pipelines and Label.read(again).name in launches:
-            wanted.setdefault((Label.read(again).name, again))
-    return [
-        compared(
-            {run.seed: step_with_input(run) for run in launches[baseline]},
-            {run.seed: step_with_input(run) for run in launches[other]},
-            names=(title(baseline), title(other)),
-            quantity="step with its input",
-        )
-        for baseline, other in wanted
-    ]
+    return [input_verdict(launches, baseline, other) for baseline, other in wanted]
+
+
+def verdicts_against_itself(results: Results) -> list[Verdict]:
+    """Each pipeline that --inputs names again, against its first place there."""
+    launches = good(results.input_runs)
+    again = [(Label.read(label).name, label) for label in launches if Label.read(label).number > 1]
+    return [input_verdict(launches, first, label) for first, label in again if first in launches]
+
+
+def input_verdict(launches: dict[str, list[InputsRun]], baseline: str, other: str) -> Verdict:
+    return compared(
+        {run.seed: step_with_input(run) for run in launches[baseline]},
+        {run.seed: step_with_input(run) for run in launches[other]},
+        names=(title(baseline), title(other)),
+        quantity="step with its input",
+    )
 
 
 def answering(results: Results) -> list[Answering]:
