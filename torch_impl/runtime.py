@@ -112,17 +112,15 @@ def matmul_seconds(*, device: str, dtype: str, size: int, repeats: int) -> list[
 
 
 def product_seconds(product: Callable[[], torch.Tensor], device: str, repeats: int) -> list[float]:
+    wait: Callable[[], None] = torch.cuda.synchronize if device == "cuda" else lambda: None
     product()
-    if device == "cuda":
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(repeats):
-            product()
-        torch.cuda.synchronize()
-        return [(time.perf_counter() - start) / repeats]
+    wait()
+    between_fences = repeats if device == "cuda" else 1
     seconds = []
-    for _ in range(repeats):
+    for _ in range(repeats // between_fences):
         start = time.perf_counter()
-        product()
-        seconds.append(time.perf_counter() - start)
+        for _ in range(between_fences):
+            product()
+        wait()
+        seconds.append((time.perf_counter() - start) / between_fences)
     return seconds

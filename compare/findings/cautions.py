@@ -26,7 +26,7 @@ def warnings_about(results: Results) -> list[str]:
     }
     machine = [*throttled(results), *foreign_load(results), *card_cautions(results), *clock_change(results)]
     launches = [caution.sentence for caution in warnings_for(timed)]
-    fences = [*dear_fences(results), *launch_bound_unknown(results)]
+    fences = [*costly_fences(results), *launch_bound_unknown(results)]
     rest = [*fences, *untested_versions(results.runs), *notes(results.runs)]
     return [*results.config.data.doubts, *machine, *launches, *rest]
 
@@ -82,8 +82,8 @@ def launch_bound_unknown(results: Results) -> Iterable[str]:
         )
 
 
-def dear_fences(results: Results) -> Iterable[str]:
-    """Return where the harness's own wait at the end of each step is a part of its time that counts."""
+def costly_fences(results: Results) -> Iterable[str]:
+    """Yield whose steps hold so much of the harness's own waiting that it changes their time."""
     for label in labels(results.runs):
         shares = [
             run.fence_seconds / median(run.timed_seconds)
@@ -93,7 +93,8 @@ def dear_fences(results: Results) -> Iterable[str]:
         if shares and median(shares) > MOST_FENCE:
             yield (
                 f"{label.full_title}: {format_percent(median(shares), 1)} of each step is the harness's own "
-                "fence. Compare the time a step without a fence, or use a larger --batch-size."
+                "wait at its end. Compare the throughput, which has one wait for many steps, or use a larger "
+                "--batch-size."
             )
 
 

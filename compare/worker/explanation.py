@@ -16,7 +16,8 @@ from compare.worker.refusals import RefusedRequest
 from compare.worker.session import Session
 
 MATMUL_SIZE = 2048  # on the CPU: large enough to reach the peak, small enough for half a second
-MATMUL_SIZE_ON_CARD = {"float64": 4096}  # 8192 in other dtypes: a card needs more to reach its peak
+MATMUL_SIZE_ON_CARD = 8192  # a card needs more to reach its peak
+FLOAT64_MATMUL_SIZE_ON_CARD = 4096  # in which most cards are slow
 MATMUL_REPEATS = 8
 FENCES = 100
 
@@ -24,7 +25,7 @@ FENCES = 100
 def explain(session: Session, steps: int) -> messages.Explained:
     """Phases of a step, throughput without a fence each step, and the peak of a matrix product."""
     request, trainer = session.request, session.trainer
-    size = MATMUL_SIZE if request.device == "cpu" else MATMUL_SIZE_ON_CARD.get(request.dtype, 8192)
+    size = matmul_size(request.device, request.dtype)
     seconds = session.runtime.matmul_seconds(
         device=request.device, dtype=request.dtype, size=size, repeats=MATMUL_REPEATS
     )
@@ -36,6 +37,12 @@ def explain(session: Session, steps: int) -> messages.Explained:
         matmul_peak_flops=2 * size**3 / min(seconds),
         fence_seconds=fence_seconds(trainer),
     )
+
+
+def matmul_size(device: str, dtype: str) -> int:
+    if device == "cpu":
+        return MATMUL_SIZE
+    return FLOAT64_MATMUL_SIZE_ON_CARD if dtype == "float64" else MATMUL_SIZE_ON_CARD
 
 
 def fence_seconds(trainer: Trainer) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from compare.findings.cautions import dear_fences, foreign_load, notes, throttled
+from compare.findings.cautions import costly_fences, foreign_load, notes, throttled
 from compare.records.environment import Environment
 from compare.records.results import Launch, Results
 from tests.rendering import synthetic
@@ -70,6 +70,6 @@ def test_a_fence_that_is_a_part_of_the_step_is_warned_about(
     fence_seconds: float | None, said: str | None
 ) -> None:
     """Steps take a second; above 1 % of it the harness is measured too."""
-    found = list(dear_fences(results({"fence_seconds": fence_seconds})))
+    found = list(costly_fences(results({"fence_seconds": fence_seconds})))
     assert len(found) == (said is not None)
     assert said is None or said in found[0]

@@ -118,3 +118,12 @@ def test_the_cost_of_a_fence_is_that_of_one_with_nothing_to_wait_for(monkeypatch
     card = Dear(queued=5.0)
     monkeypatch.setattr(explanation, "time", card)
     assert explanation.fence_seconds(cast(Any, card)) == pytest.approx(0.0001)
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "size"),
+    [("cpu", "float64", 2048), ("cuda", "float32", 8192), ("cuda", "float64", 4096)],
+)
+def test_a_card_multiplies_larger_matrices(device: str, dtype: str, size: int) -> None:
+    """A product that a card does in a moment says nothing of its peak."""
+    assert explanation.matmul_size(device, dtype) == size
