@@ -36,6 +36,7 @@ BOUNDS = {
     "first_seed": (0, 2**32 - 1),
 }
 ALL = ("all",)
+LOOPS = "XLA makes a loop over every pixel of the gradient of max pooling then, which takes minutes a step"
 TASK_FORMS = ("tf:eager", "tf:graph", "tf:xla", "torch:eager", "torch:compiled")  # of --task
 PATHS = ("out", "resume", "data_dir", "tf_python", "torch_python")
 OWN_FILES = ("task", "tensorflow_module", "torch_module")  # of a network of the user's own
@@ -194,7 +195,7 @@ def entrants(config: RunConfig) -> list[Entrant]:
     for device in config.device:
         seen: Counter[str] = Counter()
         for variant in chosen_variants(config):
-            if device not in variant.devices:
+            if not variant.runs_on(device, deterministic=config.deterministic):
                 continue
             seen[variant.name] += 1
             suffix = f"#{seen[variant.name]}" if seen[variant.name] > 1 else ""
@@ -371,9 +372,14 @@ def check_variants(config: RunConfig) -> None:
                 f"--variants: {name!r} is not a variant. Use all, or some of: {', '.join(VARIANTS_BY_NAME)}."
             )
     for name in config.variants:
-        if not set(VARIANTS_BY_NAME[name].devices) & set(config.device):
-            able, asked = ", ".join(VARIANTS_BY_NAME[name].devices), ",".join(config.device)
+        variant, asked = VARIANTS_BY_NAME[name], ",".join(config.device)
+        if not set(variant.devices) & set(config.device):
+            able = ", ".join(variant.devices)
             raise UserError(f"--variants: {name} runs on {able} only, but --device is {asked}.")
+        if not any(variant.runs_on(one, deterministic=config.deterministic) for one in config.device):
+            raise UserError(
+                f"--variants: {name} on {asked} cannot stand beside --deterministic: {LOOPS}. Leave one out."
+            )
         if not VARIANTS_BY_NAME[name].takes(config.dtype):
             others = ", ".join(variant.name for variant in VARIANTS if variant.takes(config.dtype))
             raise UserError(f"--variants: {name} cannot run in {config.dtype}. Use some of: {others}.")

@@ -24,6 +24,8 @@ class Variant:
     choose_when: str
     devices: tuple[str, ...] = ("cpu", "cuda")
     trainer: str = "Trainer"
+    xla: tuple[str, ...] = ()  # devices on which XLA compiles the whole step
+    loops_if_deterministic: tuple[str, ...] = ()  # devices on which --deterministic makes its step unusable
     bfloat16: str | None = None  # its class in the framework's `mixed`; None: it has no such form
     ranks: str | None = None  # its class in the framework's `ranks`; None: it has no data-parallel form
 
@@ -40,6 +42,9 @@ class Variant:
     def rank_place(self) -> tuple[str, str] | None:
         """Return the module, and the class in it, of one rank of several; None if there is none."""
         return (f"{self.framework}_impl.ranks", self.ranks) if self.ranks else None
+
+    def runs_on(self, device: str, *, deterministic: bool) -> bool:
+        return device in self.devices and not (deterministic and device in self.loops_if_deterministic)
 
     def takes(self, dtype: str) -> bool:
         return dtype != "bfloat16" or self.bfloat16 is not None
@@ -62,6 +67,7 @@ VARIANTS: tuple[Variant, ...] = (
         changes="a compiled Keras model with Keras' own Adam and train_on_batch, which traces the step into "
         "a graph (and, if there is a GPU, compiles it with XLA)",
         choose_when="you want the shortest code: this is what most Keras users write",
+        xla=("cuda",),
     ),
     Variant(
         "tf",
@@ -93,6 +99,8 @@ VARIANTS: tuple[Variant, ...] = (
         "tf_impl.xla",
         changes="tf.function(jit_compile=True): the graph compiled by XLA",
         choose_when="you run on a GPU, or the graph has many small operations to fuse",
+        xla=("cpu", "cuda"),
+        loops_if_deterministic=("cuda",),
         bfloat16="XLA",
     ),
     Variant(

@@ -62,6 +62,7 @@ def describe(device: str) -> dict[str, Any]:
         },
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
         "tf32_computed": tf32_computed() if device == "cuda" else None,
+        # of TensorFlow's own kernels; what XLA compiles (tf:xla and tf:keras) is tuned by XLA
         "cudnn_autotune": os.environ.get("TF_CUDNN_USE_AUTOTUNE") == "1" if device == "cuda" else None,
         "memory_growth": grows() if device == "cuda" else None,
         "deterministic": op_determinism(),

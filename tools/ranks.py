@@ -128,7 +128,11 @@ def arms(compared: Sequence[Arm]) -> Iterator[dict[str, object]]:
             with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
                 runners = [start(variant, arm, Path(directory), stack, seed=launch) for arm in compared]
                 for round_ in rounds(
-                    len(compared), STEPS, warmup_steps=WARMUP_STEPS, block_steps=BLOCK_STEPS, seed=launch
+                    len(compared),
+                    STEPS,
+                    warmup_steps=WARMUP_STEPS,
+                    block_steps=lambda _: BLOCK_STEPS,
+                    seed=launch,
                 ):
                     for index in round_.order:
                         block = runners[index].request(

@@ -5,8 +5,10 @@ A fact that cannot be had is None, or `absent` says why there is none at all: ne
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compare.observation import observe
@@ -20,6 +22,8 @@ SLOWED_BY = {
     0x40: "heat (hardware)",
     0x80: "the power brake",
 }
+IDLE = 0x01  # the same: the clock is low because nothing runs
+SAMPLE_SECONDS = 1.0
 NVML_NOT_INSTALLED = "nvidia-ml-py is not installed: pip install nvidia-ml-py"
 
 
@@ -44,8 +48,25 @@ class CardWatch:
         except Exception as error:  # noqa: BLE001  (an old library lacks functions, a sandbox hides devices)
             self.record.absent = f"NVML says: {error}"
 
+    @contextlib.contextmanager
+    def sampling(self) -> Iterator[None]:
+        """Sample every SAMPLE_SECONDS while the workers train: between their blocks the card idles."""
+        done = threading.Event()
+
+        def sample_until_done() -> None:
+            while not done.wait(SAMPLE_SECONDS):
+                self.sample()
+
+        thread = threading.Thread(target=sample_until_done, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
     def sample(self) -> None:
-        """Clocks, heat and power, while workers live but none of them is timed."""
+        """Record clocks, heat and power."""
         if self.handle is not None:
             self.record.samples.append(CardSample(**self.clocks()))
 
@@ -79,6 +100,8 @@ class CardWatch:
         """Return the fields of CardSample."""
         nvml, handle = self.nvml, self.handle
         bits = observe(lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
+        if bits is not None and bits & IDLE:
+            bits = IDLE
         power = observe(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
         return {
             "sm_mhz": observe(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),

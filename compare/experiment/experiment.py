@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from compare.experiment.card import CardWatch, watch
 from compare.experiment.devices import check_devices, present_versions
 from compare.experiment.inference import measure_inference
 from compare.experiment.inputs import measure_inputs
-from compare.experiment.resume import check_unchanged, check_versions, keep_finished, trained
+from compare.experiment.resume import check_card, check_unchanged, check_versions, keep_finished, trained
 from compare.experiment.training import new_run, train_seed
 from compare.findings.findings import Findings, find
 from compare.labels import Label
@@ -75,6 +76,7 @@ class Experiment:
             place = RunDirectory(config.resume)
             with place.refusable():
                 results = resumed(config, dataset)
+                check_card(results, card)
         else:
             place = new_directory(config.out)
             with place.refusable():
@@ -101,7 +103,8 @@ class Experiment:
         keep_finished(results, self.entrants, self.config.threads[:-1])
         if results.runs and self.config.resume is not None:
             self.console.print(f"resumed   {resumed_words(results)}", markup=False)
-        self.train(results)
+        with self.card.sampling() if self.card is not None else nullcontext():
+            self.train(results)
         self.measure_the_rest(results)
         if self.card is not None:
             self.card.finish()
@@ -176,8 +179,6 @@ class Experiment:
         finished = list(results.runs)
 
         def save(runs: list[Launch]) -> None:
-            if self.card is not None:
-                self.card.sample()
             results.runs = in_order(finished + runs, self.config)
             find(results).record()  # no file ever holds verdicts of other rows than its own
             write_results(results, self.directory)

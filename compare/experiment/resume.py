@@ -1,8 +1,9 @@
 """`--resume DIR`: what a run that was cut off had been asked, what it finished, and what must be as before.
 
 What was finished is kept as it is. A seed's launches train interleaved, so a seed of which one launch is not
-finished trains again as a whole, from the same weights on the same batches: its losses are those of an
-unbroken run. A launch that failed is not finished; one that diverged is, since it would again.
+finished trains again as a whole, from the same weights on the same batches: on the CPU its losses are those
+of an unbroken run, on a card only with --deterministic. A launch that failed is not finished; one that
+diverged is, since it would again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 
 from compare.config import OWN_FILES, PATHS, Entrant, RunConfig, option_as_typed
 from compare.errors import UserError
+from compare.experiment.card import CardWatch
 from compare.records import machine
 from compare.records.foreign import read_results
 from compare.records.results import Launch, Results
@@ -83,6 +85,18 @@ def check_unchanged(results: Results, data_sha256: str) -> None:
         before, after = getattr(results.environment, fact), getattr(now, fact)
         if machine.differ(before, after):
             changed(fact.replace("_", " "), before, after, AS_IT_BEGAN)
+
+
+def check_card(results: Results, card: CardWatch | None) -> None:
+    """Raise UserError for another card or driver than before, where NVML told of both."""
+    before = results.environment.card and results.environment.card.before
+    now = card and card.record.before
+    if before and now:
+        for fact in ("name", "driver"):
+            was, is_now = getattr(before, fact), getattr(now, fact)
+            if machine.differ(was, is_now):
+                what = "card" if fact == "name" else "NVIDIA driver"
+                changed(what, was, is_now, AS_IT_BEGAN)
 
 
 def check_versions(results: Results, present: Mapping[str, Mapping[str, Any]]) -> None:

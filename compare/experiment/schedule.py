@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
+
+BLOCK_STEPS = 10  # short, since what slows the machine for a second should fall on both sides
+BLOCK_SECONDS = 0.2  # of the fastest: on a card ten steps end before its clocks have risen
+LEAST_BLOCKS = 4  # A B B A, twice
 
 
 @dataclass(frozen=True)
@@ -13,19 +20,36 @@ class Round:
     order: tuple[int, ...]
 
 
-def rounds(launches: int, steps: int, *, warmup_steps: int, block_steps: int, seed: int) -> list[Round]:
-    """Return a warm-up round, then rounds of `block_steps` and a last one of what is left.
+def rounds(
+    launches: int, steps: int, *, warmup_steps: int, block_steps: Callable[[int], int], seed: int
+) -> Iterator[Round]:
+    """Yield a warm-up round, then rounds of `block_steps` and a last one of what is left.
 
     The order turns round each time (A B, B A, A B, ...: A B B A), so that a drift of the machine that is even
     over two rounds falls on all alike; odd seeds start the other way round.
+
+    block_steps: asked once, after the warm-up, with the steps that are left.
     """
     forward = tuple(range(launches))
-    sizes = [min(warmup_steps, steps)] if warmup_steps else []
-    left = steps - sum(sizes)
-    sizes += [block_steps] * (left // block_steps)
-    if left % block_steps:
-        sizes.append(left % block_steps)
-    return [
-        Round(size, forward if (seed + number) % 2 == 0 else forward[::-1])
-        for number, size in enumerate(sizes)
-    ]
+
+    def round_of(size: int, number: int) -> Round:
+        return Round(size, forward if (seed + number) % 2 == 0 else forward[::-1])
+
+    warmup = min(warmup_steps, steps)
+    if warmup:
+        yield round_of(warmup, 0)
+    left = steps - warmup
+    size = block_steps(left) if left else 1
+    for number, done in enumerate(range(0, left, size), start=int(warmup > 0)):
+        yield round_of(min(size, left - done), number)
+
+
+def steps_of_block(warmup_seconds: Sequence[Sequence[float]], steps: int) -> int:
+    """Return how many steps a block takes: BLOCK_STEPS, or more where the fastest launch needs more.
+
+    warmup_seconds: of each launch, its steps so far, whose first ones may have compiled. steps: that are
+    left; they make LEAST_BLOCKS blocks or more.
+    """
+    known = [median(seconds[len(seconds) // 2 :]) for seconds in warmup_seconds if seconds]
+    wanted = math.ceil(BLOCK_SECONDS / min(known)) if known else BLOCK_STEPS
+    return max(BLOCK_STEPS, min(wanted, steps // LEAST_BLOCKS))

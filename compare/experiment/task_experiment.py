@@ -208,7 +208,7 @@ class TaskExperiment:
                 path = self.weights[launch.entrant.framework, seed]
                 act_or_end(launch, partial(start, launch, self.config, path, stack), directory)
                 act_or_end(launch, partial(self.set_up, launch, path), directory)
-            for round_ in schedule(self.config, len(launches), seed):
+            for round_ in schedule(self.config, [launch.run for launch in launches], seed):
                 for launch in (launches[index] for index in round_.order):
                     act = partial(train_block, launch, round_.steps, self.config, progress)
                     act_or_end(launch, act, directory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from compare.data.mnist import Dataset
 from compare.data.weights import initial_weights, weights_digest
 from compare.experiment.after_training import explain
 from compare.experiment.ends import End, end_of, parted_at
-from compare.experiment.schedule import Round, rounds
+from compare.experiment.schedule import Round, rounds, steps_of_block
 from compare.ladder.climber import MISSING
 from compare.ladder.together import asking
 from compare.observation import observe
@@ -33,9 +33,9 @@ from compare.processes.replies import arrays_shaped, check_block
 from compare.protocol import messages
 from compare.records.files import write_atomically
 from compare.records.results import Launch, Status, file_stem
+from compare.variants import VARIANTS_BY_NAME
 
 WARMUP_STEPS = 20
-BLOCK_STEPS = 10  # short, since what slows the machine for a second should fall on both sides
 SAVE_INTERVAL_SECONDS = 2.0
 EVALUATION_BATCH_SIZE = 1000
 EVALUATION_INTERVAL_STEPS = 20  # with --target-accuracy
@@ -110,7 +110,7 @@ def train_seed(
         start_all(launches, config, expected, weights_path, stack)
         save_and_tell()
         saved = time.monotonic()
-        for round_ in schedule(config, len(launches), seed):
+        for round_ in schedule(config, runs, seed):
             for launch in (launches[index] for index in round_.order):
                 act = partial(train_block, launch, round_.steps, config, progress)
                 act_or_end(launch, act, directory)
@@ -195,13 +195,15 @@ def not_proved(launch: LiveLaunch, step: int, why: str) -> None:
     launch.end("failed", f"not as proved from step {step:,}: {why}")
 
 
-def schedule(config: RunConfig, launches: int, seed: int) -> list[Round]:
+def schedule(config: RunConfig, runs: list[Launch], seed: int) -> Iterator[Round]:
+    """Yield the rounds in which the launches train. runs: their rows, which grow meanwhile."""
+
+    def block_steps(left: int) -> int:
+        steps = steps_of_block([run.step_seconds for run in runs if not run.ended], left)
+        return steps if config.target_accuracy is None else min(steps, EVALUATION_INTERVAL_STEPS)
+
     return rounds(
-        launches,
-        config.steps,
-        warmup_steps=warmup_steps(config),
-        block_steps=BLOCK_STEPS,
-        seed=seed,
+        len(runs), config.steps, warmup_steps=warmup_steps(config), block_steps=block_steps, seed=seed
     )
 
 
@@ -285,6 +287,8 @@ def note_ready(run: Launch, ready: messages.Ready) -> None:
     runtime = dict(ready.runtime)
     run.threads, run.versions = runtime.pop("threads"), runtime.pop("versions")
     run.device_name = runtime.pop("device_name")
+    if run.device in VARIANTS_BY_NAME[run.full_label.name].xla:
+        runtime["cudnn_autotune"] = None  # XLA tunes by itself
     run.runtime, run.worker_environment = runtime, ready.environment
     run.reason = "interrupted before the first step"
 

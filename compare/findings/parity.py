@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from compare.ladder.differences import compare_arrays
-from compare.ladder.gate import about_arithmetic, gate_of
+from compare.ladder.gate import about_arithmetic, about_determinism, gate_of
 from compare.ladder.rungs import RUNGS, RungKind, not_judged, verdict
 from compare.records.config import Config
 from compare.records.parity import Climb, Difference, Gate, Rung
@@ -31,7 +31,9 @@ def judged(gate: Gate, config: Config) -> Gate:
         climbs.append(
             Climb([], gate.dtype, dropout=False, steps=0, judged_steps=0, oracle_steps=0, rungs=rungs)
         )
-    found = gate_of(climbs, gate.left_out, about_arithmetic(climbs, config.dtype, config.variants))
+    notes = about_arithmetic(climbs, config.dtype, config.variants)
+    notes += about_determinism(config.variants, config.device) if config.deterministic else []
+    found = gate_of(climbs, gate.left_out, notes)
     kept = {name: getattr(gate, name) for name in ("unavailable", "dtype", "steps", "oracle_steps")}
     return msgspec.structs.replace(found, **kept)
 

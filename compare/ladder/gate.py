@@ -50,7 +50,9 @@ def gate(
     if all(ladder.unusable.get(label) for label in ladder.left_out) and not climbs:
         reasons = {label.partition(":")[0]: reason for label, reason in ladder.left_out.items()}
         raise UserError("\n".join(reasons.values()))
-    notes = about_arithmetic(climbs, config.dtype, ",".join(config.variants))
+    names, devices = ",".join(config.variants), ",".join(config.device)
+    notes = about_arithmetic(climbs, config.dtype, names)
+    notes += about_determinism(names, devices) if config.deterministic else []
     found = gate_of(climbs, ladder.left_out, notes)
     found.dtype, found.steps, found.oracle_steps = plans[0].dtype, plans[0].steps, plans[0].oracle_steps
     found.unavailable = ladder.unavailable
@@ -71,6 +73,16 @@ def about_arithmetic(climbs: Sequence[Climb], dtype: str, variants: str) -> list
     if variants == ",".join(ALL) and missing:
         notes.append(f"left out, without a form in bfloat16: {', '.join(missing)}")
     return notes
+
+
+def about_determinism(variants: str, devices: str) -> list[str]:
+    """Return whom --deterministic keeps from a device, and why. Both as results.json records them."""
+    return [
+        f"left out on {device}, where --deterministic makes a loop of its pooling: {variant.name}"
+        for device in devices.split(",")
+        for variant in VARIANTS
+        if device in variant.loops_if_deterministic and {variant.name, *ALL} & {*variants.split(",")}
+    ]
 
 
 def gate_of(climbs: Sequence[Climb], left_out: Mapping[str, str], notes: Sequence[str]) -> Gate:

@@ -92,6 +92,8 @@ def parameter_devices(trainer: Inspectable) -> dict[str, str]:
 class Session:
     """A trainer, its batches and its clock."""
 
+    results_placed = False  # whether it was looked at where a step's results lie
+
     def __init__(self, request: messages.SetUp, configured: Configured) -> None:
         """Import, configure and build. Raises RefusedRequest, or UserError for data that will not do."""
         self.request = request
@@ -217,9 +219,23 @@ class Session:
         self.trainer.synchronize()
         start = time.perf_counter()
         loss, logits = self.trainer.step(*batch)
-        loss = float(loss)
+        loss_on_host = float(loss)
         self.trainer.synchronize()
-        return loss, logits, time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        if not self.results_placed:
+            self.require_results_placed(loss=loss, logits=logits)
+        return loss_on_host, logits, seconds
+
+    def require_results_placed(self, **results: Any) -> None:
+        """Raise RefusedRequest if what the first step returned lies elsewhere; NumPy's arrays may."""
+        self.results_placed = True
+        if isinstance(self.trainer, Inspectable):
+            tensors = {
+                f"the {name} of a step": one
+                for name, one in results.items()
+                if hasattr(one, "device") and not isinstance(one, np.ndarray | np.generic)
+            }
+            self.require_placement({name: self.trainer.device_of(one) for name, one in tensors.items()})
 
     def evaluate(self, batch_size: int, count: int | None) -> messages.Arrays:
         """Logits of the first `count` test images, or of all."""

@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 
 from compare.config import RunConfig
+from compare.errors import UserError
+from compare.experiment import card as experiment_card
 from compare.experiment import experiment
 from compare.experiment.card import CardWatch, watch
 from compare.experiment.experiment import Experiment
+from compare.experiment.resume import check_card
 from compare.findings.card_cautions import card_cautions, slowed
 from compare.records.environment import Card
 from compare.records.foreign import read_results
 from compare.records.parity import Gate
 from compare.records.results import Launch
 from compare.rendering import facts
+from tests.commands import wait_until
 from tests.rendering import synthetic
 
 
@@ -36,6 +40,7 @@ class NVML:
     def __init__(self, **changes: Any) -> None:
         self.facts: dict[str, Any] = {
             "Name": "Stand-in card",
+            "Driver": "580.65.06",
             "MemoryInfo": SimpleNamespace(total=80 << 30, used=1 << 30),
             "ComputeRunningProcesses": [],
             "EnforcedPowerLimit": 700_000,
@@ -54,7 +59,7 @@ class NVML:
             raise NVMLError(self.facts["init_error"])
 
     def nvmlSystemGetDriverVersion(self) -> str:
-        return "580.65.06"
+        return str(self.facts["Driver"])
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
         self.asked_for = index
@@ -215,6 +220,7 @@ def test_a_counter_that_moved_by_a_nanosecond_is_no_slowdown() -> None:
 def test_an_idle_cards_low_clock_is_no_slowdown() -> None:
     """Bit 1 is idleness, bit 2 a clock that somebody fixed: both are as they should be."""
     assert cautions(watched(NVML(CurrentClocksEventReasons=0x03))) == []
+    assert cautions(watched(NVML(CurrentClocksEventReasons=0x05))) == []
 
 
 def test_rounding_to_tf32_that_nobody_asked_for_is_warned_about() -> None:
@@ -242,24 +248,25 @@ def test_a_run_on_the_cpu_asks_nothing_of_a_card() -> None:
 
 
 def test_a_runs_results_hold_the_cards_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before, at each point where results are saved, and after; the report names driver and limit."""
+    """Before, while workers train, and after; the report names driver and limit."""
+    nvml = CardWatch("0", NVML())
 
-    def saving_twice(*_: Any, save: Any, **__: Any) -> list[Launch]:
-        save([])
-        save([])
+    def training(*_: Any, **__: Any) -> list[Launch]:
+        wait_until(lambda: len(nvml.record.samples) > 1)
         return []
 
     parity = Gate(passed=True, summary="not climbed")
-    monkeypatch.setattr(experiment, "watch", lambda *_: CardWatch("0", NVML()))
+    monkeypatch.setattr(experiment, "watch", lambda *_: nvml)
+    monkeypatch.setattr(experiment_card, "SAMPLE_SECONDS", 0.01)
     monkeypatch.setattr(experiment, "gate", lambda *_, **__: parity)
-    monkeypatch.setattr(experiment, "train_seed", saving_twice)
+    monkeypatch.setattr(experiment, "train_seed", training)
     monkeypatch.setattr(experiment, "render", lambda *_: None)
     Experiment.prepare(dataclasses.replace(RunConfig(), seeds=1, out=tmp_path / "run")).execute()
     results = read_results(tmp_path / "run")
     card = results.environment.card
     assert card is not None
     assert {moment and moment.name for moment in (card.before, card.after)} == {"Stand-in card"}
-    assert len(card.samples) == 2
+    assert len(card.samples) > 1
     told = dict(facts.environment(results))
     assert told["NVIDIA driver"] == "580.65.06"
     assert told["power limit of the card"] == "700 W"
@@ -270,3 +277,22 @@ def test_the_report_says_why_there_are_no_facts() -> None:
     results = synthetic.rows()
     results.environment.card = watched(NVML(init_error="Driver Not Loaded"))
     assert ("facts of the card", "none: NVML says: Driver Not Loaded") in facts.environment(results)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"Name": "Another card"}, "the card was Stand-in card when the run began, and is Another card now"),
+        ({"Driver": "610.1"}, "the NVIDIA driver was 580.65.06 when the run began, and is 610.1 now"),
+    ],
+)
+def test_a_run_resumes_on_the_card_that_it_began_on(changes: dict[str, Any], said: str) -> None:
+    """And with its driver; what NVML does not tell, now or then, is no difference."""
+    results = synthetic.rows()
+    check_card(results, CardWatch("0", NVML()))
+    results.environment.card = watched(NVML())
+    check_card(results, CardWatch("0", NVML()))
+    check_card(results, CardWatch("0", NVML(init_error="Driver Not Loaded")))
+    check_card(results, None)
+    with pytest.raises(UserError, match=said):
+        check_card(results, CardWatch("0", NVML(**changes)))

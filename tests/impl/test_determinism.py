@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,14 @@ import msgspec
 import pytest
 import safetensors.numpy
 
+from compare.config import ALL, RunConfig, check, entrants
 from compare.data.weights import initial_weights
+from compare.errors import UserError
+from compare.experiment.training import note_ready
+from compare.ladder.gate import about_determinism
 from compare.processes.conditions import Conditions
 from compare.protocol import messages
+from compare.records.results import Launch
 from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import LeNetSpec
 from tests.impl.test_variants import TIMEOUT_SECONDS, set_up
@@ -42,3 +48,45 @@ def test_two_launches_have_the_same_losses(framework: str, tmp_path: Path) -> No
     plain, settings = losses(framework, tmp_path, deterministic=False)
     assert settings["deterministic"] is False
     assert plain == losses(framework, tmp_path, deterministic=False)[0]
+
+
+def test_a_variant_that_determinism_makes_a_loop_of_is_left_out_on_a_card() -> None:
+    """`all` leaves it out there, and only there, beside the verdict of parity; named alone, it is refused."""
+    config = replace(RunConfig(), device=("cpu", "cuda"), variants=ALL, deterministic=True)
+    xla = {entrant.device for entrant in entrants(config) if entrant.label == "tf:xla"}
+    assert xla == {"cpu"}
+    assert about_determinism("all", "cpu,cuda") == [
+        "left out on cuda, where --deterministic makes a loop of its pooling: tf:xla"
+    ]
+    assert about_determinism("all", "cpu") == about_determinism("tf:eager", "cuda") == []
+    named = replace(config, device=("cuda",), variants=("tf:xla",))
+    with pytest.raises(UserError, match="tf:xla on cuda cannot stand beside --deterministic: XLA"):
+        check(named)
+    check(replace(named, device=("cpu", "cuda")))
+    check(replace(named, deterministic=False))
+
+
+def test_what_xla_compiles_is_not_tuned_by_cudnns_switch() -> None:
+    """The variable is there for both; it says nothing of XLA's kernels."""
+    ready = messages.Ready(
+        import_seconds=1.0,
+        build_seconds=1.0,
+        parameter_count=1,
+        initial_weights_sha256="",
+        data_sha256="",
+        train_count=1,
+        test_count=1,
+        runtime={"threads": {}, "versions": {}, "device_name": "a card", "cudnn_autotune": True},
+        environment={},
+        cpu_affinity=None,
+        niceness=None,
+    )
+    for label, device, told in (
+        ("tf:xla", "cuda", None),
+        ("tf:keras", "cuda", None),
+        ("tf:keras", "cpu", True),
+        ("tf:graph", "cuda", True),
+    ):
+        run = Launch("tf", label.partition(":")[2], device, "float32", 0, label)
+        note_ready(run, ready)
+        assert run.runtime["cudnn_autotune"] is told

@@ -33,6 +33,13 @@ def test_the_first_command_that_may_compile_has_longer() -> None:
     assert deadlines.seconds_for(messages.Evaluate(1), 10) == 30
 
 
+def test_the_first_use_of_a_card_has_longer_too() -> None:
+    """Where the package has no code for it, the driver compiles each kernel."""
+    deadlines = Deadlines()
+    probe = messages.Probe("tf", "cuda")
+    assert [deadlines.seconds_for(one, 10) for one in (probe, probe)] == [30, 10]
+
+
 def test_the_longest_time_out_fits_the_system_call() -> None:
     """poll() takes milliseconds in 32 bits."""
     assert LARGEST_TIMEOUT_SECONDS * FIRST_FACTOR * 1000 < 2**31

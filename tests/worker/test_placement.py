@@ -7,9 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.numpy
 
+from compare.data.batches import Batch
 from compare.data.weights import initial_weights
 from compare.processes.conditions import Conditions
 from compare.processes.environment import worker_environment
@@ -119,3 +121,33 @@ def test_a_worker_sees_one_card() -> None:
         environment = worker_environment(shell, device="cuda", threads=1, allocator="system")
         assert environment["CUDA_VISIBLE_DEVICES"] == seen
         assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+
+
+@pytest.mark.parametrize("left", ["loss", "logits"])
+def test_what_a_step_returns_must_lie_on_the_device(left: str) -> None:
+    """Whatever the variant: inspection goes the eager way. Only the first step is looked at."""
+    tensors = {name: FloatTensor("cpu" if name == left else "cuda") for name in ("loss", "logits")}
+    found: Any = Session.__new__(Session)
+    found.request = SimpleNamespace(device="cuda", place=None)
+    found.trainer = SimpleNamespace(
+        **dict.fromkeys(INSPECTABLE, print) | {"synchronize": list, "device_of": lambda one: one.device},
+        devices=print,
+    )
+    found.trainer.step = lambda *_: (tensors["loss"], tensors["logits"])
+    batch = Batch(np.zeros(1), np.zeros(1), None)
+    with pytest.raises(RefusedRequest, match=f"the {left} of a step lies on cpu"):
+        found.timed_step(batch)
+    found.timed_step(batch)
+    found.results_placed = False
+    found.trainer.step = lambda *_: (np.float32(1), np.zeros(1))  # which the framework read back itself
+    found.timed_step(batch)
+
+
+class FloatTensor:
+    """A tensor of one number on a device."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def __float__(self) -> float:
+        return 1.0
