@@ -100,6 +100,16 @@ def tf32_computed() -> dict[str, bool]:
     return rounded
 
 
+def product_and_convolution(
+    left: np.ndarray, right: np.ndarray, images: np.ndarray, kernel: np.ndarray, *, device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return left @ right, and images [N, H, W, C] under kernel [H, W, C, F], in the dtype that they have."""
+    with tf.device("/GPU:0" if device == "cuda" else "/CPU:0"):
+        product = tf.linalg.matmul(left, right)
+        convolved = tf.nn.conv2d(images, kernel, 1, "VALID")
+    return product.numpy(), convolved.numpy()
+
+
 def flushes_denormals(device: str) -> bool:
     """Whether a float32 product below the smallest normal number comes out as zero."""
     with tf.device("/GPU:0" if device == "cuda" else "/CPU:0"):

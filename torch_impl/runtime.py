@@ -83,6 +83,18 @@ def tf32_computed() -> dict[str, bool]:
     return rounded
 
 
+def product_and_convolution(
+    left: np.ndarray, right: np.ndarray, images: np.ndarray, kernel: np.ndarray, *, device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return left @ right, and images [N, H, W, C] under kernel [H, W, C, F], in the dtype that they have."""
+    with torch.no_grad():
+        product = torch.matmul(torch.from_numpy(left).to(device), torch.from_numpy(right).to(device))
+        nchw = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(device)
+        oihw = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()).to(device)
+        convolved = functional.conv2d(nchw, oihw).permute(0, 2, 3, 1)
+        return product.cpu().numpy(), convolved.cpu().numpy()
+
+
 def flushes_denormals(device: str) -> bool:
     """Whether a float32 product below the smallest normal number comes out as zero."""
     tiny = torch.full((4096,), 1e-30, device=device) * torch.tensor(1e-10, device=device)

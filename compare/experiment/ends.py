@@ -18,7 +18,7 @@ from compare.data.mnist import Dataset, scale
 from compare.dtypes import host_dtype
 from compare.ladder.differences import compare_arrays
 from compare.ladder.oracle import Oracle
-from compare.ladder.tolerances import BY_DTYPE, CURVES
+from compare.ladder.tolerances import CURVES, Tolerances
 from compare.ladder.updates import LATE_UPDATES, ORACLE, Update, late_differences, update_of
 from compare.processes.launcher import Worker
 from compare.processes.replies import arrays_of
@@ -46,30 +46,32 @@ class End:
     batches: list[Batch]
 
     def judge(
-        self, worker: Worker, variant: str, parameters: Mapping[str, np.ndarray]
+        self, worker: Worker, variant: str, parameters: Mapping[str, np.ndarray], own: Tolerances
     ) -> tuple[int, str] | None:
         """Return from which step on a launch is not as proved, and why; None if it is.
 
-        parameters: those that it ended with. Trains its worker a few steps more. Raises WorkerRefused or
-        WorkerFailed.
+        parameters: those that it ended with. own: its tolerances. Trains its worker a few steps more.
+        Raises WorkerRefused or WorkerFailed.
         """
         steps = self.config.steps
-        evaluated = self.evaluation(worker, variant, parameters)
+        evaluated = self.evaluation(worker, variant, parameters, own)
         if not evaluated.passed:
             return steps, in_words(evaluated)
-        wrong = next((one for one in self.updates(worker, variant) if not one.passed), None)
+        wrong = next((one for one in self.updates(worker, variant, own) if not one.passed), None)
         return None if wrong is None else (steps + self.skipped, in_words(wrong))
 
-    def evaluation(self, worker: Worker, variant: str, parameters: Mapping[str, np.ndarray]) -> Difference:
+    def evaluation(
+        self, worker: Worker, variant: str, parameters: Mapping[str, np.ndarray], own: Tolerances
+    ) -> Difference:
         """Compare the launch's logits of test images with the oracle's, from the same parameters."""
-        spec, own = self.config.spec(), BY_DTYPE[self.config.dtype]["late_logits"]
+        spec, allowed = self.config.spec(), own["late_logits"].value
         request = messages.Evaluate(EVALUATED_IMAGES, EVALUATED_IMAGES)
         reply = worker.request(request, messages.Arrays, self.config.timeout)
         images = scale(self.dataset.test_images[:EVALUATED_IMAGES], spec)
         expected = {"logits": Oracle(spec, parameters).logits(images)}
-        return compare_arrays(variant, arrays_of(worker, reply.safetensors), ORACLE, expected, own.value)
+        return compare_arrays(variant, arrays_of(worker, reply.safetensors), ORACLE, expected, allowed)
 
-    def updates(self, worker: Worker, variant: str) -> list[Difference]:
+    def updates(self, worker: Worker, variant: str, own: Tolerances) -> list[Difference]:
         """Compare single updates after the last step with the oracle's."""
         spec, timeout = self.config.spec(), self.config.timeout
         if self.skipped:
@@ -79,7 +81,7 @@ class End:
             reply = worker.request(request, messages.Arrays, timeout)
             return update_of(arrays_of(worker, reply.safetensors), spec, reply.loss)
 
-        own, steps_done = BY_DTYPE[self.config.dtype], self.config.steps + self.skipped
+        steps_done = self.config.steps + self.skipped
         return late_differences(ask, self.batches, spec, own, label=variant, steps_done=steps_done)
 
 

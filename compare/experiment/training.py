@@ -25,6 +25,7 @@ from compare.experiment.ends import End, end_of, parted_at
 from compare.experiment.schedule import Round, rounds, steps_of_block
 from compare.ladder.climber import MISSING
 from compare.ladder.together import asking
+from compare.ladder.tolerances import tolerances
 from compare.observation import observe
 from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
@@ -184,7 +185,8 @@ def judge_end(launch: LiveLaunch, end: End, directory: Path) -> None:
     run = launch.run
     assert launch.worker is not None
     parameters = safetensors.numpy.load_file(directory / f"{file_stem(run)}.safetensors")
-    found = end.judge(launch.worker, run.full_label.name, parameters)
+    own = tolerances(run.dtype, run.float32_rounding)
+    found = end.judge(launch.worker, run.full_label.name, parameters, own)
     run.judged_updates = len(end.batches)
     if found is not None:
         not_proved(launch, *found)
@@ -287,6 +289,7 @@ def note_ready(run: Launch, ready: messages.Ready) -> None:
     runtime = dict(ready.runtime)
     run.threads, run.versions = runtime.pop("threads"), runtime.pop("versions")
     run.device_name = runtime.pop("device_name")
+    run.float32_rounding = ready.float32_rounding
     if run.device in VARIANTS_BY_NAME[run.full_label.name].xla:
         runtime["cudnn_autotune"] = None  # XLA tunes by itself
     run.runtime, run.worker_environment = runtime, ready.environment

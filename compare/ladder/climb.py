@@ -15,6 +15,7 @@ from compare.ladder.climber import Climber
 from compare.ladder.plan import Plan
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import Digests, Evidence, Missing, RungKind, against, between, not_judged, verdict
+from compare.ladder.tolerances import Tolerances
 from compare.records.parity import Climb, Difference, Rung
 
 
@@ -22,13 +23,15 @@ from compare.records.parity import Climb, Difference, Rung
 class Ascent:
     """How far one side came under one plan.
 
-    answers: its evidence by name, up to where it stopped; differences: of each, from the spec or the oracle.
+    own: its tolerances. answers: its evidence by name, up to where it stopped; differences: of each, from the
+    spec or the oracle.
     """
 
     label: str
     plan: Plan
     kinds: Sequence[RungKind]
     losses: list[float]
+    own: Tolerances = field(default_factory=dict)
     answers: dict[str, Evidence | Missing] = field(default_factory=dict)
     differences: dict[str, list[Difference]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -44,6 +47,7 @@ def ascend(climber: Climber, reference: Reference, kinds: Sequence[RungKind]) ->
     ascent = Ascent(climber.label, climber.plan, kinds, climber.losses)
     for kind in kinds:
         ascent.answers[kind.evidence] = climber.answer(kind.evidence)
+        ascent.own = climber.own
         ascent.differences[kind.evidence] = judged(kind, ascent, reference)
         if not ascent.passed:
             break
@@ -56,7 +60,7 @@ def judged(kind: RungKind, ascent: Ascent, reference: Reference) -> list[Differe
     expected = reference.answer(kind.evidence)
     if isinstance(expected, Digests):
         expected = expected.of_first(ascent.plan.digest_steps)
-    return against(kind, ascent.label, ascent.answers[kind.evidence], expected, ascent.plan.dtype)
+    return against(kind, ascent.label, ascent.answers[kind.evidence], expected, ascent.own)
 
 
 def rung_of(kind: RungKind, ascents: Sequence[Ascent], reference: Reference) -> Rung:
@@ -70,7 +74,7 @@ def rung_of(kind: RungKind, ascents: Sequence[Ascent], reference: Reference) -> 
         one
         for other in others
         for one in between(
-            (first.label, first.answers[name]), (other.label, other.answers[name]), first.plan.dtype
+            (first.label, first.answers[name]), (other.label, other.answers[name]), first.own, other.own
         )
     ]
     found = verdict(kind, [*(one for ascent in ascents for one in ascent.differences[name]), *pairs])

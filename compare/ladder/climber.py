@@ -13,7 +13,7 @@ from compare.ladder.inputs import JUDGED_EVERY, Inputs, packed, spec_of_size
 from compare.ladder.plan import EVALUATED_IMAGES, Plan, Port
 from compare.ladder.reference import backwards, by_size
 from compare.ladder.rungs import Digests, Evidence, Groups, Judged, Missing, losses_array, mapped
-from compare.ladder.tolerances import BY_DTYPE, judged_steps
+from compare.ladder.tolerances import judged_steps, tolerances
 from compare.ladder.updates import Update, in_order, late_differences, moments, update_of
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.processes.replies import arrays_of
@@ -57,6 +57,7 @@ class Climber:
         self.diverged = False
         self.ending = f"{port.label} has ended"  # how, once that is known
         self.versions: dict[str, Any] = {}
+        self.own = tolerances(plan.dtype)
         self.answers: dict[str, Evidence | Missing] = {}
         self.work = self.evidence()
 
@@ -140,6 +141,7 @@ class Climber:
         except WorkerFailed as failure:
             raise NotOnTheLadder(str(failure), unavailable=False) from failure
         self.versions = ready.runtime["versions"]
+        self.own = tolerances(plan.dtype, ready.float32_rounding)
         return self.arrays(messages.Parameters())
 
     def digests(self) -> Digests:
@@ -184,7 +186,7 @@ class Climber:
                 self.update,
                 self.inputs.late_batches(self.plan.steps),
                 self.plan.spec,
-                BY_DTYPE[self.plan.dtype],
+                self.own,
                 label=self.label,
                 steps_done=self.plan.steps,
             )

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from compare.ladder.differences import MISSING, Arrays, compare_arrays, compare_digests, compare_shapes
-from compare.ladder.tolerances import BY_DTYPE, together
+from compare.ladder.tolerances import Tolerances, together
 from compare.records.parity import Difference, Rung
 from lenet_spec import Shape
 
@@ -82,7 +82,7 @@ def mapped(found: T | Missing, change: Callable[[T], Evidence]) -> Evidence | Mi
 
 
 def against(
-    kind: RungKind, label: str, evidence: Evidence | Missing, reference: Evidence | None, dtype: str
+    kind: RungKind, label: str, evidence: Evidence | Missing, reference: Evidence | None, own: Tolerances
 ) -> list[Difference]:
     """Compare one side's evidence with the spec's or the oracle's."""
     if isinstance(evidence, Missing):
@@ -95,7 +95,7 @@ def against(
     if kind.evidence == "shapes":
         return [compare_shapes(label, cast("Named", evidence), cast("Named", reference))]
     other = "spec" if kind.evidence == "initial_weights" else ORACLE
-    own, groups, expected = BY_DTYPE[dtype], cast("Groups", evidence), cast("Groups", reference)
+    groups, expected = cast("Groups", evidence), cast("Groups", reference)
     return [
         compare_group(group, (label, groups), (other, expected), own[group].value)
         for group in groups
@@ -104,15 +104,21 @@ def against(
 
 
 def between(
-    left: tuple[str, Evidence | Missing], right: tuple[str, Evidence | Missing], dtype: str
+    left: tuple[str, Evidence | Missing],
+    right: tuple[str, Evidence | Missing],
+    own: Tolerances,
+    other_own: Tolerances,
 ) -> list[Difference]:
-    """Compare two sides' arrays: each may be off to its own side. The other evidence is the spec's."""
+    """Compare two sides' arrays: each may be off to its own side. The other evidence is the spec's.
+
+    own, other_own: the tolerances of the left side and of the right one.
+    """
     (label, lefts), (other, rights) = left, right
     if isinstance(lefts, (Missing, Judged, Digests)) or isinstance(rights, (Missing, Judged, Digests)):
         return []
     differences = []
     for group in lefts:
-        limit = together(BY_DTYPE[dtype], group)
+        limit = together(own, other_own, group)
         if group in rights and limit is not None:
             sides = (label, cast("Groups", lefts)), (other, cast("Groups", rights))
             differences.append(compare_group(group, *sides, limit))

@@ -5,8 +5,9 @@ Relative to the largest magnitude of the tensor at hand (`differences.compare_ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,33 @@ BFLOAT16: Tolerances = {
 
 BY_DTYPE: dict[str, Tolerances] = {"float64": FLOAT64, "float32": FLOAT32, "bfloat16": BFLOAT16}
 
+CPU_ROUNDING = 1.1e-6  # what `worker.rounding` gives of float32 on a CPU, the larger of both frameworks
+TF32_ROUNDING = 3.1e-4  # and of products of numbers that were rounded to TF32
+
+
+def tolerances(dtype: str, rounding: float | None = None) -> Tolerances:
+    """Return a dtype's tolerances; in float32 wider on a card that rounds more than a CPU does.
+
+    Between float32's and bfloat16's, as far (in orders of magnitude) as the card's rounding lies between a
+    CPU's and TF32's: what was measured in TF32 needs bfloat16's, since as many units turn. rounding: what
+    the card showed (`worker.rounding`), None on a CPU.
+    """
+    own = BY_DTYPE[dtype]
+    if dtype != "float32" or rounding is None or not rounding > CPU_ROUNDING:
+        return own
+    share = min(1.0, math.log(rounding / CPU_ROUNDING) / math.log(TF32_ROUNDING / CPU_ROUNDING))
+    return {
+        group: replace(one, value=one.value ** (1 - share) * max(one.value, widest(group)) ** share)
+        for group, one in own.items()
+    }
+
+
+def widest(group: str) -> float:
+    """Return bfloat16's tolerance of a group; where it judges none, that of the same kind of array."""
+    kind = group if group in BFLOAT16 else "late_moments" if "moments" in group else "gradients"
+    return BFLOAT16[kind].value
+
+
 # Of a trained model in another form: an export of weights that are wrong by 1e-4 is off by 3e-4.
 INFERENCE = {
     "float64": Tolerance(1e-13, 1.2e-15, SUMS),
@@ -142,6 +170,6 @@ def judged_steps(steps: int, dtype: str) -> int:
     return min(steps, JUDGED_STEPS.get(dtype, steps))
 
 
-def together(own: Tolerances, group: str) -> float | None:
+def together(own: Tolerances, other: Tolerances, group: str) -> float | None:
     """Of two sides compared with each other: each may be off to its own side. None: not to be judged."""
-    return 2 * own[group].value if group in own else None
+    return own[group].value + other[group].value if group in own and group in other else None

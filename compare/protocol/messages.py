@@ -196,6 +196,7 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     cpu_affinity: list[int] | None  # in order; None if the system does not tell
     niceness: int | None
     exact: str | None = None  # what was changed so that constants are float64
+    float32_rounding: float | None = None  # of a card, measured (`worker.rounding`)
 
 
 class Probed(msgspec.Struct, tag=True, frozen=True):

@@ -57,6 +57,7 @@ class Launch(msgspec.Struct):
     threads: dict[str, int] = {}
     versions: dict[str, str | None] = {}
     device_name: str | None = None
+    float32_rounding: float | None = None  # of the card, measured: the error of a sum's largest element
     runtime: dict[str, Fact] = {}  # what else was read back: tf32, deterministic, flush_denormals
     worker_environment: dict[str, str] = {}
     phase_seconds: dict[str, list[float]] = {}  # synchronized, measured apart from `step_seconds`

@@ -96,6 +96,7 @@ def environment(results: Results) -> Facts:
         ("memory", None if found.memory_bytes is None else format_bytes(found.memory_bytes)),
         ("device", ", ".join(dict.fromkeys(run.device_name for run in results.runs if run.device_name))),
         *card_rows(found.card or Card()),
+        ("numbers below 1e-38", denormals(results)),
         ("system", " ".join(filter(None, (found.system, found.kernel, found.libc)))),
         ("Python", found.python),
         ("code", found.code_version),
@@ -104,6 +105,19 @@ def environment(results: Results) -> Facts:
     return rows_with_a_value(rows) + [
         ("versions of " + name, text) for name, text in versions(results).items()
     ]
+
+
+def denormals(results: Results) -> str | None:
+    """Return who flushes denormal numbers to zero, if not all do: TensorFlow always does, torch on a CPU."""
+    found = {
+        f"{FRAMEWORK_NAMES.get(run.framework, run.framework)} on {run.device}": run.runtime["flush_denormals"]
+        for run in results.runs
+        if "flush_denormals" in run.runtime
+    }
+    sides = [[name for name, flushes in found.items() if bool(flushes) == wanted] for wanted in (True, False)]
+    if not all(sides):
+        return None
+    return f"zero in {' and '.join(sides[0])}, kept in {' and '.join(sides[1])}"
 
 
 def cpus(found: Environment) -> str | None:

@@ -193,6 +193,12 @@ class Runtime(Protocol):
         """
         ...
 
+    def product_and_convolution(
+        self, left: np.ndarray, right: np.ndarray, images: np.ndarray, kernel: np.ndarray, *, device: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return left @ right, and images [N, H, W, C] under kernel [H, W, C, F], in their own dtype."""
+        ...
+
     def peak_device_bytes(self, device: str) -> int | None:
         """Return the framework's own peak allocation on the card; None on the CPU."""
         ...

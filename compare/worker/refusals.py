@@ -149,7 +149,10 @@ def from_error(text: str) -> tuple[str, str] | None:
     if ON_CPU.search(text):
         return None
     if OUT_OF_MEMORY.search(text):
-        action = "Close what else runs on it (nvidia-smi lists it), or use a smaller --batch-size"
+        action = (
+            "Close what else runs on it (nvidia-smi lists it), or use a smaller --batch-size or fewer "
+            "--variants: all of a seed's launches are on the card at once"
+        )
         return "memory", f"the card's memory is full: {line}. {action}"
     if NO_CODE.search(text):
         return "device", f"it has no code for this card: {line}. Use another card, or a build for this one"

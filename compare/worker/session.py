@@ -42,6 +42,7 @@ from compare.worker.frameworks import (
 from compare.worker.placement import misplaced
 from compare.worker.rank import join, meet, rows
 from compare.worker.refusals import RefusedRequest
+from compare.worker.rounding import float32_rounding
 from lenet_spec import LeNetSpec, Training
 
 
@@ -156,7 +157,7 @@ class Session:
         return iter(make(self.dataset, self.spec, seed=self.request.seed, dtype=self.host_dtype))
 
     def ready(self) -> messages.Ready:
-        parameters = self.trainer.parameters()
+        parameters, rounding = self.trainer.parameters(), self.float32_rounding()
         return messages.Ready(
             import_seconds=self.import_seconds,
             build_seconds=self.build_seconds,
@@ -165,12 +166,20 @@ class Session:
             data_sha256=self.dataset.sha256,
             train_count=len(self.dataset.train_labels),
             test_count=len(self.dataset.test_labels),
-            runtime=self.runtime.describe(self.request.device),
+            runtime=self.runtime.describe(self.request.device),  # last on the card: resets its peak of memory
             environment={name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ},
             cpu_affinity=allowed_cpus(),
             niceness=observe(os.nice, 0),
             exact=self.exact,
+            float32_rounding=rounding,
         )
+
+    def float32_rounding(self) -> float | None:
+        """Return how much the card rounds; None where nothing is judged by it."""
+        device, dtype = self.request.device, self.request.dtype
+        if device != "cuda" or dtype != "float32":
+            return None
+        return float32_rounding(self.runtime, device, self.spec)
 
     def next_rows(self) -> Batch:
         """Return this rank's rows of the stream's next batch, and digest both."""

@@ -1,4 +1,7 @@
-"""On a real card: the ladder, what is read back, memory, and a full card. `make test-cuda` runs these."""
+"""On a real card: the ladder, what is read back, memory, and a full card. `make test-cuda` runs these.
+
+With the frameworks that are there: one alone will do.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.commands import command, results_of
-from tests.cuda.pythons import cuda_python
+from tests.cuda.pythons import cuda_python, installed, of_installed
 
 pytestmark = pytest.mark.cuda
 
@@ -24,6 +27,8 @@ GRAPHS = "tf:eager,tf:graph,tf:xla,torch:eager,torch:compiled,torch:cudagraph"
 def on_card(module: str, *options: object) -> subprocess.CompletedProcess[str]:
     """Run one of the commands under the frameworks' own interpreters."""
     pythons = ("--tf-python", PYTHONS["tf"], "--torch-python", PYTHONS["torch"])
+    if "--variants" not in options:
+        options = (*options, "--variants", of_installed("tf:eager,torch:eager"))
     return command(*options, *pythons, module=module, timeout_seconds=1200)
 
 
@@ -31,7 +36,7 @@ def on_card(module: str, *options: object) -> subprocess.CompletedProcess[str]:
 def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Every variant that launches in its own way, once, in float32 without TF32."""
     out = tmp_path_factory.mktemp("quick") / "run"
-    done = on_card("compare.run", *SMALL, "--variants", GRAPHS, "--out", str(out))
+    done = on_card("compare.run", *SMALL, "--variants", of_installed(GRAPHS), "--out", str(out))
     assert done.returncode == 0, done.stdout + done.stderr
     return results_of(out)
 
@@ -40,7 +45,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.parametrize("device", ["cuda", "cpu,cuda"])
 def test_every_variant_climbs_the_ladder(tmp_path: Path, dtype: str, device: str) -> None:
     """Placement, activations, gradients, Adam and many steps, against the oracle; card against CPU."""
-    variants = GRAPHS if device == "cuda" else "tf:eager,torch:eager"
+    variants = of_installed(GRAPHS if device == "cuda" else "tf:eager,torch:eager")
     out = tmp_path / "parity"
     options = ("--device", device, "--dtype", dtype, "--variants", variants, "--out", str(out))
     done = on_card("compare.parity", *options)
@@ -73,9 +78,13 @@ def test_tf32_is_on_in_both_where_it_is_asked_for(tmp_path: Path) -> None:
     """Cards before compute capability 8.0 have none, and round nothing."""
     done = on_card("compare.run", *SMALL, "--tf32", "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stdout + done.stderr
-    computed = [run["runtime"]["tf32_computed"]["products"] for run in results_of(tmp_path / "run")["runs"]]
+    runs = results_of(tmp_path / "run")["runs"]
+    computed = [run["runtime"]["tf32_computed"]["products"] for run in runs]
     assert len(set(computed)) == 1
-    assert {run["runtime"]["tf32"] for run in results_of(tmp_path / "run")["runs"]} == {True}
+    for run in runs:
+        assert run["status"] == "ok"  # judged by what the card rounds
+        assert (run["float32_rounding"] > 1e-5) == computed[0]
+    assert {run["runtime"]["tf32"] for run in runs} == {True}
 
 
 def test_a_product_is_waited_for(quick: dict[str, Any]) -> None:
@@ -97,7 +106,8 @@ def test_the_cards_facts_are_recorded(quick: dict[str, Any]) -> None:
 @pytest.mark.parametrize("options", [("--dtype", "bfloat16"), ("--deterministic",)])
 def test_other_arithmetics_train(tmp_path: Path, options: tuple[str, ...]) -> None:
     """bfloat16 layers and deterministic kernels learn too, in every way of launching."""
-    done = on_card("compare.run", *SMALL, *options, "--variants", GRAPHS, "--out", str(tmp_path / "run"))
+    names = of_installed(GRAPHS if "--deterministic" not in options else GRAPHS.replace("tf:xla,", ""))
+    done = on_card("compare.run", *SMALL, *options, "--variants", names, "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stdout + done.stderr
     for run in results_of(tmp_path / "run")["runs"]:
         assert run["losses"][-1] < run["losses"][0]
@@ -115,6 +125,8 @@ sys.stdin.read()
 @pytest.fixture
 def full_card() -> Iterator[None]:
     """Yield a process that leaves 700 MiB of the card."""
+    if not installed("torch"):
+        pytest.skip("torch, which fills the card, is not installed")
     hog = subprocess.Popen(
         [PYTHONS["torch"], "-c", HOG], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

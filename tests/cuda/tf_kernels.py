@@ -145,6 +145,9 @@ def run_settings(dtype: str) -> None:
     """Compute what `describe` and the explanation of a step compute on a card."""
     runtime.tf32_computed()
     runtime.flushes_denormals("cuda")
+    for width in (np.float32, np.float64):
+        arrays = [np.ones(shape, width) for shape in ((2, 2), (2, 2), (1, 4, 4, 1), (3, 3, 1, 2))]
+        runtime.product_and_convolution(*arrays, device="cuda")
     runtime.matmul_seconds(device="cuda", dtype=dtype, size=4, repeats=1)
 
 

@@ -296,3 +296,18 @@ def test_a_run_resumes_on_the_card_that_it_began_on(changes: dict[str, Any], sai
     check_card(results, None)
     with pytest.raises(UserError, match=said):
         check_card(results, CardWatch("0", NVML(**changes)))
+
+
+def test_who_flushes_denormals_is_told_where_not_all_do() -> None:
+    """On a card torch keeps them; what all do alike is no fact about the comparison."""
+
+    def told(*, tf: bool, torch: bool) -> str | None:
+        runs = [
+            Launch("tf", "eager", "cuda", "float32", 0, "tf:eager", runtime={"flush_denormals": tf}),
+            Launch("torch", "eager", "cuda", "float32", 0, "torch:eager", runtime={"flush_denormals": torch}),
+        ]
+        return dict(facts.environment(synthetic.rows(*runs))).get("numbers below 1e-38")
+
+    assert told(tf=True, torch=False) == "zero in TensorFlow on cuda, kept in PyTorch on cuda"
+    assert told(tf=True, torch=True) is None
+    assert told(tf=False, torch=False) is None

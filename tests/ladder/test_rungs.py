@@ -20,11 +20,14 @@ def evidence(group: str, off: float = 0.0) -> dict[str, Any]:
 
 def judge(kind: RungKind, sides: dict[str, Any], reference: Evidence, dtype: str) -> Rung:
     """Return the verdict on sides: each against the reference, and the first against each other one."""
+    own = BY_DTYPE[dtype]
     differences = [
-        one for label, given in sides.items() for one in against(kind, label, given, reference, dtype)
+        one for label, given in sides.items() for one in against(kind, label, given, reference, own)
     ]
     first, *others = sides.items()
-    return verdict(kind, [*differences, *(one for other in others for one in between(first, other, dtype))])
+    return verdict(
+        kind, [*differences, *(one for other in others for one in between(first, other, own, own))]
+    )
 
 
 def test_the_rungs_are_numbered_in_order() -> None:
