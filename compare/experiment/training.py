@@ -185,7 +185,7 @@ def judge_end(launch: LiveLaunch, end: End, directory: Path) -> None:
     run = launch.run
     assert launch.worker is not None
     parameters = safetensors.numpy.load_file(directory / f"{file_stem(run)}.safetensors")
-    own = tolerances(run.dtype, run.float32_rounding)
+    own = tolerances(run.dtype, run.float32_rounding, batch_size=end.config.batch_size)
     found = end.judge(launch.worker, run.full_label.name, parameters, own)
     run.judged_updates = len(end.batches)
     if found is not None:

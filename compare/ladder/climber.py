@@ -57,7 +57,7 @@ class Climber:
         self.diverged = False
         self.ending = f"{port.label} has ended"  # how, once that is known
         self.versions: dict[str, Any] = {}
-        self.own = tolerances(plan.dtype)
+        self.own = tolerances(plan.dtype, batch_size=plan.batch_size, sizes=plan.sizes)
         self.answers: dict[str, Evidence | Missing] = {}
         self.work = self.evidence()
 
@@ -141,7 +141,9 @@ class Climber:
         except WorkerFailed as failure:
             raise NotOnTheLadder(str(failure), unavailable=False) from failure
         self.versions = ready.runtime["versions"]
-        self.own = tolerances(plan.dtype, ready.float32_rounding)
+        self.own = tolerances(
+            plan.dtype, ready.float32_rounding, batch_size=plan.batch_size, sizes=plan.sizes
+        )
         return self.arrays(messages.Parameters())
 
     def digests(self) -> Digests:

@@ -41,6 +41,10 @@ class Plan:
         )
 
     @property
+    def batch_size(self) -> int:
+        return self.spec.training.batch_size
+
+    @property
     def judged_steps(self) -> int:
         """How many steps rung 8 judges at the most."""
         return judged_steps(self.steps, self.dtype)

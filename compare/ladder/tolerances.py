@@ -6,7 +6,7 @@ Relative to the largest magnitude of the tensor at hand (`differences.compare_ar
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 
@@ -126,15 +126,40 @@ BFLOAT16: Tolerances = {
 BY_DTYPE: dict[str, Tolerances] = {"float64": FLOAT64, "float32": FLOAT32, "bfloat16": BFLOAT16}
 
 CPU_ROUNDING = 1.1e-6  # what `worker.rounding` gives of float32 on a CPU, the larger of both frameworks
+SHARE_OF_AN_IMAGE = 1.5  # 1.2 of it was measured: 3.6e-2 in a batch of 32
 TF32_ROUNDING = 3.1e-4  # and of products of numbers that were rounded to TF32
 
 
-def tolerances(dtype: str, rounding: float | None = None) -> Tolerances:
+def tolerances(
+    dtype: str, rounding: float | None = None, *, batch_size: int, sizes: Sequence[int] = ()
+) -> Tolerances:
+    """Return a dtype's tolerances for what was measured where, and with how many images.
+
+    rounding: what a card showed (`worker.rounding`), None on a CPU. sizes: those of rung 13.
+    """
+    found = for_rounding(dtype, rounding)
+    return {group: for_images(one, batches_of(group, batch_size, sizes)) for group, one in found.items()}
+
+
+def batches_of(group: str, batch_size: int, sizes: Sequence[int]) -> int | None:
+    """Return the images of the smallest batch that a group comes from; None for batches made to turn none."""
+    if group.startswith("stress"):
+        return None
+    return min(sizes) if sizes and group.startswith("size") else batch_size
+
+
+def for_images(one: Tolerance, images: int | None) -> Tolerance:
+    """Return it with room for a unit that turns in one image: a gradient changes by that image's share."""
+    if images is None or one.reason not in (TURNS, FLIPS):
+        return one
+    return replace(one, value=max(one.value, SHARE_OF_AN_IMAGE / images))
+
+
+def for_rounding(dtype: str, rounding: float | None) -> Tolerances:
     """Return a dtype's tolerances; in float32 wider on a card that rounds more than a CPU does.
 
     Between float32's and bfloat16's, as far (in orders of magnitude) as the card's rounding lies between a
-    CPU's and TF32's: what was measured in TF32 needs bfloat16's, since as many units turn. rounding: what
-    the card showed (`worker.rounding`), None on a CPU.
+    CPU's and TF32's: what was measured in TF32 needs bfloat16's, since as many units turn.
     """
     own = BY_DTYPE[dtype]
     if dtype != "float32" or rounding is None or not rounding > CPU_ROUNDING:
