@@ -29,9 +29,8 @@ INSTALL = @$(or $(PYTHON),false) -c '$(SUITABLE)' 2>/dev/null || { echo "error: 
 
 .PHONY: compare test test-cuda cuda install fuzz bench calibrate gates kills soak network-mistakes correct-pairs ranks docs clean
 
-# If an option is given twice, the second one counts: ARGS has priority over what `make cuda` made.
 compare: $(STAMP)
-	@$(BIN)/python -m compare.run $(if $(ON_CARD),$(CUDA_PYTHONS)) $(ARGS)
+	@$(BIN)/python -m compare.run $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/ruff check .
@@ -72,11 +71,6 @@ test-cuda: $(STAMP)
 install: $(STAMP)
 
 # TensorFlow's CUDA 12 wheels and torch's CUDA 13 wheels write different cuDNN and NCCL files to the same paths.
-ON_CARD = $(or $(findstring cuda,$(ARGS)),$(shell echo '$(ARGS)' | sed -nE 's/.*--resume[= ]+([^ ]+).*/\1/p' | \
-	xargs -I{} grep -ls '"device": *"[^"]*cuda' {}/results.json))
-CUDA_PYTHONS = $(foreach framework,tf torch,$(if $(wildcard .venv-$(framework)/.installed),\
-	--$(framework)-python .venv-$(framework)/bin/python))
-
 cuda: $(STAMP) .venv-tf/.installed .venv-torch/.installed
 
 .venv-tf/.installed: PACKAGES := "tensorflow[and-cuda]"

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -25,6 +25,7 @@ from compare.variants import VARIANTS, VARIANTS_BY_NAME, Variant
 from lenet_spec import LeNetSpec
 
 T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[1]
 Preset = Literal["quick", "standard", "rigorous"]
 DEVICES = ("cpu", "cuda")
 DEFAULTS = LeNetSpec()
@@ -121,10 +122,10 @@ class RunConfig:
     """measure the time until this share of the test images is right, in percent: 98, for example"""
     tensorboard: bool = False
     """write the curves also as TensorBoard event files, under --out"""
-    tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
-    """the Python interpreter that has TensorFlow; default: the one that runs this command"""
-    torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
-    """the Python interpreter that has PyTorch; default: the one that runs this command"""
+    tf_python: Path | None = None
+    """the interpreter that has TensorFlow; default: on a card that of make cuda, else this command's own"""
+    torch_python: Path | None = None
+    """the interpreter that has PyTorch; default: on a card that of make cuda, else this command's own"""
     timeout: float = 600.0
     """seconds that a worker may take for one command; three times as many if it may compile first"""
 
@@ -149,7 +150,19 @@ class RunConfig:
         return Conditions(device, self.thread_count, self.allocator, self.tf32, self.deterministic)
 
     def python(self, framework: str) -> Path:
-        return self.tf_python if framework == "tf" else self.torch_python
+        """Return the interpreter of a framework's workers."""
+        given = self.tf_python if framework == "tf" else self.torch_python
+        return given or default_python(framework, self.device)
+
+
+def default_python(framework: str, devices: Sequence[str]) -> Path:
+    """Return what `make cuda` made for a framework, if a card is asked for; else this interpreter.
+
+    On a card each framework needs its own: their CUDA libraries lie in the same place.
+    """
+    made = ROOT / f".venv-{framework}"
+    on_card = "cuda" in devices and (made / ".installed").exists()
+    return made / "bin" / "python" if on_card else Path(sys.executable)
 
 
 def option_as_typed(value: object) -> object:
@@ -269,7 +282,7 @@ def check(config: RunConfig) -> None:
         raise UserError("--tf32 works on GPUs only, but --device is cpu. Leave it out.")
     check_timeout(config.timeout)
     check_paths(config)
-    for flag, python in (("--tf-python", config.tf_python), ("--torch-python", config.torch_python)):
+    for flag, python in (("--tf-python", config.python("tf")), ("--torch-python", config.python("torch"))):
         if not os.access(python, os.X_OK) or python.is_dir():
             raise UserError(f"{flag}: {python} is not a program that can be run. Name a Python interpreter.")
     if config.download is not None and config.data_dir is None:

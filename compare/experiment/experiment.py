@@ -67,7 +67,7 @@ class Experiment:
             check_available()
         remove_abandoned()
         if config.download is not None and config.data_dir is not None:
-            downloaded = download(config.download, config.data_dir, config.torch_python)
+            downloaded = download(config.download, config.data_dir, config.python("torch"))
             config = dataclasses.replace(config, data_dir=downloaded)
         dataset = mnist.load(config.data_dir, config.spec())
         console = console or Console(highlight=False)

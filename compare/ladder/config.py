@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from compare.cpus import usable_cpus
 from compare.errors import UserError
 from compare.labels import Label
 from compare.ladder.plan import Plan, Port
+from compare.variants import FRAMEWORK_NAMES
 from lenet_spec import LeNetSpec
 
 DROPOUT_STATES: dict[str, tuple[bool, ...]] = {"off": (False,), "on": (True,), "both": (False, True)}
@@ -65,10 +65,10 @@ class ParityConfig:
     """a directory of IDX files of MNIST's shape, plain or gzip; default: the MNIST in this package"""
     threads: int = dataclasses.field(default_factory=usable_cpus)
     """threads of each framework; default: all CPUs that this process may use"""
-    tf_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
-    """the Python interpreter that has TensorFlow; default: the one that runs this command"""
-    torch_python: Path = dataclasses.field(default_factory=lambda: Path(sys.executable))
-    """the Python interpreter that has PyTorch; default: the one that runs this command"""
+    tf_python: Path | None = None
+    """the interpreter that has TensorFlow; default: on a card that of make cuda, else this command's own"""
+    torch_python: Path | None = None
+    """the interpreter that has PyTorch; default: on a card that of make cuda, else this command's own"""
     timeout: float = 600.0
     """seconds that a worker may take for one command"""
 
@@ -89,7 +89,8 @@ class ParityConfig:
         )
 
     def pythons(self) -> dict[str, Path]:
-        return {"tf": self.tf_python, "torch": self.torch_python}
+        config = self.run_config()
+        return {framework: config.python(framework) for framework in FRAMEWORK_NAMES}
 
 
 def checked(config: ParityConfig) -> ParityConfig:

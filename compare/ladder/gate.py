@@ -20,7 +20,7 @@ from compare.ladder.plan import Plan
 from compare.ladder.tolerances import judged_steps
 from compare.ladder.verdicts import summary
 from compare.records.parity import Climb, Gate
-from compare.variants import VARIANTS
+from compare.variants import FRAMEWORK_NAMES, VARIANTS
 
 STEPS = 30
 TRAINING_BATCH = 32  # at most, of the steps; one step of every size that the run times is judged besides
@@ -45,7 +45,7 @@ def gate(
     logs = directory / "parity"
     logs.mkdir(parents=True, exist_ok=True)
     plans = gate_plans(config, len(dataset.train_labels), say)
-    ladder = Ladder(plans, dataset, {"tf": config.tf_python, "torch": config.torch_python}, logs)
+    ladder = Ladder(plans, dataset, {name: config.python(name) for name in FRAMEWORK_NAMES}, logs)
     climbs = ladder.climb(entrant_ports(entrants))
     if all(ladder.unusable.get(label) for label in ladder.left_out) and not climbs:
         reasons = {label.partition(":")[0]: reason for label, reason in ladder.left_out.items()}

@@ -75,7 +75,7 @@ def climbing_sides(config: ParityConfig, directory: Path) -> Iterator[Climbing]:
     """Start a worker for each framework, which any number of pairs can use in turn."""
     with ExitStack() as stack:
         sides = []
-        for framework, python in (("tf", config.tf_python), ("torch", config.torch_python)):
+        for framework, python in config.pythons().items():
             conditions = Conditions(one_device(config), config.threads, share_cpus=True)
             try:
                 worker = conditions.launch(

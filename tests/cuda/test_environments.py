@@ -1,14 +1,18 @@
-"""`make cuda` gives each framework an environment of its own, and `make compare` uses them on CUDA alone."""
+"""`make cuda` gives each framework an environment of its own, and every command uses them on CUDA alone."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from compare.run import parse_config
+from compare import config
+from compare.config import RunConfig
+from compare.ladder.config import ParityConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,36 +43,27 @@ def dry_run(project: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_a_run_on_cuda_uses_each_frameworks_own_environment(project: Path) -> None:
-    """Without a word from the user, whose options come after and win."""
-    told = dry_run(project, "compare", "ARGS=--device cuda --steps 5")
-    assert "--tf-python .venv-tf/bin/python" in told
-    assert "--torch-python .venv-torch/bin/python" in told
-    assert told.rstrip().endswith("--device cuda --steps 5")
-    config = parse_config(["--tf-python", "made", "--tf-python", "named"])
-    assert config.tf_python == Path("named")
+@pytest.mark.parametrize(("device", "used"), [(("cuda",), True), (("cpu", "cuda"), True), (("cpu",), False)])
+def test_a_run_on_cuda_uses_each_frameworks_own_environment(
+    project: Path, monkeypatch: pytest.MonkeyPatch, device: tuple[str, ...], used: bool
+) -> None:
+    """Without a word from the user, by every command; on the CPU one environment holds both."""
+    monkeypatch.setattr(config, "ROOT", project)
+    asked = replace(RunConfig(), device=device)
+    for framework in ("tf", "torch"):
+        own = project / f".venv-{framework}" / "bin" / "python"
+        assert asked.python(framework) == (own if used else Path(sys.executable))
+    assert ParityConfig(device=device).pythons() == {name: asked.python(name) for name in ("tf", "torch")}
+    assert replace(asked, tf_python=Path("named")).python("tf") == Path("named")
 
 
-@pytest.mark.parametrize("option", ["--resume old", "--resume=old"])
-@pytest.mark.parametrize(("device", "used"), [("cpu,cuda", True), ("cpu", False)])
-def test_a_resumed_run_uses_what_it_began_with(project: Path, option: str, device: str, used: bool) -> None:
-    """Its device stands in its results, not on the command line."""
-    (project / "old").mkdir()
-    (project / "old" / "results.json").write_text(f'{{"config": {{"device": "{device}", "steps": 5}}}}')
-    assert ("--tf-python .venv-tf/bin/python" in dry_run(project, "compare", f"ARGS={option}")) == used
-
-
-def test_a_run_on_the_cpu_does_not(project: Path) -> None:
-    """Its environment holds both frameworks."""
-    assert "-python" not in dry_run(project, "compare", "ARGS=--steps 5").partition("compare.run")[2]
-
-
-def test_environments_that_were_not_made_are_not_named(project: Path) -> None:
-    """Then the refusal says to make them."""
+def test_an_environment_that_was_not_made_is_not_used(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one that is half made. Then the refusal says to make it."""
+    monkeypatch.setattr(config, "ROOT", project)
     (project / ".venv-tf" / ".installed").unlink()
-    told = dry_run(project, "compare", "ARGS=--device cpu,cuda")
-    assert "--tf-python" not in told
-    assert "--torch-python" in told
+    asked = replace(RunConfig(), device=("cuda",))
+    assert asked.python("tf") == Path(sys.executable)
+    assert asked.python("torch") == project / ".venv-torch" / "bin" / "python"
 
 
 def test_each_environment_holds_one_framework_and_what_a_worker_needs(project: Path) -> None:
