@@ -78,6 +78,11 @@ def test_what_would_fail_or_wait_on_a_card_raises(fake: dict[str, Any], faulty: 
     assert pytest.RaisesExc(RuntimeError, match=error).matches(RuntimeError(fake["errors"][faulty]))
 
 
+def test_products_are_timed_between_two_fences(fake: dict[str, Any]) -> None:
+    """After one that is not counted; a fence for each would be part of a short product's time."""
+    assert fake["fences"] == [1, 9]
+
+
 def test_replayed_graphs_train_as_eager_does(graphs: dict[str, Any]) -> None:
     """To the last bit, over batches of several sizes, each replayed after others, in every arithmetic."""
     assert len(graphs["pairs"]) == 3

@@ -17,6 +17,7 @@ import importlib
 import json
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 from compare.data.weights import initial_weights
 from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import Dropout, LeNetSpec
-from torch_impl import train
+from torch_impl import runtime, train
 
 MADE_UP = "made_up"  # a device
 ROWS = 2
@@ -113,9 +114,28 @@ def error_of(make: Callable[..., Any]) -> str:
     return ""
 
 
+def fences_of_products() -> list[int]:
+    """Return how many products had been asked for at each fence, if their seconds are measured on a card."""
+    asked, fences = 0, []
+
+    def multiplied(left: Any, right: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return left + right
+
+    with (
+        patch.object(torch, "matmul", multiplied),
+        patch.object(torch.cuda, "synchronize", lambda: fences.append(asked)),
+        FakeTensorMode(),
+    ):
+        runtime.matmul_seconds(device="cuda", dtype="float32", size=4, repeats=8)
+    return fences
+
+
 def main() -> None:
     """Print the devices of each way of running, and what three faulty trainers raise."""
     torch.nn.Module._apply = move  # noqa: SLF001
+    fences = fences_of_products()
     errors = {one.__name__: error_of(one) for one in (ReadsBack, MixesDevices, MixesDtypes)}
     found = []
     for device in ("cuda", MADE_UP):
@@ -126,7 +146,7 @@ def main() -> None:
             for dtype in DTYPES:
                 seen = run(make, device, dtype)
                 found.append({"way": f"{variant.name} {dtype}", "device": device, "seen": seen})
-    print(json.dumps({"devices": found, "errors": errors}))
+    print(json.dumps({"devices": found, "errors": errors, "fences": fences}))
 
 
 if __name__ == "__main__":
