@@ -23,7 +23,7 @@ from tests.impl.test_variants import set_up
 STEPS = 3
 # Relative to the largest value of each tensor; bfloat16 keeps 8 bits, so one rounding is up to 4e-3.
 LOSS_TOLERANCE = 2e-3  # 4e-4 was measured
-KERNEL_TOLERANCE = 5e-3  # 6e-4 was measured
+KERNEL_TOLERANCE = 2e-2  # 1e-2 was measured on a processor without AVX-512, 6e-4 with it
 BIAS_TOLERANCE = 0.1  # 0.03 was measured: sums over a batch and its positions, rounded in another order
 FLOAT32_LOSS_TOLERANCE = 1e-2  # 2e-3 was measured
 
