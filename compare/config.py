@@ -1,9 +1,8 @@
-"""What a run is asked to do: options, presets, and the rules they must keep."""
+"""What a run is asked to do: options, presets, and who trains. The rules stand in config_rules."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,11 +14,9 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from compare.cpus import usable_cpus
 from compare.dtypes import Dtype
-from compare.errors import UserError
 from compare.inference_forms import FORMS_BY_NAME, Form
 from compare.pipelines import PIPELINES_BY_NAME, Pipeline
 from compare.processes.conditions import Conditions
-from compare.processes.deadlines import LARGEST_TIMEOUT_SECONDS
 from compare.processes.environment import Allocator
 from compare.variants import VARIANTS, VARIANTS_BY_NAME, Variant
 from lenet_spec import LeNetSpec
@@ -29,15 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 Preset = Literal["quick", "standard", "rigorous"]
 DEVICES = ("cpu", "cuda")
 DEFAULTS = LeNetSpec()
-# The largest are beyond use, and keep every number within what a message, or memory, can hold.
-BOUNDS = {
-    "steps": (1, 100_000_000),
-    "batch_size": (1, 65_536),
-    "seeds": (1, 10_000),
-    "first_seed": (0, 2**32 - 1),
-}
 ALL = ("all",)
-LOOPS = "XLA makes a loop over every pixel of the gradient of max pooling then, which takes minutes a step"
 TASK_FORMS = ("tf:eager", "tf:graph", "tf:xla", "torch:eager", "torch:compiled")  # of --task
 PATHS = ("out", "resume", "data_dir", "tf_python", "torch_python")
 OWN_FILES = ("task", "tensorflow_module", "torch_module")  # of a network of the user's own
@@ -243,156 +232,3 @@ def eager_frameworks(config: RunConfig) -> set[str]:
     """Return the frameworks whose eager variant trains: what pipelines and forms are held against."""
     names = VARIANTS_BY_NAME if config.variants == ALL else config.variants
     return {one.framework for one in VARIANTS if one.variant == "eager" and one.name in names}
-
-
-def ruled_out(config: RunConfig) -> dict[str, str]:
-    """Return by option what cannot be measured beside the other options, and why."""
-    reasons = {}
-    for option in ("inputs", "inference"):
-        if config.dtype == "bfloat16":
-            reasons[option] = "it measures float32 and float64, but --dtype is bfloat16. Leave one out."
-        elif not eager_frameworks(config):
-            reasons[option] = (
-                "it is held against tf:eager or torch:eager, but --variants is "
-                f"{','.join(config.variants)}. Add one of them."
-            )
-    if config.dropout:
-        reasons.setdefault("inputs", "no pipeline has the masks of --dropout. Leave one of the two out.")
-    if config.tf32:
-        reasons.setdefault("inference", "--tf32 rounds what answers are held to. Leave one of the two out.")
-    return reasons
-
-
-def check(config: RunConfig) -> None:
-    """Raise UserError for the first rule that an option breaks."""
-    for device in config.device or ("",):
-        if device not in DEVICES:
-            raise UserError(f"--device: {device!r} is not a device. Use cpu, cuda, or cpu,cuda.")
-    if len(set(config.device)) < len(config.device):
-        raise UserError(f"--device {','.join(config.device)} names a device twice. Name each once.")
-    check_variants(config)
-    check_job(config)
-    check_task(config)
-    for option, bounds in BOUNDS.items():
-        check_bounds("--" + option.replace("_", "-"), getattr(config, option), *bounds)
-    for size in config.batch_sizes:
-        check_bounds("--batch-sizes", size, *BOUNDS["batch_size"])
-    check_threads(config.threads)
-    if config.tf32 and "cuda" not in config.device:
-        raise UserError("--tf32 works on GPUs only, but --device is cpu. Leave it out.")
-    check_timeout(config.timeout)
-    check_paths(config)
-    for flag, python in (("--tf-python", config.python("tf")), ("--torch-python", config.python("torch"))):
-        if not os.access(python, os.X_OK) or python.is_dir():
-            raise UserError(f"{flag}: {python} is not a program that can be run. Name a Python interpreter.")
-    if config.download is not None and config.data_dir is None:
-        raise UserError("--download needs --data-dir: name the directory to download into.")
-
-
-def check_bounds(flag: str, value: int, least: int, most: int) -> None:
-    """Raise UserError unless the value lies between the two, both included."""
-    if value < least:
-        raise UserError(f"{flag} is {value}; it must be at least {least}.")
-    if value > most:
-        raise UserError(f"{flag} is {value:,}; it must be at most {most:,}.")
-
-
-def check_threads(counts: tuple[int, ...]) -> None:
-    """Raise UserError for a count that no pool can have, or that this process has no CPUs for."""
-    for count in counts or (0,):
-        check_bounds("--threads", count, 1, sys.maxsize)
-        if count > usable_cpus():
-            raise UserError(
-                f"--threads is {count}, but this process may use {usable_cpus()} CPUs. With more "
-                f"threads than CPUs you would measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
-            )
-
-
-def check_timeout(seconds: float) -> None:
-    if not 0 < seconds <= LARGEST_TIMEOUT_SECONDS:
-        most = f"at most {LARGEST_TIMEOUT_SECONDS:,.0f}, a week"
-        raise UserError(f"--timeout is {seconds:g} s; it must be above 0 and {most}.")
-
-
-def check_paths(config: RunConfig) -> None:
-    for flag, path in (("--out", config.out or Path.cwd()), ("--data-dir", config.data_dir)):
-        check_utf8(flag, path)
-
-
-def check_utf8(flag: str, path: Path | None) -> None:
-    """Raise UserError for a path that messages and results, which are UTF-8, cannot hold."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"{flag}: {str(path)!r} is not UTF-8 at character {error.start}. Rename it, or name another."
-        ) from error
-
-
-def check_task(config: RunConfig) -> None:
-    """Raise UserError for what cannot stand beside --task, or not without it."""
-    if config.task is None:
-        for flag, module in (
-            ("--tensorflow-module", config.tensorflow_module),
-            ("--torch-module", config.torch_module),
-        ):
-            if module is not None:
-                raise UserError(f"{flag} needs --task: the file that names the network's inputs and batches.")
-        return
-    for name in chosen_variants(config):
-        if name.name not in TASK_FORMS:
-            raise UserError(f"--variants: {name.name} is of LeNet. With --task use {', '.join(TASK_FORMS)}.")
-    plain = RunConfig()
-    for option in ("batch_size", "dropout", "batch_sizes", "tf32", "deterministic", "data_dir", "download",
-                   "inputs", "inference", "target_accuracy", "tensorboard"):  # fmt: skip
-        if getattr(config, option) != getattr(plain, option):
-            flag = "--" + option.replace("_", "-")
-            raise UserError(f"{flag} is of LeNet and its data; --task has its own. Leave one of the two out.")
-    if config.dtype == "bfloat16" or len(config.threads) > 1 or len(config.device) > 1:
-        raise UserError("--task takes one device, one thread count, and float32 or float64.")
-
-
-def check_job(config: RunConfig) -> None:
-    """Raise UserError for what --inputs, --inference and --target-accuracy cannot do."""
-    for flag, names, possible in (
-        ("--inputs", config.inputs, list(PIPELINES_BY_NAME)),
-        ("--inference", config.inference, list(FORMS_BY_NAME)),
-    ):
-        unknown = [name for name in names if name not in possible and names != ALL]
-        if unknown:
-            raise UserError(f"{flag}: {unknown[0]!r} is none. Use all, or some of: {', '.join(possible)}.")
-        for framework in {name.partition(":")[0] for name in names if names != ALL}:
-            if framework not in eager_frameworks(config):
-                raise UserError(
-                    f"{flag} {','.join(names)} needs {framework}:eager, which it is held against, but "
-                    f"--variants is {','.join(config.variants)}. Add it."
-                )
-    for option, reason in ruled_out(config).items():
-        if getattr(config, option):
-            raise UserError(f"--{option}: {reason}")
-    if config.target_accuracy is not None and not 0 < config.target_accuracy <= 100:
-        raise UserError(
-            f"--target-accuracy is {config.target_accuracy:g}; it must be above 0 and at most 100 (percent)."
-        )
-
-
-def check_variants(config: RunConfig) -> None:
-    if config.variants == ALL:
-        return
-    for name in config.variants or ("",):
-        if name not in VARIANTS_BY_NAME:
-            raise UserError(
-                f"--variants: {name!r} is not a variant. Use all, or some of: {', '.join(VARIANTS_BY_NAME)}."
-            )
-    for name in config.variants:
-        variant, asked = VARIANTS_BY_NAME[name], ",".join(config.device)
-        if not set(variant.devices) & set(config.device):
-            able = ", ".join(variant.devices)
-            raise UserError(f"--variants: {name} runs on {able} only, but --device is {asked}.")
-        if not any(variant.runs_on(one, deterministic=config.deterministic) for one in config.device):
-            raise UserError(
-                f"--variants: {name} on {asked} cannot stand beside --deterministic: {LOOPS}. Leave one out."
-            )
-        if not VARIANTS_BY_NAME[name].takes(config.dtype):
-            others = ", ".join(variant.name for variant in VARIANTS if variant.takes(config.dtype))
-            raise UserError(f"--variants: {name} cannot run in {config.dtype}. Use some of: {others}.")

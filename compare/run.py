@@ -47,7 +47,7 @@ def without_what_cannot_be(config: RunConfig, argv: Sequence[str]) -> RunConfig:
     """Leave out what a preset asks for and another option rules out, unless it was asked for by name."""
     import dataclasses
 
-    from compare.config import ruled_out
+    from compare.config_rules import ruled_out
 
     of_lenet = {"inputs", "inference", "target_accuracy"}
     excluded = of_lenet if config.task is not None else set(ruled_out(config))

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from compare.calibration.config import CalibrationConfig
 from compare.calibration.slowing import Slowed
-from compare.config import BOUNDS, Entrant, RunConfig, check, check_bounds
+from compare.config import Entrant, RunConfig
+from compare.config_rules import BOUNDS, check, check_bounds
 from compare.data import mnist
 from compare.errors import UserError
 from compare.experiment.training import train_seed

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compare.config import check_timeout, check_utf8
+from compare.config_rules import check_timeout, check_utf8
 from compare.data.content import open_content
 from compare.errors import UserError
 from compare.records.files import synchronize

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from compare.config import Entrant, RunConfig, check, entrants, recorded_options
+from compare.config import Entrant, RunConfig, entrants, recorded_options
+from compare.config_rules import check
 from compare.data import mnist
 from compare.data.download import download
 from compare.data.known_sets import set_name

@@ -15,7 +15,8 @@ import numpy as np
 import safetensors.numpy
 from rich.console import Console
 
-from compare.config import Entrant, RunConfig, check, entrants, recorded_options
+from compare.config import Entrant, RunConfig, entrants, recorded_options
+from compare.config_rules import check
 from compare.cpus import allowed_cpus
 from compare.data.task_file import Task
 from compare.errors import UserError

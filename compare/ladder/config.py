@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from compare import own_code
-from compare.config import Entrant, Names, RunConfig, check, entrants
+from compare.config import Entrant, Names, RunConfig, entrants
+from compare.config_rules import check
 from compare.cpus import usable_cpus
 from compare.errors import UserError
 from compare.labels import Label

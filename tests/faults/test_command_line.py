@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.config import check
+from compare.config_rules import check
 from compare.errors import UserError
 from compare.run import parse_config
 from tests.commands import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from compare.config import RunConfig, check
+from compare.config import RunConfig
+from compare.config_rules import check
 from compare.errors import UserError
 from compare.findings import job
 from compare.findings.findings import find

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 import safetensors.numpy
 
-from compare.config import ALL, RunConfig, check, entrants
+from compare.config import ALL, RunConfig, entrants
+from compare.config_rules import check
 from compare.data.weights import initial_weights
 from compare.errors import UserError
 from compare.experiment.training import note_ready

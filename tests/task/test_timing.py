@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from compare.config import RunConfig, check
+from compare.config import RunConfig
+from compare.config_rules import check
 from compare.data import task_file
 from compare.errors import UserError
 from compare.ladder.config import ParityConfig
