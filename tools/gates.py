@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from compare.dtypes import Dtype
 from compare.ladder.gate import gate
 from compare.records import machine
 from compare.records.files import write_json
-from compare.records.parity import Difference, Gate
+from compare.records.parity import Climb, Difference
 
 OUT = machine.ROOT / "docs" / "results" / "gates.json"
 
@@ -62,7 +63,7 @@ def main() -> int:
                     "summary": climbed.summary,
                 }
             )
-            note_largest(climbed, largest)
+            note_largest(climbed.climbs, largest)
             print(found[-1], flush=True)
     groups = [{"dtype": dtype} | as_record(one) for (dtype, _), one in sorted(largest.items())]
     write_json(
@@ -72,9 +73,9 @@ def main() -> int:
     return 0 if all(one["passed"] for one in found) else 1
 
 
-def note_largest(climbed: Gate, largest: dict[tuple[str, str], Difference]) -> None:
+def note_largest(climbs: Sequence[Climb], largest: dict[tuple[str, str], Difference]) -> None:
     """Keep, of each dtype and group, the largest error from the oracle."""
-    for climb in climbed.climbs:
+    for climb in climbs:
         for one in (one for rung in climb.rungs for one in rung.differences if one.right == "oracle"):
             known = largest.get((climb.dtype, one.group))
             if one.relative is not None and (known is None or one.relative > (known.relative or 0.0)):

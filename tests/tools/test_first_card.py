@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.commands import command
+from tests.commands import ROOT, command
 from tools import first_card
-from tools.first_card import PARTS, Part, outcome
+from tools.card_parts import PARTS, Part, expect
+from tools.first_card import outcome
 
 
 def test_what_needs_no_card_runs_and_the_rest_is_refused(tmp_path: Path) -> None:
@@ -31,6 +32,13 @@ def test_what_needs_no_card_runs_and_the_rest_is_refused(tmp_path: Path) -> None
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_name_that_is_no_part_is_refused() -> None:
+    """Nothing was tried then, so nothing has passed."""
+    done = command("--parts", "grphs", module="tools.first_card", timeout_seconds=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --parts: 'grphs' is not a part. Use some of: refusals, ")
+
+
 def test_a_part_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """With all that it started; the next one has its turn."""
     start = subprocess.Popen
@@ -43,7 +51,7 @@ def test_what_a_part_did_not_expect_is_its_reason(capsys: pytest.CaptureFixture[
     """Not a traceback."""
 
     def look(_device: str) -> dict[str, Any]:
-        first_card.expect(holds=False, what="the losses part")
+        expect(holds=False, what="the losses part")
         return {}
 
     assert first_card.inside(Part("losses", look, 1.0), "cuda") == 1
@@ -52,7 +60,7 @@ def test_what_a_part_did_not_expect_is_its_reason(capsys: pytest.CaptureFixture[
 
 def test_every_part_is_in_the_docs() -> None:
     """By its name."""
-    text = (first_card.ROOT / "docs" / "cuda.md").read_text()
+    text = (ROOT / "docs" / "cuda.md").read_text()
     table = text[text.index("python -m tools.first_card") : text.index("## What is proved")]
     for part in PARTS:
         assert part.name in table
