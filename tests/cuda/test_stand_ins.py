@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +16,23 @@ from compare.processes.launcher import WorkerRefused
 from compare.protocol import messages
 from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import LeNetSpec
+from tests.cuda.programs import printed
 from tests.impl.test_variants import TIMEOUT_SECONDS, set_up
 
-ROOT = Path(__file__).parents[2]
 STEPS = 5
 KERAS_XLA = Path(__file__).with_name("keras_xla.py")  # imports TensorFlow: for a worker
-
-
-def printed(program: str) -> dict[str, Any]:
-    """Return the JSON that a program with torch prints; skip the test where torch is not installed."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"tests.cuda.{program}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if "No module named 'torch'" in done.stderr:
-        pytest.skip("torch is not installed")
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 @pytest.fixture(scope="module")
 def fake() -> dict[str, Any]:
     """Return the devices of every tensor, and the errors of faulty trainers."""
-    return printed("torch_fake")
+    return printed("torch_fake", package="torch")
 
 
 @pytest.fixture(scope="module")
 def graphs() -> dict[str, Any]:
     """Return what eager training and replayed graphs came to."""
-    return printed("torch_graphs")
+    return printed("torch_graphs", package="torch")
 
 
 def test_every_tensor_is_on_the_card(fake: dict[str, Any]) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from compare.variants import VARIANTS
+from tests.cuda.programs import printed
 
-ROOT = Path(__file__).parents[2]
 SECOND = "/job:localhost/replica:0/task:0/device:CPU:1"  # stands for the card
 
 
@@ -24,20 +19,7 @@ def recorded(request: pytest.FixtureRequest) -> dict[str, Any]:
     Deterministic, in float32 alone.
     """
     options = [] if request.param == "plain" else ["--deterministic", "--dtypes", "float32"]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.cuda.tf_kernels", *options],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if "No module named 'tensorflow'" in done.stderr:
-        pytest.skip("tensorflow is not installed")
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return printed("tf_kernels", *options, package="tensorflow")
 
 
 def test_every_way_of_running_is_recorded(recorded: dict[str, Any]) -> None:

@@ -115,7 +115,7 @@ def error_of(make: Callable[..., Any]) -> str:
 
 
 def fences_of_products() -> list[int]:
-    """Return how many products had been asked for at each fence, if their seconds are measured on a card."""
+    """Measure products as on a card. Return, for each fence, how many products came before it."""
     asked, fences = 0, []
 
     def multiplied(left: Any, right: Any) -> Any:

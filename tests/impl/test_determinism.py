@@ -22,6 +22,7 @@ from compare.records.results import Launch
 from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import LeNetSpec
 from tests.impl.test_variants import TIMEOUT_SECONDS, set_up
+from tests.processes.test_fairness import READY
 
 STEPS = 5
 
@@ -69,19 +70,8 @@ def test_a_variant_that_determinism_makes_a_loop_of_is_left_out_on_a_card() -> N
 
 def test_what_xla_compiles_is_not_tuned_by_cudnns_switch() -> None:
     """The variable is there for both; it says nothing of XLA's kernels."""
-    ready = messages.Ready(
-        import_seconds=1.0,
-        build_seconds=1.0,
-        parameter_count=1,
-        initial_weights_sha256="",
-        data_sha256="",
-        train_count=1,
-        test_count=1,
-        runtime={"threads": {}, "versions": {}, "device_name": "a card", "cudnn_autotune": True},
-        environment={},
-        cpu_affinity=None,
-        niceness=None,
-    )
+    runtime = {"threads": {}, "versions": {}, "device_name": "a card", "cudnn_autotune": True}
+    ready = msgspec.structs.replace(READY, runtime=runtime)
     for label, device, told in (
         ("tf:xla", "cuda", None),
         ("tf:keras", "cuda", None),
