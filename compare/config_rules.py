@@ -28,7 +28,7 @@ BOUNDS = {
     "seeds": (1, 10_000),
     "first_seed": (0, 2**32 - 1),
 }
-LOOPS = "XLA makes a loop over every pixel of the gradient of max pooling then, which takes minutes a step"
+LOOPS = "XLA then computes the gradient of max pooling in a loop, one element at a time"
 
 
 def ruled_out(config: RunConfig) -> dict[str, str]:
@@ -179,6 +179,6 @@ def check_variants(config: RunConfig) -> None:
             raise UserError(
                 f"--variants: {name} on {asked} cannot stand beside --deterministic: {LOOPS}. Leave one out."
             )
-        if not VARIANTS_BY_NAME[name].takes(config.dtype):
+        if not variant.takes(config.dtype):
             others = ", ".join(variant.name for variant in VARIANTS if variant.takes(config.dtype))
             raise UserError(f"--variants: {name} cannot run in {config.dtype}. Use some of: {others}.")

@@ -126,30 +126,30 @@ BFLOAT16: Tolerances = {
 BY_DTYPE: dict[str, Tolerances] = {"float64": FLOAT64, "float32": FLOAT32, "bfloat16": BFLOAT16}
 
 CPU_ROUNDING = 1.1e-6  # what `worker.rounding` gives of float32 on a CPU, the larger of both frameworks
-SHARE_OF_AN_IMAGE = 1.5  # 1.2 of it was measured: 3.6e-2 in a batch of 32
 TF32_ROUNDING = 3.1e-4  # and of products of numbers that were rounded to TF32
+SHARE_OF_AN_IMAGE = 1.5  # 1.2 of it was measured: 3.6e-2 in a batch of 32
 
 
 def tolerances(
     dtype: str, rounding: float | None = None, *, batch_size: int, sizes: Sequence[int] = ()
 ) -> Tolerances:
-    """Return a dtype's tolerances for what was measured where, and with how many images.
+    """Return a dtype's tolerances, wider on a card that rounds more and for batches of few images.
 
-    rounding: what a card showed (`worker.rounding`), None on a CPU. sizes: those of rung 13.
+    rounding: what the card showed (`worker.rounding`), None on a CPU. sizes: the batch sizes of rung 13.
     """
     found = for_rounding(dtype, rounding)
     return {group: for_images(one, batches_of(group, batch_size, sizes)) for group, one in found.items()}
 
 
 def batches_of(group: str, batch_size: int, sizes: Sequence[int]) -> int | None:
-    """Return the images of the smallest batch that a group comes from; None for batches made to turn none."""
+    """Return the size of the smallest batch that a group comes from; None for stress: no unit turns there."""
     if group.startswith("stress"):
         return None
     return min(sizes) if sizes and group.startswith("size") else batch_size
 
 
 def for_images(one: Tolerance, images: int | None) -> Tolerance:
-    """Return it with room for a unit that turns in one image: a gradient changes by that image's share."""
+    """Widen a tolerance for a small batch: one unit that turns changes a gradient by its image's share."""
     if images is None or one.reason not in (TURNS, FLIPS):
         return one
     return replace(one, value=max(one.value, SHARE_OF_AN_IMAGE / images))
