@@ -100,15 +100,13 @@ class CardWatch:
         """Return the fields of CardSample."""
         nvml, handle = self.nvml, self.handle
         bits = observe(lambda: nvml.nvmlDeviceGetCurrentClocksEventReasons(handle))
-        if bits is not None and bits & IDLE:
-            bits = IDLE
         power = observe(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
         return {
             "sm_mhz": observe(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
             "memory_mhz": observe(lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM)),
             "celsius": observe(lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
             "power_watts": None if power is None else power / 1000,
-            "slowed_by": None if bits is None else [why for bit, why in SLOWED_BY.items() if bits & bit],
+            "slowed_by": None if bits is None else slowed_by(bits),
         }
 
     def slowed_seconds(self, policy: str) -> float | None:
@@ -116,6 +114,11 @@ class CardWatch:
         nvml, handle = self.nvml, self.handle
         count = observe(lambda: nvml.nvmlDeviceGetViolationStatus(handle, getattr(nvml, policy)))
         return None if count is None else count.violationTime / 1e9
+
+
+def slowed_by(bits: int) -> list[str]:
+    """Return what holds the clock down, in words; nothing if the card is idle."""
+    return [] if bits & IDLE else [why for bit, why in SLOWED_BY.items() if bits & bit]
 
 
 def watch(devices: tuple[str, ...], environ: Mapping[str, str]) -> CardWatch | None:

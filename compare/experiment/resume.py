@@ -80,11 +80,7 @@ def check_unchanged(results: Results, data_sha256: str) -> None:
     recorded = results.config.data.sha256
     if recorded != data_sha256:
         changed("data set (SHA-256)", recorded, data_sha256, "Name the same data with --data-dir")
-    now = machine.describe()
-    for fact in FACTS:
-        before, after = getattr(results.environment, fact), getattr(now, fact)
-        if machine.differ(before, after):
-            changed(fact.replace("_", " "), before, after, AS_IT_BEGAN)
+    check_facts(results.environment, machine.describe(), {fact: fact.replace("_", " ") for fact in FACTS})
 
 
 def check_card(results: Results, card: CardWatch | None) -> None:
@@ -92,11 +88,15 @@ def check_card(results: Results, card: CardWatch | None) -> None:
     before = results.environment.card and results.environment.card.before
     now = card and card.record.before
     if before and now:
-        for fact in ("name", "driver"):
-            was, is_now = getattr(before, fact), getattr(now, fact)
-            if machine.differ(was, is_now):
-                what = "card" if fact == "name" else "NVIDIA driver"
-                changed(what, was, is_now, AS_IT_BEGAN)
+        check_facts(before, now, {"name": "card", "driver": "NVIDIA driver"})
+
+
+def check_facts(before: object, now: object, facts: Mapping[str, str]) -> None:
+    """Raise UserError for the first of two records' facts that differs. facts: what each is called."""
+    for fact, name in facts.items():
+        was, is_now = getattr(before, fact), getattr(now, fact)
+        if machine.differ(was, is_now):
+            changed(name, was, is_now, AS_IT_BEGAN)
 
 
 def check_versions(results: Results, present: Mapping[str, Mapping[str, Any]]) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from compare.ladder.differences import compare_arrays
-from compare.ladder.gate import about_arithmetic, about_determinism, gate_of
+from compare.ladder.gate import gate_of, notes_on
 from compare.ladder.rungs import RUNGS, RungKind, not_judged, verdict
 from compare.records.config import Config
 from compare.records.parity import Climb, Difference, Gate, Rung
@@ -31,9 +31,7 @@ def judged(gate: Gate, config: Config) -> Gate:
         climbs.append(
             Climb([], gate.dtype, dropout=False, steps=0, judged_steps=0, oracle_steps=0, rungs=rungs)
         )
-    notes = about_arithmetic(climbs, config.dtype, config.variants)
-    notes += about_determinism(config.variants, config.device) if config.deterministic else []
-    found = gate_of(climbs, gate.left_out, notes)
+    found = gate_of(climbs, gate.left_out, notes_on(climbs, msgspec.structs.asdict(config)))
     kept = {name: getattr(gate, name) for name in ("unavailable", "dtype", "steps", "oracle_steps")}
     return msgspec.structs.replace(found, **kept)
 

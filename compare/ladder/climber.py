@@ -13,7 +13,7 @@ from compare.ladder.inputs import JUDGED_EVERY, Inputs, packed, spec_of_size
 from compare.ladder.plan import EVALUATED_IMAGES, Plan, Port
 from compare.ladder.reference import backwards, by_size
 from compare.ladder.rungs import Digests, Evidence, Groups, Judged, Missing, losses_array, mapped
-from compare.ladder.tolerances import judged_steps, tolerances
+from compare.ladder.tolerances import Tolerances, judged_steps, tolerances
 from compare.ladder.updates import Update, in_order, late_differences, moments, update_of
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.processes.replies import arrays_of
@@ -57,13 +57,19 @@ class Climber:
         self.diverged = False
         self.ending = f"{port.label} has ended"  # how, once that is known
         self.versions: dict[str, Any] = {}
-        self.own = tolerances(plan.dtype, batch_size=plan.batch_size, sizes=plan.sizes)
+        self.rounding: float | None = None  # of its card, once it is set up
         self.answers: dict[str, Evidence | Missing] = {}
         self.work = self.evidence()
 
     @property
     def label(self) -> str:
         return self.port.label
+
+    @property
+    def own(self) -> Tolerances:
+        """What its evidence may be off by."""
+        plan = self.plan
+        return tolerances(plan.dtype, self.rounding, batch_size=plan.batch_size, sizes=plan.sizes)
 
     def answer(self, name: str) -> Evidence | Missing:
         """Ask for all the evidence up to this one. Raises NotOnTheLadder if the fault is the machine's."""
@@ -141,9 +147,7 @@ class Climber:
         except WorkerFailed as failure:
             raise NotOnTheLadder(str(failure), unavailable=False) from failure
         self.versions = ready.runtime["versions"]
-        self.own = tolerances(
-            plan.dtype, ready.float32_rounding, batch_size=plan.batch_size, sizes=plan.sizes
-        )
+        self.rounding = ready.float32_rounding
         return self.arrays(messages.Parameters())
 
     def digests(self) -> Digests:

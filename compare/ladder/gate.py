@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from compare.config import ALL, Entrant, RunConfig
+from compare.config import ALL, Entrant, RunConfig, recorded_options
 from compare.data import mnist
 from compare.errors import UserError
 from compare.ladder.config import entrant_ports
@@ -50,14 +50,23 @@ def gate(
     if all(ladder.unusable.get(label) for label in ladder.left_out) and not climbs:
         reasons = {label.partition(":")[0]: reason for label, reason in ladder.left_out.items()}
         raise UserError("\n".join(reasons.values()))
-    names, devices = ",".join(config.variants), ",".join(config.device)
-    notes = about_arithmetic(climbs, config.dtype, names)
-    notes += about_determinism(names, devices) if config.deterministic else []
-    found = gate_of(climbs, ladder.left_out, notes)
+    recorded = recorded_options(config)
+    found = gate_of(climbs, ladder.left_out, notes_on(climbs, recorded))
     found.dtype, found.steps, found.oracle_steps = plans[0].dtype, plans[0].steps, plans[0].oracle_steps
     found.unavailable = ladder.unavailable
     # results are for sharing: a log is named by its place in the run's directory
     return msgspec.convert(without(msgspec.to_builtins(found), f"{directory}{os.sep}"), Gate)
+
+
+def notes_on(climbs: Sequence[Climb], options: Mapping[str, Any]) -> list[str]:
+    """Return what the climbs do not judge, and which variants the options leave out.
+
+    options: as results.json records them.
+    """
+    notes = about_arithmetic(climbs, options["dtype"], options["variants"])
+    if options["deterministic"]:
+        notes += about_determinism(options["variants"], options["device"])
+    return notes
 
 
 def about_arithmetic(climbs: Sequence[Climb], dtype: str, variants: str) -> list[str]:

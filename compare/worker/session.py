@@ -80,10 +80,21 @@ class NotedWeights(Mapping[str, np.ndarray]):
         return f"after {self.last} {list(self.weights[self.last].shape)}{before} was asked for"
 
 
+def whatever_batch_size(spec: LeNetSpec) -> LeNetSpec:
+    """Return the spec of what does not depend on the training, to find it again."""
+    return dataclasses.replace(spec, training=Training())
+
+
 @lru_cache(maxsize=1)
 def data_set(data_dir: str | None, spec: LeNetSpec) -> mnist.Dataset:
     """Read a set once for all the models that this worker builds in turn."""
     return mnist.load(Path(data_dir) if data_dir else None, spec)
+
+
+@lru_cache(maxsize=1)
+def card_rounding(framework: str, spec: LeNetSpec) -> float:
+    """Measure once for all the models that this worker builds in turn: its settings do not change."""
+    return float32_rounding(import_runtime(framework), "cuda", spec)
 
 
 def parameter_devices(trainer: Inspectable) -> dict[str, str]:
@@ -93,15 +104,13 @@ def parameter_devices(trainer: Inspectable) -> dict[str, str]:
 class Session:
     """A trainer, its batches and its clock."""
 
-    results_placed = False  # whether it was looked at where a step's results lie
+    results_placed = False  # whether the device of a step's results was checked
 
     def __init__(self, request: messages.SetUp, configured: Configured) -> None:
         """Import, configure and build. Raises RefusedRequest, or UserError for data that will not do."""
         self.request = request
         self.spec = msgspec.convert(request.spec, LeNetSpec)
-        self.dataset = data_set(
-            request.data_dir, dataclasses.replace(self.spec, training=Training())
-        )  # whatever the batch size
+        self.dataset = data_set(request.data_dir, whatever_batch_size(self.spec))
         weights = safetensors.numpy.load_file(request.weights_path)
         start = time.perf_counter()
         self.runtime = import_runtime(request.framework)
@@ -176,10 +185,9 @@ class Session:
 
     def float32_rounding(self) -> float | None:
         """Return how much the card rounds; None where nothing is judged by it."""
-        device, dtype = self.request.device, self.request.dtype
-        if device != "cuda" or dtype != "float32":
+        if self.request.device != "cuda" or self.request.dtype != "float32":
             return None
-        return float32_rounding(self.runtime, device, self.spec)
+        return card_rounding(self.request.framework, whatever_batch_size(self.spec))
 
     def next_rows(self) -> Batch:
         """Return this rank's rows of the stream's next batch, and digest both."""
@@ -236,7 +244,7 @@ class Session:
         return loss_on_host, logits, seconds
 
     def require_results_placed(self, **results: Any) -> None:
-        """Raise RefusedRequest if what the first step returned lies elsewhere; NumPy's arrays may."""
+        """Raise RefusedRequest if a result of the first step is on another device; NumPy arrays may be."""
         self.results_placed = True
         if isinstance(self.trainer, Inspectable):
             tensors = {

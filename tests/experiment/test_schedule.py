@@ -1,11 +1,16 @@
 """Blocks are interleaved so that drift falls on all launches alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compare.config import RunConfig
 from compare.experiment.schedule import BLOCK_STEPS, rounds, steps_of_block
+from compare.experiment.training import EVALUATION_INTERVAL_STEPS, WARMUP_STEPS, schedule
+from compare.records.results import Launch
 
 
 def test_the_order_is_a_b_b_a() -> None:
@@ -85,3 +90,13 @@ def test_blocks_are_sized_once_the_warm_up_is_done() -> None:
     assert asked == []
     assert [one.steps for one in plan] == [40, 40]
     assert asked == [80]
+
+
+def test_a_target_is_looked_for_between_short_blocks() -> None:
+    """However fast the steps: with --target-accuracy a block ends where an evaluation may be due."""
+    plain = replace(RunConfig(), steps=2_000)
+    run = Launch("torch", "eager", "cuda", "float32", 0, "torch:eager", step_seconds=[0.001] * WARMUP_STEPS)
+    sizes = [round_.steps for round_ in schedule(plain, [run], 0)]
+    assert sizes[:3] == [WARMUP_STEPS, 200, 200]
+    aimed = replace(plain, target_accuracy=98.0)
+    assert [round_.steps for round_ in schedule(aimed, [run], 0)][1] == EVALUATION_INTERVAL_STEPS

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from compare.ladder.tolerances import BFLOAT16, BY_DTYPE, CPU_ROUNDING, for_rounding, tolerances
+from compare.processes.launcher import WorkerRefused
+from compare.protocol import messages
+from compare.worker import session
 from compare.worker.rounding import float32_rounding
-from lenet_spec import LeNetSpec
+from lenet_spec import LeNetSpec, Training
 from tests.commands import command
 from tests.ladder.small import write_small_mnist
+from tests.worker.test_placement import set_up, worker
 
 MEASURED = 3.1e-4  # of products of numbers that are rounded to TF32
 PORT = """
@@ -116,3 +121,52 @@ def test_rounding_is_measured_against_float64() -> None:
     tf32, full, bfloat16 = (float32_rounding(Rounding(bits), "cuda", LeNetSpec()) for bits in (11, 24, 8))  # type: ignore[arg-type]
     assert 1e-4 < tf32 < 1e-3 < bfloat16 < 1e-2
     assert full < 2 * CPU_ROUNDING
+
+
+ON_THE_CPU = """
+from compare.worker import rounding, session
+from {framework}_impl.train import Trainer
+
+session.Session.float32_rounding = lambda self: rounding.float32_rounding(self.runtime, "cpu", self.spec)
+"""
+
+
+@pytest.mark.parametrize("framework", ["tf", "torch"])
+def test_a_cpus_rounding_is_what_tolerances_start_from(tmp_path: Path, framework: str) -> None:
+    """By the frameworks' own products and convolutions, in their own layouts."""
+    port = tmp_path / "port.py"
+    port.write_text(ON_THE_CPU.format(framework=framework))
+    with worker(tmp_path, framework) as process:
+        try:
+            ready = process.request(set_up(tmp_path, framework, str(port)), messages.Ready, 120)
+        except WorkerRefused as refusal:
+            pytest.skip(str(refusal))
+    assert ready.float32_rounding is not None
+    assert CPU_ROUNDING / 10 < ready.float32_rounding < 2 * CPU_ROUNDING
+
+
+def test_a_worker_on_a_card_measures_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many models it builds, of whatever batch size; nothing in another dtype, or on a CPU."""
+    asked: list[str] = []
+
+    def imported(framework: str) -> Rounding:
+        asked.append(framework)
+        return Rounding(bits=11)
+
+    monkeypatch.setattr(session, "import_runtime", imported)
+    session.card_rounding.cache_clear()
+
+    def measured(device: str, dtype: str, batch_size: int = 1) -> float | None:
+        found: Any = session.Session.__new__(session.Session)
+        found.request = SimpleNamespace(framework="torch", device=device, dtype=dtype)
+        found.spec = LeNetSpec(training=Training(batch_size=batch_size))
+        rounding: float | None = found.float32_rounding()
+        return rounding
+
+    assert measured("cpu", "float32") is measured("cuda", "float64") is measured("cuda", "bfloat16") is None
+    first = measured("cuda", "float32")
+    assert first is not None
+    assert first > 1e-4
+    assert measured("cuda", "float32", batch_size=512) == first
+    assert asked == ["torch"]
+    session.card_rounding.cache_clear()
