@@ -42,8 +42,8 @@ class Inputs:
 
     @cached_property
     def training_batches(self) -> list[Batch]:
-        """Those of the steps that the oracle may have to train."""
-        return list(islice(self.stream(self.spec), self.plan.steps))
+        """Those of the steps that the oracle may have to train, two at least: the phases are made twice."""
+        return list(islice(self.stream(self.spec), max(self.plan.steps, 2)))
 
     def late_batches(self, steps: int) -> Iterator[Batch]:
         """Return those of the updates after so many steps."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,7 @@ from urllib.parse import quote
 
 from compare.findings.findings import Findings
 from compare.findings.machines import AcrossMachines
+from compare.records.files import replace
 from compare.rendering import (
     facts,
     job,
@@ -165,8 +168,30 @@ def vega_library() -> str:
     import vl_convert
 
     version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
-    library: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
-    return library
+
+    def bundle() -> str:
+        library: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
+        return library
+
+    return kept(f"vega-lite-{version}-vl-convert-{vl_convert.__version__}.js", bundle)
+
+
+def kept(name: str, make: Callable[[], str]) -> str:
+    """Return the text that is kept under this name in the virtual environment, made if there is none.
+
+    Bundling takes seconds, and gives the same text each time. Without an environment, or in one that this
+    user may not write to, it is made anew.
+    """
+    if sys.prefix == sys.base_prefix:
+        return make()
+    path = Path(sys.prefix) / "cache" / name
+    with suppress(OSError, UnicodeDecodeError):
+        return path.read_text(encoding="utf-8")
+    text = make()
+    with suppress(OSError):
+        path.parent.mkdir(exist_ok=True)
+        replace(path, text.encode())
+    return text
 
 
 def content_policy(scripts: Sequence[str]) -> str:
