@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -173,7 +174,8 @@ def vega_library() -> str:
         library: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
         return library
 
-    return kept(f"vega-lite-{version}-vl-convert-{vl_convert.__version__}.js", bundle)
+    name = f"vega-lite-{version}-vl-convert-{metadata.version('vl-convert-python')}.js"
+    return kept(name, bundle)
 
 
 def kept(name: str, make: Callable[[], str]) -> str:
