@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -14,7 +15,7 @@ from compare.findings.findings import Findings, find
 from compare.labels import Label
 from compare.records.parity import read as read_parity
 from compare.records.results import Launch
-from compare.rendering import look
+from compare.rendering import look, page
 from compare.rendering.charts import accuracy, charts, divergence, scaling, timing
 from compare.rendering.charts.frame import Chart, all_or_extremes, decades, slug
 from compare.rendering.groups import device_panels, groups
@@ -266,3 +267,12 @@ def test_equal_accuracies_leave_the_axis_room() -> None:
     """The axis is at least 0.1 points wide, and ends at 1."""
     assert accuracy.accuracy_domain([0.9918, 0.9918]) == pytest.approx([0.9913, 0.9923])
     assert accuracy.accuracy_domain([1.0]) == pytest.approx([0.9995, 1.0])
+
+
+def test_a_file_of_its_own_has_the_pages_colours() -> None:
+    """A colour's own value is the one that the light style sheet gives its variable."""
+    light = (page.ASSETS / "report.css").read_text().split("@media")[0].replace("#fff;", "#ffffff;")
+    named = re.findall(r"var\(--([a-z]+), (#[0-9a-f]{6})\)", Path(look.__file__).read_text())
+    assert len(named) == 8
+    for name, value in named:
+        assert f"--{name}: {value};" in light
