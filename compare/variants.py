@@ -1,7 +1,8 @@
 """The variants: each framework's ways of running the same step, what each changes, and who would choose it.
 
-The one place that lists them. The parent reads it without importing a framework; a worker imports `module`
-and builds `trainer` from it.
+The parent reads the list without importing a framework; a worker imports `module` and builds `trainer` from
+it. A new variant needs a row here, its module in `tf_impl` or `torch_impl`, and its class in the list of
+`worker/frameworks.py`, by which mypy holds it to the contract.
 """
 
 from __future__ import annotations

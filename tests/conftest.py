@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from compare.worker.driver import LIBRARY, read
+from compare.worker.nvidia_driver import LIBRARY, read
 
 pytest_plugins = ["tests.faults.recording"]
 

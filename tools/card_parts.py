@@ -73,11 +73,12 @@ def refusals(_device: str) -> Facts:
 
 def description(device: str) -> Facts:
     """Return what the driver and torch say of themselves."""
-    from compare.worker import driver
+    from compare.worker import nvidia_driver
     from torch_impl import runtime
 
     runtime.configure(device=device, threads=1, tf32=False, deterministic=False)
-    return {"driver": dataclasses.asdict(driver.read()), "build": runtime.build()} | runtime.describe(device)
+    driver = dataclasses.asdict(nvidia_driver.read())
+    return {"driver": driver, "build": runtime.build()} | runtime.describe(device)
 
 
 def ladder(device: str, dtype: str) -> Facts:

@@ -80,7 +80,7 @@ class TaskOwnWeights(msgspec.Struct, tag=True, frozen=True):
 
 
 class TimeTask(msgspec.Struct, tag=True, frozen=True):
-    """Take the recorder off, and train from here on in a form of `FORMS` of `tf_impl.timed` or its twin.
+    """Take the recorder off, and train from here on in a form of `FORMS` of `tf_impl.task_forms` or its twin.
 
     From the weights that were loaded last, with the declared optimizer anew. training: whether dropout drops.
     """

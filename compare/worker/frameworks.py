@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from compare import own_code
 from compare.errors import UserError
 from compare.supported import unsupported
-from compare.worker import driver, refusals
+from compare.worker import nvidia_driver, refusals
 from compare.worker.contract import CheckpointModule, Runtime, TrainerClass
 from compare.worker.failures import failure_of_import
 from compare.worker.refusals import RefusedRequest
@@ -89,7 +89,7 @@ def require_device(runtime: Runtime, device: str) -> None:
     if device == "cpu":
         return
     build = refusals.Build(**runtime.build())
-    if reason := refusals.why_not(build, driver.read(), runtime.cards, os.environ):
+    if reason := refusals.why_not(build, nvidia_driver.read(), runtime.cards, os.environ):
         raise RefusedRequest("device", reason)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from compare.protocol import messages
 from compare.reasons import reason_in
-from compare.worker.driver import LIBRARY, Driver
+from compare.worker.nvidia_driver import LIBRARY, Driver
 
 # The oldest driver for each major version of CUDA, whatever the minor one:
 # docs.nvidia.com/deploy/cuda-compatibility, "Minor Version Compatibility".

@@ -1,4 +1,4 @@
-"""What a worker holds: a trainer, its batches and its clock. Runs in the child process only."""
+"""What a worker holds: a trainer, its batches, and the clock that times each step. For the child alone."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class TimedTask:
         self.session = session
         session.adapter.prepare(None)
         tap.listeners[:] = []
-        module = importlib.import_module(f"{session.request.framework}_impl.timed")
+        module = importlib.import_module(f"{session.request.framework}_impl.task_forms")
         self.form: Any = module.FORMS[request.form](session.adapter, training=request.training)
         self.batches = session.task.batches(session.request.seed)
         self.digest, self.steps_done = hashlib.sha256(), 0

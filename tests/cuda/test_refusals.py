@@ -14,7 +14,7 @@ from compare.config import RunConfig
 from compare.errors import UserError
 from compare.experiment.devices import check_devices
 from compare.worker import refusals
-from compare.worker.driver import Driver
+from compare.worker.nvidia_driver import Driver
 from compare.worker.refusals import from_error, runs_on
 from tests.commands import command
 from tests.cuda.scenarios import interpreter

@@ -1,4 +1,4 @@
-"""A porter's own Keras model, trained as it is when nobody looks. Read it beside torch_impl/timed.py.
+"""A porter's own Keras model, trained as it is when nobody looks. Read it beside torch_impl/task_forms.py.
 
 No recorder and no shared dropout masks: the model, the loss and the optimizer alone. Arrays come in as NumPy.
 """

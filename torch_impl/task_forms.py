@@ -1,4 +1,4 @@
-"""A porter's own torch model, trained as it is when nobody looks. Read it beside tf_impl/timed.py.
+"""A porter's own torch model, trained as it is when nobody looks. Read it beside tf_impl/task_forms.py.
 
 No recorder and no shared dropout masks: the model, the loss and the optimizer alone. Arrays come in as NumPy.
 """
