@@ -62,8 +62,10 @@ def remedy_for(line: str, package: str) -> str:
     return ""
 
 
-def failure(error: Exception) -> RefusedRequest:
+def failure(error: Exception | SystemExit) -> RefusedRequest:
     """Return what an error at work means: a card or machine that is too small, or just the error."""
+    if isinstance(error, SystemExit):
+        return RefusedRequest("error", f"its code ends the program (status {error.code})", logged=True)
     if known := refusals.from_error(str(error)) or memory.from_error(error):
         return RefusedRequest(*known)
     return RefusedRequest("error", str(reason_of(error)), logged=True)

@@ -69,7 +69,7 @@ def set_up(
         return refusal.message, None
     except UserError as error:
         return messages.Refused("data", str(error)), None
-    except Exception as error:  # noqa: BLE001  (whatever it is, the parent is told)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, the parent is told)
         return crashed(error), None
 
 
@@ -114,11 +114,11 @@ def answer(  # noqa: C901  (a list)
                 return messages.Refused("error", "this worker is not set up")
     except RefusedRequest as refusal:
         return refusal.message
-    except Exception as error:  # noqa: BLE001  (whatever it is, the parent is told)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, the parent is told)
         return crashed(error)
 
 
-def crashed(error: Exception) -> messages.Refused:
+def crashed(error: Exception | SystemExit) -> messages.Refused:
     """Write the whole traceback to the log, and return the line of it that the parent needs."""
     traceback.print_exc()
     return failure(error).message

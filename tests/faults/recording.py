@@ -135,6 +135,7 @@ def shown(seen: str, temporary: Path) -> str:
     for place, name in ((sys.executable, "PYTHON"), (str(ROOT), "."), (str(Path(sys.prefix)), "ENVIRONMENT")):
         seen = seen.replace(place, name)
     seen = re.sub(r"\b(pid|process|may use|Use --threads|asked for) \d+", r"\1 N", seen)
+    seen = seen.replace("may use N CPU.", "may use N CPUs.")
     return "\n".join(line.strip() for line in seen.splitlines() if line.strip())
 
 

@@ -132,6 +132,8 @@ def act(what: str, channel: Channel) -> None:
         patch.object(session.Session, "timed_step", lambda *_: np.ones(1 << 40)).start()
     elif kind == "raise":
         patch.object(session.Session, "timed_step", raising).start()
+    elif kind == "sys.exit":
+        patch.object(session.Session, "timed_step", lambda *_: sys.exit(3)).start()
     else:
         raise AssertionError(what)
 

@@ -87,7 +87,7 @@ CASES = [
     ),
     Case("A message of another kind", reply("Train 1", "other-message"), "answered Train with Probed"),
     Case(
-        "Losses for only some of the steps", reply("Train 1", "too-few-losses"), "sent 1 losses, 2 accuracies"
+        "Losses for only some of the steps", reply("Train 1", "too-few-losses"), "sent 1 loss, 2 accuracies"
     ),
     Case(
         "A loss of NaN that is not called divergence",
@@ -117,6 +117,9 @@ CASES = [
     Case("Fewer or more threads than asked for", reply("SetUp 1", "fewer-threads"), "uses 77 threads"),
     Case("Memory runs out during a step (ulimit -v)", at("SetUp 1", "memory"), "there is not enough memory"),
     Case("An error in a training step", at("SetUp 1", "raise"), "RuntimeError: the kernel is in a bad state"),
+    Case(
+        "A training step ends the program", at("SetUp 1", "sys.exit"), "its code ends the program (status 3)"
+    ),
     Case(
         "A flood on standard output and error",
         at("Train 1", "flood"),
