@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compare.observation import observe
-from compare.records.environment import Card, CardMoment, CardSample
+from compare.records.environment import Card, CardMoment, CardSample, Environment
 
 # NVML's bits for a clock that is held below what the card could do (nvml.h, nvmlClocksEventReasons).
 SLOWED_BY = {
@@ -126,6 +126,18 @@ def watch(devices: tuple[str, ...], environ: Mapping[str, str]) -> CardWatch | N
     if "cuda" not in devices:
         return None
     return CardWatch(environ.get("CUDA_VISIBLE_DEVICES", "0"))
+
+
+@contextlib.contextmanager
+def watched(card: CardWatch | None, environment: Environment) -> Iterator[None]:
+    """Keep the facts of the card, if the run is on one, while its workers train in the block."""
+    if card is None:
+        yield
+        return
+    environment.card = card.record
+    with card.sampling():
+        yield
+    card.finish()
 
 
 def handle_of(nvml: Any, visible: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from compare.data.known_sets import set_name
 from compare.data.pairing import doubts
 from compare.errors import UserError
 from compare.experiment.apart import AfterTraining
-from compare.experiment.card import CardWatch, watch
+from compare.experiment.card import CardWatch, watch, watched
 from compare.experiment.devices import check_devices, present_versions
 from compare.experiment.inference import measure_inference
 from compare.experiment.inputs import measure_inputs
@@ -30,6 +29,7 @@ from compare.findings.findings import Findings, find
 from compare.labels import Label
 from compare.ladder.gate import gate
 from compare.ladder.verdicts import failure
+from compare.numbers import count
 from compare.processes.scratch import remove_abandoned
 from compare.records import machine
 from compare.records.config import Config
@@ -94,8 +94,6 @@ class Experiment:
         results = self.results
         write_results(results, self.directory)  # from here on --resume finds what was asked for
         self.console.print(facts.headline(results.config), markup=False)
-        if self.card is not None:
-            results.environment.card = self.card.record
         parity = results.parity
         if parity is None or parity.left_out:  # what could not climb then may be there now
             parity = self.climb(results)
@@ -104,11 +102,9 @@ class Experiment:
         keep_finished(results, self.entrants, self.config.threads[:-1])
         if results.runs and self.config.resume is not None:
             self.console.print(f"resumed   {resumed_words(results)}", markup=False)
-        with self.card.sampling() if self.card is not None else nullcontext():
+        with watched(self.card, results.environment):
             self.train(results)
-        self.measure_the_rest(results)
-        if self.card is not None:
-            self.card.finish()
+            self.measure_the_rest(results)
         distrust(results)
         found = self.write(results)
         if self.config.tensorboard:
@@ -198,11 +194,11 @@ class Experiment:
             for run in results.thread_runs
             if run.seed != seed or run.device not in {entrant.device for entrant in group}
         ]
-        for count in self.config.threads[:-1]:
+        for threads in self.config.threads[:-1]:
             config = dataclasses.replace(
-                self.config, threads=(count,), batch_sizes=(), steps=thread_steps(self.config)
+                self.config, threads=(threads,), batch_sizes=(), steps=thread_steps(self.config)
             )
-            directory = self.directory / f"threads-{count}"
+            directory = self.directory / f"threads-{threads}"
             directory.mkdir(exist_ok=True)
             finished = list(results.thread_runs)
             runs = train_seed(
@@ -251,7 +247,9 @@ def in_order(runs: Sequence[Launch], config: RunConfig) -> list[Launch]:
 
 def resumed_words(results: Results) -> str:
     seeds = sorted({run.seed for run in results.runs if run.ended})
-    return f"with what was finished: {len(results.runs)} launches of seed {', '.join(map(str, seeds))}"
+    return (
+        f"with what was finished: {count(len(results.runs), 'launch')} of seed {', '.join(map(str, seeds))}"
+    )
 
 
 def kept_out(parity: Gate, entrant: Entrant) -> tuple[Status, str] | None:

@@ -20,9 +20,10 @@ from compare.config_rules import check
 from compare.cpus import allowed_cpus
 from compare.data.task_file import Task
 from compare.errors import UserError
+from compare.experiment.card import CardWatch, watch, watched
 from compare.experiment.devices import check_devices, present_versions
 from compare.experiment.ends import parted_at
-from compare.experiment.resume import check_unchanged, check_versions, keep_finished, trained
+from compare.experiment.resume import check_card, check_unchanged, check_versions, keep_finished, trained
 from compare.experiment.training import (
     LiveLaunch,
     act_or_end,
@@ -69,6 +70,7 @@ class TaskExperiment:
     results: Results
     drops: bool = False  # whether the network drops units out, by masks that the sides do not share
     weights: dict[tuple[str, int], Path] = field(default_factory=dict)  # by framework and seed
+    card: CardWatch | None = None
 
     @property
     def directory(self) -> Path:
@@ -85,16 +87,18 @@ class TaskExperiment:
         )
         record = recorded(config, task, files)
         console = console or Console(highlight=False)
+        card = watch(config.device, os.environ)  # before a worker of ours is on it
         if config.resume is not None:
             place = RunDirectory(config.resume)
             with place.refusable():
                 results = resumed(config, record)
+                check_card(results, card)
         else:
             place = new_directory(config.out)
             with place.refusable():
                 check_devices(config)
             results = Results(config=record, environment=machine.describe())
-        return cls(config, task, files, place, entrants(config), console, results)
+        return cls(config, task, files, place, entrants(config), console, results, card=card)
 
     def execute(self) -> Results:
         """Prove, train every seed, and report. Interrupted, it leaves what was finished."""
@@ -108,7 +112,8 @@ class TaskExperiment:
             self.keep_out(results.parity)
             if results.parity.passed:
                 keep_finished(results, self.entrants, [])
-                self.train(results)
+                with watched(self.card, results.environment):
+                    self.train(results)
             else:
                 self.console.print(task_terminal.report(results.parity.tasks[-1]))
             found = self.write(results)
@@ -188,6 +193,7 @@ class TaskExperiment:
         launches = len(self.entrants) * len(seeds)
         with TrainingProgress(self.console, steps, launches=launches) as progress:
             for seed in seeds:
+                results.environment.cpu_mhz.append(machine.cpu_mhz())
                 with self.saving(results, seed) as launches_of:
                     self.train_seed(seed, launches_of, progress)
 
