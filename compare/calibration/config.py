@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from compare.config import Names
@@ -30,5 +29,7 @@ class CalibrationConfig:
     """comparisons of each variant with itself slowed by 5 %"""
     slowed_launches: int = 10
     """launches of each side in such a comparison: as many as in the rigorous preset"""
-    python: Path = field(default_factory=lambda: Path(sys.executable))
-    """the Python interpreter that has both frameworks; default: the one that runs this command"""
+    tf_python: Path | None = None
+    """the interpreter that has TensorFlow; default: this command's own"""
+    torch_python: Path | None = None
+    """the interpreter that has PyTorch; default: this command's own"""

@@ -74,8 +74,8 @@ def trial_config(config: CalibrationConfig, launches: int, first_seed: int) -> R
         steps=config.steps,
         seeds=launches,
         first_seed=first_seed,
-        tf_python=config.python,
-        torch_python=config.python,
+        tf_python=config.tf_python,
+        torch_python=config.torch_python,
     )
     check(run_config)
     return run_config
