@@ -147,7 +147,7 @@ class RunConfig:
 def default_python(framework: str, devices: Sequence[str]) -> Path:
     """Return what `make cuda` made for a framework, if a card is asked for; else this interpreter.
 
-    On a card each framework needs its own: their CUDA libraries lie in the same place.
+    On a card each framework needs its own environment: both write CUDA libraries to the same paths.
     """
     made = ROOT / f".venv-{framework}"
     on_card = "cuda" in devices and (made / ".installed").exists()

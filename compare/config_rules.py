@@ -17,6 +17,7 @@ from compare.config import (
 from compare.cpus import usable_cpus
 from compare.errors import UserError
 from compare.inference_forms import FORMS_BY_NAME
+from compare.numbers import count
 from compare.pipelines import PIPELINES_BY_NAME
 from compare.processes.deadlines import LARGEST_TIMEOUT_SECONDS
 from compare.variants import VARIANTS, VARIANTS_BY_NAME
@@ -85,11 +86,11 @@ def check_bounds(flag: str, value: int, least: int, most: int) -> None:
 
 def check_threads(counts: tuple[int, ...]) -> None:
     """Raise UserError for a count that no pool can have, or that this process has no CPUs for."""
-    for count in counts or (0,):
-        check_bounds("--threads", count, 1, sys.maxsize)
-        if count > usable_cpus():
+    for threads in counts or (0,):
+        check_bounds("--threads", threads, 1, sys.maxsize)
+        if threads > usable_cpus():
             raise UserError(
-                f"--threads is {count}, but this process may use {usable_cpus()} CPUs. With more "
+                f"--threads is {threads}, but this process may use {count(usable_cpus(), 'CPU')}. With more "
                 f"threads than CPUs you would measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
             )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from compare.data.content import BROKEN, CHUNK_BYTES, Content, bad_file, open_content
+from compare.numbers import count
 
 TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 BYTES = ("uint8",)
@@ -74,9 +75,9 @@ class Declared:
     def __str__(self) -> str:
         """60000 × 28 × 28 = 47,040,000 bytes."""
         if len(self.shape) == 1 and self.type == "uint8":
-            return f"{self.shape[0]:,} bytes"
+            return count(self.shape[0], "byte")
         of_type = "" if self.type == "uint8" else f" {self.type}"
-        return f"{dimensions(self.shape)}{of_type} = {self.size_bytes:,} bytes"
+        return f"{dimensions(self.shape)}{of_type} = {count(self.size_bytes, 'byte')}"
 
 
 def dimensions(shape: tuple[int, ...]) -> str:
@@ -93,7 +94,9 @@ def read_header(path: Path, content: Content, ndim: int, types: Collection[str])
     sizes = content.read(4 * found_ndim)
     found, needed = len(magic + sizes), 4 * (1 + found_ndim)
     if found < needed:
-        raise bad_file(path, f"ends after {found} bytes, within its header of {needed} bytes", BROKEN)
+        raise bad_file(
+            path, f"ends after {count(found, 'byte')}, within its header of {needed} bytes", BROKEN
+        )
     declared = Declared(struct.unpack(f">{found_ndim}I", sizes), TYPES[magic[2]])
     if 0 in declared.shape:
         raise bad_file(path, f"declares {declared}; every size must be at least 1", BROKEN)

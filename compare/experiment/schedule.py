@@ -23,7 +23,7 @@ class Round:
 def rounds(
     launches: int, steps: int, *, warmup_steps: int, block_steps: Callable[[int], int], seed: int
 ) -> Iterator[Round]:
-    """Yield a warm-up round, then rounds of `block_steps` and a last one of what is left.
+    """Yield one warm-up round, rounds of `block_steps` steps, and one round with the remaining steps.
 
     The order turns round each time (A B, B A, A B, ...: A B B A), so that a drift of the machine that is even
     over two rounds falls on all alike; odd seeds start the other way round.

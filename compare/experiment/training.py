@@ -26,6 +26,7 @@ from compare.experiment.schedule import Round, rounds, steps_of_block
 from compare.ladder.climber import MISSING
 from compare.ladder.together import asking
 from compare.ladder.tolerances import tolerances
+from compare.numbers import count
 from compare.observation import observe
 from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
@@ -315,7 +316,7 @@ def train_block(launch: LiveLaunch, steps: int, config: RunConfig, progress: Pro
     run.peak_rss_bytes, run.peak_device_bytes = block.peak_rss_bytes, block.peak_device_bytes
     if run.first_step_seconds is None and block.step_seconds:
         run.first_step_seconds = block.step_seconds[0]
-    run.reason = f"interrupted after {len(run.losses)} steps"
+    run.reason = f"interrupted after {count(len(run.losses), 'step')}"
     progress.trained(run.label, len(block.losses), math.fsum(block.step_seconds))
     if block.diverged_at_step is not None:
         launch.end("diverged", f"the loss is not finite at step {block.diverged_at_step}")
@@ -358,7 +359,9 @@ def finish(
     labels, spec = dataset.test_labels.astype(np.int64), config.spec()
     logits = evaluated(launch, dataset, config)
     if not np.isfinite(logits).all():
-        launch.end("diverged", f"its logits of the test images are not finite after {len(run.losses)} steps")
+        launch.end(
+            "diverged", f"its logits of the test images are not finite after {count(len(run.losses), 'step')}"
+        )
         return
     run.test_accuracy, run.test_loss = accuracy(logits, labels), cross_entropy(logits, labels)
     final = launch.worker.request(messages.Parameters(), messages.Arrays, config.timeout)

@@ -9,6 +9,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from compare.numbers import count
 from compare.processes.launcher import Worker
 from compare.protocol import messages
 from lenet_spec import Shape
@@ -42,14 +43,15 @@ def arrays_shaped(worker: Worker, content: bytes, shapes: Mapping[str, Shape]) -
 
 def check_block(worker: Worker, block: messages.Trained, steps: int) -> None:
     """Raise WorkerFailed unless the block has an entry for every step, each a number that can be."""
-    done = len(block.losses)
-    if len(block.accuracies) != done or len(block.step_seconds) != done:
-        counts = f"{done} losses, {len(block.accuracies)} accuracies, {len(block.step_seconds)} times"
+    done, accuracies, times = len(block.losses), len(block.accuracies), len(block.step_seconds)
+    if not done == accuracies == times:
+        counts = f"{count(done, 'loss')}, {count(accuracies, 'accuracy')} and {count(times, 'step time')}"
         raise worker.failed(f"{worker.name} sent {counts}; they must be equally many")
     if done != steps and (block.diverged_at_step is None or done > steps):
-        raise worker.failed(f"{worker.name} trained {done} steps, but {steps} were asked for")
+        raise worker.failed(f"{worker.name} trained {count(done, 'step')} in place of {steps:,}")
     if block.step_cpu_seconds and len(block.step_cpu_seconds) != done:
-        raise worker.failed(f"{worker.name} sent {len(block.step_cpu_seconds)} CPU times for {done} steps")
+        times_of_cpus = count(len(block.step_cpu_seconds), "CPU time")
+        raise worker.failed(f"{worker.name} sent {times_of_cpus} for {count(done, 'step')}")
     if not all(math.isfinite(loss) for loss in block.losses):
         raise worker.failed(f"{worker.name} sent a loss that is not finite, and did not say that it diverged")
     if not all(0 <= share <= 1 for share in block.accuracies):

@@ -16,6 +16,7 @@ import msgspec
 from compare.errors import UserError
 from compare.inference_forms import FORMS_BY_NAME
 from compare.labels import Label
+from compare.numbers import count
 from compare.pipelines import PIPELINES_BY_NAME
 from compare.records.reading import Kind, decoded, read_content, read_record
 from compare.records.results import (
@@ -130,7 +131,8 @@ def problems_on_the_way(run: Launch) -> Iterator[str]:
     if not all(0 < step <= steps for step in run.evaluated_steps):
         yield "it was evaluated after a step that it did not make"
     if run.step_cpu_seconds and len(run.step_cpu_seconds) != steps:
-        yield f"it has {steps} losses and {len(run.step_cpu_seconds)} CPU times; they must be equally many"
+        times = count(len(run.step_cpu_seconds), "CPU time")
+        yield f"it has {count(steps, 'loss')} and {times}; they must be equally many"
 
 
 def problems(run: Launch, machines: Collection[str], *, with_accuracy: bool = True) -> Iterator[str]:
@@ -142,9 +144,10 @@ def problems(run: Launch, machines: Collection[str], *, with_accuracy: bool = Tr
     elif not is_label(run):
         yield f"its label must be {run.framework}:{run.variant[:50]}, or that with a number such as #2"
     if len(run.train_accuracies) != steps or len(run.step_seconds) != steps:
+        times = count(len(run.step_seconds), "step time")
         yield (
-            f"it has {steps} losses, {len(run.train_accuracies)} accuracies and {len(run.step_seconds)} step "
-            "times; they must be equally many"
+            f"it has {count(steps, 'loss')}, {count(len(run.train_accuracies), 'training accuracy')} and "
+            f"{times}; they must be equally many"
         )
     if run.warmup_steps < 0:
         yield f"warmup_steps is {run.warmup_steps}; it must be at least 0"

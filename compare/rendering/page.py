@@ -197,7 +197,7 @@ def kept(name: str, make: Callable[[], str]) -> str:
 
 
 def content_policy(scripts: Sequence[str]) -> str:
-    """Only these scripts run, nothing is evaluated, nothing is fetched: the browser holds the page to it."""
+    """Return the page's content security policy: only these scripts run, nothing is loaded or evaluated."""
     digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:"

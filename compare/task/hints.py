@@ -46,7 +46,7 @@ def value_in_words(value: Any) -> str:
 
 
 def between(manifest: Manifest, path: str) -> list[str]:
-    """Return what is called between the layer with parameters before and this one, in words.
+    """Describe, in words, what runs between the previous layer that has parameters and this one.
 
     Functions, if the framework shows them; else layers without parameters, and the activation inside.
     """

@@ -12,7 +12,7 @@ from compare.task.rows import failed
 
 
 def names(climber: Climber) -> TaskRung:
-    """Each layer has its partner, with the same tensors; dropouts and outputs are as many."""
+    """Each layer has a partner with the same tensors; both models have equally many dropouts and outputs."""
     name = "names, shapes, count"
     tf, torch = (side.manifest for side in climber.sides)
     climber.alignment = found = aligning.align(tf, torch, climber.task.pairs)

@@ -16,6 +16,7 @@ from compare.data.task_file import Task
 from compare.errors import UserError
 from compare.ladder.config import ParityConfig
 from compare.ladder.together import asking
+from compare.numbers import count
 from compare.processes.conditions import Conditions
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.records.files import collapse_number_lists, write_atomically
@@ -173,4 +174,4 @@ def summary(parity: TaskParity) -> str:
     pairs = zip(parity.losses["tf"], parity.losses["torch"], strict=True)
     apart = max((abs((a or 0) - (b or 0)) for a, b in pairs), default=0.0)
     said = f"{len(parity.rungs)} of {len(parity.rungs)} rungs · {len(parity.pairs)} layers"
-    return f"{said} · {parity.dtype} losses agree to {apart:.0e} over {parity.steps} steps"
+    return f"{said} · {parity.dtype} losses agree to {apart:.0e} over {count(parity.steps, 'step')}"

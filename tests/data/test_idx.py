@@ -98,7 +98,7 @@ def test_a_changed_pixel_is_returned_as_it_is(tmp_path: Path) -> None:
 
 REFUSED_PLAIN = {
     "empty": (b"", "is empty"),
-    "header of 1 byte": (PLAIN[:1], "ends after 1 bytes, within its header of 16 bytes"),
+    "header of 1 byte": (PLAIN[:1], "ends after 1 byte, within its header of 16 bytes"),
     "header cut": (PLAIN[:15], "ends after 15 bytes, within its header"),
     "little-endian": (b"\x03\x08\0\0" + PLAIN[4:], "must start with 00 00 08 03 but starts with 03 08 00 00"),
     "zip": (b"PK\x03\x04" + PLAIN, "(a zip archive)"),
