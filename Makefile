@@ -9,6 +9,7 @@
 # make network-mistakes                  put every known mistake on the ladder of any network
 # make correct-pairs                     correct pairs of networks must pass, over seeds, sizes and dtypes
 # make ranks                             data-parallel training: proof, cost and kills
+# make proofs                            run the tests that take too long for make test, and keep their result
 # make soak                              train 20,000 steps: memory and step time must not grow
 # make cuda                              make an environment for each framework, with its own CUDA libraries
 # make test-cuda                         run the tests that need an NVIDIA card
@@ -27,7 +28,7 @@ INSTALL = @$(or $(PYTHON),false) -c '$(SUITABLE)' 2>/dev/null || { echo "error: 
 	and '$(or $(PYTHON),python3)' is not one. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }; \
 	$(PYTHON) -m tools.install $(@D) --constraint constraints.txt
 
-.PHONY: compare test test-cuda cuda install fuzz bench calibrate gates kills soak network-mistakes correct-pairs ranks docs clean
+.PHONY: compare test test-cuda cuda install fuzz bench calibrate gates kills proofs soak network-mistakes correct-pairs ranks docs clean
 
 compare: $(STAMP)
 	@$(BIN)/python -m compare.run $(ARGS)
@@ -37,7 +38,7 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not proof" $(ARGS)
 
 fuzz: $(STAMP)
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/data/test_fuzz.py $(ARGS)
@@ -54,7 +55,7 @@ gates: $(STAMP)
 kills: $(STAMP)
 	$(BIN)/python -m tools.kills
 
-network-mistakes correct-pairs ranks: $(STAMP)
+network-mistakes correct-pairs proofs ranks: $(STAMP)
 	$(BIN)/python -m tools.$(subst -,_,$@)
 
 soak: $(STAMP)

@@ -47,6 +47,7 @@ def chain(place: Path) -> Chain:
     return {target: convert(place / source, place / target, *options) for source, target, *options in steps}
 
 
+@pytest.mark.proof
 def test_each_conversion_gives_the_same_predictions(
     chain: Chain,
 ) -> None:
@@ -57,6 +58,7 @@ def test_each_conversion_gives_the_same_predictions(
         assert len(done.stdout.splitlines()) == 2
 
 
+@pytest.mark.proof
 def test_there_and_back_no_bit_is_lost(chain: Chain, place: Path) -> None:
     """After Keras, torch and Keras again the canonical arrays are the first ones, bit for bit."""
     assert chain["end.safetensors"].returncode == 0
@@ -67,6 +69,7 @@ def test_there_and_back_no_bit_is_lost(chain: Chain, place: Path) -> None:
         assert end[name].tobytes() == array.tobytes(), name
 
 
+@pytest.mark.proof
 def test_a_user_without_this_project_loads_both_keras_files(chain: Chain, place: Path) -> None:
     """Plain Keras gives the ten thousand predictions that the oracle gives."""
     assert chain["c.keras"].returncode == 0
@@ -81,6 +84,7 @@ def test_a_user_without_this_project_loads_both_keras_files(chain: Chain, place:
     assert len(np.unique(oracle)) > 2  # predictions that tell something
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("chain")
 def test_nothing_else_is_left_beside_the_files(place: Path) -> None:
     """No temporary directory, no log."""

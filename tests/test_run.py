@@ -137,6 +137,7 @@ def test_no_path_of_this_machine_is_in_the_results(quick: Quick) -> None:
     assert str(ROOT) not in (quick[1] / "results.json").read_text()
 
 
+@pytest.mark.proof
 def test_in_float64_the_curves_agree(tmp_path: Path) -> None:
     """Two workers, two frameworks, dropout on: losses and parameters equal to rounding."""
     small = ("--seeds", 1, "--steps", 6, "--batch-size", 8, "--data-dir", write_small_mnist(tmp_path))
@@ -217,12 +218,12 @@ def test_a_preset_leaves_out_what_another_option_rules_out() -> None:
 
 @pytest.mark.parametrize("moment", ["starting", "training"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.proof)])
 def test_an_interrupted_run_leaves_no_process_and_keeps_what_it_had(
-    tmp_path: Path, moment: str, number: signal.Signals
+    tmp_path: Path, moment: str, number: signal.Signals, real: bool
 ) -> None:
     """Ctrl-C exits 130 (SIGTERM 143); results.json is whole and says where each launch was cut off."""
     out = tmp_path / "out"
-    real = (number, moment) == (signal.SIGINT, "training")  # for the rest stand-ins do
     python = Path(sys.executable) if real else None
     options = small_run(tmp_path, tf=python, torch=python)
     with (

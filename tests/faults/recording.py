@@ -63,11 +63,12 @@ class Recorded:
     rows: dict[str, list[Row]] = field(default_factory=dict)
     wanted: dict[str, set[str]] = field(default_factory=dict)  # tests that record, by node id
     passed: set[str] = field(default_factory=set)
-    partial: bool = False  # some tests of a module were left out
+    partial: bool = False  # single tests were asked for
+    left_out: set[str] = field(default_factory=set)  # modules of which some tests were left out
 
     def complete(self, module: str) -> bool:
         """Whether every row of the module has been recorded, so that another one on the page is stale."""
-        return not self.partial and self.wanted[module] <= self.passed
+        return not self.partial and module not in self.left_out and self.wanted[module] <= self.passed
 
     def section(self, module: str) -> str:
         proof = f"Proved by [{module}](../{module})."
@@ -177,7 +178,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Note that some tests of a module are left out."""
     for item in items:
-        item.config.stash[KEY].partial = True
+        item.config.stash[KEY].left_out.add(Path(item.path).relative_to(ROOT).as_posix())
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:

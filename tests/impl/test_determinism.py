@@ -39,6 +39,7 @@ def losses(framework: str, directory: Path, *, deterministic: bool) -> tuple[lis
     return trained.losses, ready.runtime
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("all_cpus")
 @pytest.mark.parametrize("framework", ["tf", "torch"])
 def test_two_launches_have_the_same_losses(framework: str, tmp_path: Path) -> None:

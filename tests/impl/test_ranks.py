@@ -34,7 +34,12 @@ SPEC = dataclasses.replace(
 )
 STEPS = 3
 TIMEOUT_SECONDS = 300
-FORMS = [("tf:eager", 3), ("tf:graph", 2), ("torch:eager", 3)]  # torch:compiled takes two minutes to compile
+FORMS = [
+    ("tf:eager", 3),
+    ("torch:eager", 3),
+    pytest.param("tf:graph", 2, marks=pytest.mark.proof),
+    pytest.param("torch:compiled", 2, marks=pytest.mark.proof),  # compiling takes two minutes
+]
 
 
 def started(variant: str, world_size: int, directory: Path, spec: LeNetSpec = SPEC) -> Group:

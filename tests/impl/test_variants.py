@@ -24,7 +24,11 @@ TIMEOUT_SECONDS = 300
 LOSS_TOLERANCE = 1e-13  # 1e-15 was measured
 PARAMETER_TOLERANCE = 1e-9  # Adam turns rounding in a gradient near zero into a step
 ON_CPU = [variant.name for variant in VARIANTS if "cpu" in variant.devices]
-OTHERS = [name for name in ON_CPU if not name.endswith(":eager")]
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.proof) if name == "torch:compiled" else name
+    for name in ON_CPU
+    if not name.endswith(":eager")
+]
 
 
 @dataclass

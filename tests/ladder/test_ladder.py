@@ -60,7 +60,7 @@ def test_a_port_that_is_not_there_is_left_out(climbed: tuple[dict[str, Climb], L
     assert "absent.py" in climbed[1].left_out["torch:absent"]
 
 
-@pytest.mark.parametrize("tf_there", [True, False])
+@pytest.mark.parametrize("tf_there", [True, pytest.param(False, marks=pytest.mark.proof)])
 def test_the_gate_climbs_with_what_is_there(tf_there: bool, tmp_path: Path) -> None:
     """Both frameworks against the oracle and each other; or one alone, and a note on the other."""
     config = RunConfig(

@@ -42,6 +42,7 @@ def proof(tmp_path_factory: pytest.TempPathFactory, small: tuple[str, ...]) -> t
     return compare_parity(*small, "--noise-floor", "--out", out), out
 
 
+@pytest.mark.proof
 def test_the_eager_pair_climbs_every_rung(proof: tuple[Any, Path]) -> None:
     """In float64, dropout inactive and active: losses equal to rounding, exit 0."""
     done, out = proof
@@ -56,12 +57,14 @@ def test_the_eager_pair_climbs_every_rung(proof: tuple[Any, Path]) -> None:
         assert all(abs(known(a) - known(b)) < 1e-13 for a, b in zip(left, right, strict=True))
 
 
+@pytest.mark.proof
 def test_the_exit_status_is_that_of_the_ladder_and_the_floor(proof: tuple[Any, Path]) -> None:
     """0 when all rungs and the noise floor hold, else 1."""
     done, out = proof
     assert done.returncode == (0 if read(out / "parity.json").passed else 1), done.stdout
 
 
+@pytest.mark.proof
 def test_the_terminal_shows_a_row_a_rung_within_80_columns(proof: tuple[Any, Path]) -> None:
     """Both states of dropout, the noise floor, the verdict and where the files are."""
     done, out = proof
@@ -71,6 +74,7 @@ def test_the_terminal_shows_a_row_a_rung_within_80_columns(proof: tuple[Any, Pat
     assert str(out) in done.stdout
 
 
+@pytest.mark.proof
 def test_the_noise_floor_has_each_framework_against_itself(proof: tuple[Any, Path]) -> None:
     """Run again, weights moved and another thread count, for both; three steps each."""
     floor = read(proof[1] / "parity.json").noise_floor
@@ -81,6 +85,7 @@ def test_the_noise_floor_has_each_framework_against_itself(proof: tuple[Any, Pat
     assert floor.dtype == "float32"
 
 
+@pytest.mark.proof
 def test_the_chart_works_offline_and_names_its_series(proof: tuple[Any, Path]) -> None:
     """HTML without a script from elsewhere, and SVG."""
     html = (proof[1] / "divergence.html").read_text()
@@ -91,6 +96,7 @@ def test_the_chart_works_offline_and_names_its_series(proof: tuple[Any, Path]) -
     assert "largest loss difference so far" in svg
 
 
+@pytest.mark.proof
 def test_no_path_of_this_machine_is_in_the_record(proof: tuple[Any, Path]) -> None:
     """Records are for sharing, and strict JSON."""
     text = (proof[1] / "parity.json").read_text()

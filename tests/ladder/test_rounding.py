@@ -55,6 +55,7 @@ def test_tf32_climbs_where_the_card_says_that_it_rounds_so(tmp_path: Path) -> No
     assert "14 of 14 rungs" in done.stdout
 
 
+@pytest.mark.proof
 def test_tf32_that_nobody_measured_fails_at_the_first_sums(tmp_path: Path) -> None:
     """As any error of its size does, on a CPU."""
     done = climbed(tmp_path)
@@ -62,6 +63,7 @@ def test_tf32_that_nobody_measured_fails_at_the_first_sums(tmp_path: Path) -> No
     assert "fails at rung 4 of 14 in float32, activations" in " ".join(done.stdout.split())
 
 
+@pytest.mark.proof
 def test_a_wrong_gradient_fails_beside_tf32_too(tmp_path: Path) -> None:
     """Wider tolerances still tell a gradient that goes the other way."""
     done = climbed(tmp_path, rounding=MEASURED, factor=-1)

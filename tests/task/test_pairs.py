@@ -31,6 +31,7 @@ def climbed(mistake: Mistake, climbing: Climbing, directory: Path, seed: int = 0
     return climb_task(config, (task_file.read(task), task), (tf, torch_file), climbing, directory=directory)
 
 
+@pytest.mark.proof
 def test_one_worker_climbs_in_one_dtype_after_the_other(climbing: Climbing, tmp_path: Path) -> None:
     """float32, with tolerances from its own rounding, after the float64 of the tests before."""
     tf, torch_file, task = written(correct("branches"), tmp_path)

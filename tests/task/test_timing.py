@@ -93,6 +93,7 @@ def proved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climber]:
         yield climber
 
 
+@pytest.mark.proof
 def test_a_form_that_trains_otherwise_is_named(proved: Climber) -> None:
     """Every form is as proved; one that is a step behind, or does not exist, is not timed."""
     forms = [("tf", "eager"), ("tf", "graph"), ("torch", "eager")]
@@ -105,6 +106,7 @@ def test_a_form_that_trains_otherwise_is_named(proved: Climber) -> None:
     assert differing_at([*losses[:-1], float("nan")], losses) == len(losses) - 1
 
 
+@pytest.mark.proof
 def test_own_weights_are_the_models_and_follow_the_seed(proved: Climber) -> None:
     """The same for the same seed, others for another."""
     side = proved.sides[0]

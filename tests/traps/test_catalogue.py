@@ -63,6 +63,7 @@ def one_for_each_rung(framework: str) -> list[Trap]:
 
 
 @pytest.mark.parametrize("trap", one_for_each_rung("torch"), ids=lambda trap: trap.name)
+@pytest.mark.proof
 def test_each_torch_trap_is_caught_at_its_rung(trap: Trap, torch_ladder: Ready) -> None:
     """And the first tensor that it spoils is named."""
     trial = put_on_ladder(trap, *torch_ladder)
@@ -72,6 +73,7 @@ def test_each_torch_trap_is_caught_at_its_rung(trap: Trap, torch_ladder: Ready) 
 
 
 @pytest.mark.parametrize("trap", one_for_each_rung("tf"), ids=lambda trap: trap.name)
+@pytest.mark.proof
 def test_each_tensorflow_trap_is_caught_at_its_rung(trap: Trap, tf_ladder: Ready) -> None:
     """Keras' defaults differ from the tutorial's too."""
     trial = put_on_ladder(trap, *tf_ladder)
