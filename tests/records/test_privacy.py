@@ -34,6 +34,15 @@ def test_a_home_with_spaces_goes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert without_places("in /home/Anna Maria Smith/a/b.py") == "in …/b.py"
 
 
+def test_a_directory_that_is_gone_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor has a user without a home one."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pathlib.Path.home", lambda: Path("~nobody").expanduser())
+    assert without_places("in /home/anna/a/b.py") == "in …/b.py"
+
+
 def test_results_name_no_place_of_this_machine(tmp_path: Path) -> None:
     """Neither in a launch's reason or notes, nor in what the ladder left out."""
     results = synthetic.results(seeds=1, steps=20)
