@@ -35,6 +35,9 @@ CURE = re.compile(
     re.IGNORECASE,
 )
 LIST_MARK = re.compile(r"(?:[-*•]|\d+[.)])\s+")
+FATAL = re.compile(
+    r"F\d{4} \S+ +\d+ \S+\] (.+)"
+)  # of TensorFlow's log: what ends the process; a stack follows
 EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failed)(?:: |$)")
 
 
@@ -89,11 +92,13 @@ def reason_in(text: str) -> Reason:
 
 
 def last_line(log: str) -> str:
-    """Return what a log ends with: the reason of a traceback that stands at its end, else its last line."""
+    """Return what a log ends with: the reason of a traceback or of a failed check, else its last line."""
     lines = lines_of(log)
     start = last_traceback(lines)
     if start and len(lines) - start < 100:
         return reason_in("\n".join(lines[start - 1 :])).line
+    if fatal := [found[1] for line in lines[-100:] if (found := FATAL.match(line))]:
+        return shortened(fatal[-1].strip(), LONGEST_REASON)
     return shortened(lines[-1].strip(), LONGEST_REASON) if lines else ""
 
 

@@ -59,6 +59,12 @@ AUTOGRAPH = """in user code:
 
     ValueError: Shapes must be equal"""
 
+CHECK_FAILED = """E0000 00:00:1795798745.559999   24945 cuda_platform.cc:52] failed call to cuInit
+F0000 00:00:1795798745.603523   24945 env.cc:410] Check failed: -1 != path_length (-1 vs. -1)
+*** Check failure stack trace: ***
+    @     0x7f91c131d314  (unknown)
+    @     0x7f91c131d296  (unknown)"""
+
 TEXTS = {
     TENSORFLOW: ("ImportError: /x/_pywrap_tensorflow_internal.so: file too short", ""),
     PROTOBUF: (
@@ -123,6 +129,7 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
         ("a" * 1_000, "a" * 299 + "…"),
         ("first\n\ufffd\x1b[31mred\x1b[0m\x07\n", "\ufffdred"),
         (f"before\n{TENSORFLOW}\n", TEXTS[TENSORFLOW][0]),
+        (CHECK_FAILED, "Check failed: -1 != path_length (-1 vs. -1)"),
     ],
 )
 def test_a_log_ends_with_one_printable_line(log: str, last: str) -> None:

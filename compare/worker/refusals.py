@@ -137,15 +137,29 @@ ON_CPU = re.compile(r"device:CPU|allocator cpu|DefaultCPUAllocator")
 NO_CODE = re.compile(r"no kernel image is available|NO_BINARY_FOR_GPU")
 
 
-# torch/_inductor/exc.py, InvalidCxxCompiler; Triton's build of its launcher.
-NO_COMPILER = re.compile(r"No working C\+\+ compiler|Failed to find C compiler")
+ELSEWHERE = "set TMPDIR to a directory on another file system"
+# What compiling lacks, by what is said of it: torch/_inductor/exc.py, Triton, gcc, the loader.
+NOT_COMPILED = {
+    r"No working C\+\+ compiler|Failed to find C compiler|Compiler: \S+ is not found": (
+        "no C++ compiler; install g++"
+    ),
+    r"fatal error: Python\.h": "the headers of Python are missing; install python3-dev",
+    r"Killed signal terminated program": "the compiler was killed, perhaps because memory ran out",
+    r"No space left on device": f"no space is left for temporary files; free some, or {ELSEWHERE}",
+    r"torchinductor\S*: failed to map segment": (
+        f"the system refuses to run what was compiled in the directory for temporary files; {ELSEWHERE}"
+    ),
+    r"Cannot find a working triton": "Triton is missing; install it: pip install triton",
+    r"too old to be supported by the triton": "torch's compiler, Triton, has no code for so old a card",
+}
 
 
 def from_error(text: str) -> tuple[str, str] | None:
     """Return kind, as in `messages.Refused`, and reason, of an error that is the machine's; else None."""
     line = reason_in(text).line
-    if NO_COMPILER.search(text):
-        return "compiler", "no C++ compiler; install g++"
+    for said, reason in NOT_COMPILED.items():
+        if re.search(said, text):
+            return "compiler", reason
     if ON_CPU.search(text):
         return None
     if OUT_OF_MEMORY.search(text):
