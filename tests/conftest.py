@@ -1,6 +1,7 @@
 """What all tests share: examples drawn by hypothesis, processors to run on, skips where there is no card."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -26,10 +27,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 
 
 def pytest_configure() -> None:
-    """Each of several test processes has a processor of its own.
+    """Each of several test processes has a processor of its own, and takes the signals that tests send.
 
-    Frameworks that share processors spend their time waiting for each other's threads.
+    Frameworks that share processors spend their time waiting for each other's threads. A shell ignores SIGINT
+    for what it starts in the background, and nohup SIGHUP: what the tests start would inherit that.
     """
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
     process = os.environ.get("PYTEST_XDIST_WORKER")
     if process and ALL_CPUS:
         cpu = ALL_CPUS[int(process.removeprefix("gw")) % len(ALL_CPUS)]
