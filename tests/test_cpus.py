@@ -13,6 +13,9 @@ import pytest
 
 from compare.cgroups import Throttling, cpu_quota, groups
 from compare.cpus import allowed_cpus, usable_cpus
+from tests.faults.recording import Fault
+
+FAULTS = "A container that limits CPUs"
 
 ROOT = Path(__file__).parents[1]
 CPU_CONTROLLER = Path("/sys/fs/cgroup/cpu")
@@ -138,7 +141,7 @@ def inside(group: Path, *command: str, **options: Any) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def test_a_real_quota_counts(limited: Path) -> None:
+def test_a_real_quota_counts(limited: Path, fault: Fault) -> None:
     """A process in the group sees 0.6 CPUs, one of them usable, and a busy loop throttled."""
     code = (
         "import time\n"
@@ -151,3 +154,5 @@ def test_a_real_quota_counts(limited: Path) -> None:
     )
     done = inside(limited, sys.executable, "-c", code)
     assert done.stdout.split() == ["0.6", "1", "True"], done.stderr
+    words = "the quota in the facts of the run; a caution if it held the workers back"
+    fault("A container's quota of 0.6 CPUs", words=words, survives="the run, with one thread")

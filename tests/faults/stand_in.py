@@ -130,10 +130,8 @@ def act(what: str, channel: Channel) -> None:
     elif kind == "memory":
         resource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32))
         patch.object(session.Session, "timed_step", lambda *_: np.ones(1 << 40)).start()
-    elif kind == "raise":
-        patch.object(session.Session, "timed_step", raising).start()
-    elif kind == "sys.exit":
-        patch.object(session.Session, "timed_step", lambda *_: sys.exit(3)).start()
+    elif kind in STEPS:
+        patch.object(session.Session, "timed_step", STEPS[kind]).start()
     else:
         raise AssertionError(what)
 
@@ -141,6 +139,14 @@ def act(what: str, channel: Channel) -> None:
 def raising(*_: object) -> Never:
     """Fail as a framework's kernel does, with a message of two lines."""
     raise RuntimeError("the kernel is in a bad state\nand more lines")
+
+
+def without_compiler(*_: object) -> Never:
+    """Fail as torch's compiler does on a machine without g++."""
+    raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found in torch._inductor: (None, 'g++')")
+
+
+STEPS = {"raise": raising, "no-compiler": without_compiler, "sys.exit": lambda *_: sys.exit(3)}
 
 
 def changed(reply: Any, what: str) -> Any:

@@ -26,6 +26,7 @@ class Case:
     said: str
     steps: int = 0  # whose losses it still has
     survives: str = SURVIVES
+    status: str = "failed"
 
 
 def at(moment: str, what: str) -> dict[str, str]:
@@ -121,6 +122,12 @@ CASES = [
         "A training step ends the program", at("SetUp 1", "sys.exit"), "its code ends the program (status 3)"
     ),
     Case(
+        "There is no C++ compiler",
+        at("SetUp 1", "no-compiler"),
+        "no C++ compiler; install g++",
+        status="unavailable",
+    ),
+    Case(
         "A flood on standard output and error",
         at("Train 1", "flood"),
         "",
@@ -191,7 +198,7 @@ def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault
         assert (run["status"], run["reason"]) == ("ok", None)
         fault(case.fault, words="nothing", survives=case.survives)
         return
-    assert run["status"] == ("diverged" if "not finite after" in run["reason"] else "failed")
+    assert run["status"] == ("diverged" if "not finite after" in run["reason"] else case.status)
     assert case.said in run["reason"]
     assert "\n" not in run["reason"]
     assert str(ended.out) not in run["reason"]

@@ -8,6 +8,9 @@ import pytest
 
 from compare.processes import load
 from compare.processes.load import Interference
+from tests.faults.recording import Fault
+
+FAULTS = "Programs on other CPUs"
 
 LINES = """cpu  400 0 0 9000 0 0 0 0 0 0
 cpu0 {0} 10 20 5000 70 1 2 3 40 4
@@ -27,7 +30,7 @@ def stat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_only_the_cpus_that_a_run_may_use_are_counted(stat: Path) -> None:
+def test_only_the_cpus_that_a_run_may_use_are_counted(stat: Path, fault: Fault) -> None:
     """A busy loop on another one is nothing to close."""
     beside = Interference()
     stat.write_text(LINES.format(900, 200))
@@ -36,6 +39,7 @@ def test_only_the_cpus_that_a_run_may_use_are_counted(stat: Path) -> None:
     assert beside.foreign_seconds(0.0) == 0.5
     assert beside.foreign_seconds(0.4) == pytest.approx(0.1)
     assert beside.foreign_seconds(3.0) == 0.0
+    fault("A busy loop on a CPU that the run may not use", words="nothing", survives="the run")
 
 
 @pytest.mark.usefixtures("stat")

@@ -18,7 +18,10 @@ from compare.records.config import Config
 from compare.records.files import collapse_number_lists, write_atomically
 from compare.records.foreign import read_results, refuse_unknown_fields
 from compare.records.results import Launch, Results, name_machine, write_results
+from tests.faults.recording import Fault
 from tests.rendering import synthetic
+
+FAULTS = "Results that passed through an editor"
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -140,12 +143,17 @@ def test_a_field_that_would_be_lost_is_named(
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_a_byte_order_mark_is_read_over(tmp_path: Path, encoding: str) -> None:
+def test_a_byte_order_mark_is_read_over(tmp_path: Path, encoding: str, fault: Fault) -> None:
     """As Windows' editors and shells write before a text."""
     write_results(example(), tmp_path)
     path = tmp_path / "results.json"
     path.write_bytes(path.read_text().encode(encoding))
     assert read_results(tmp_path).runs == example_with_machine().runs
+    fault(
+        f"results.json in {encoding}, with a byte-order mark",
+        words="nothing: it is read",
+        survives="the report",
+    )
 
 
 def example_with_machine() -> Results:

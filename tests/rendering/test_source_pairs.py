@@ -10,7 +10,10 @@ import pytest
 from compare.rendering import source_pairs
 from compare.rendering.concepts import CONCEPTS
 from compare.traps.catalogue import TRAPS
+from tests.faults.recording import Fault
 from tools.porting_guide import guide
+
+FAULTS = "An implementation that is no Python"
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,7 +70,9 @@ def test_highlighted_code_is_escaped() -> None:
     assert "&lt;script&gt;" in html
 
 
-def test_a_file_that_is_no_python_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_no_python_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
     """The page names it and shows the rest: who broke an implementation still gets the report of it."""
     for file in {
         address.partition(":")[0] for one in CONCEPTS for address in (*one.tensorflow, *one.pytorch)
@@ -85,3 +90,5 @@ def test_a_file_that_is_no_python_is_left_out(tmp_path: Path, monkeypatch: pytes
     assert broken
     assert all(where.startswith("torch_impl/") and where.endswith("SyntaxError") for where in broken)
     assert len(broken) < len(sides) / 2
+    words = "`SyntaxError` in place of that code"
+    fault("A syntax error in an implementation", words=words, survives="the page, with all other code")
