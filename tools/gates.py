@@ -1,18 +1,23 @@
 """`python -m tools.gates`: every variant's own gate, over seeds and batch sizes. No alarm may be false.
 
 Writes docs/results/gates.json: of each gate its verdict and its seconds, and of each group of arrays the
-largest error that was met, beside the tolerance. Exit 1 if a gate fails.
+largest error that was met, beside the tolerance. A run that was cut off goes on: a gate that the same code
+has passed is not climbed again. Exit 1 if a gate fails.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+from msgspec import to_builtins
 
 from compare.command_line import parse
 from compare.config import ALL, Names, RunConfig, WholeNumbers, entrants
@@ -21,7 +26,7 @@ from compare.dtypes import Dtype
 from compare.ladder.gate import gate
 from compare.records import machine
 from compare.records.files import write_json
-from compare.records.parity import Climb, Difference
+from compare.records.parity import Climb
 
 OUT = machine.ROOT / "docs" / "results" / "gates.json"
 
@@ -43,54 +48,58 @@ class GatesConfig:
 
 
 def main() -> int:
-    """Climb one gate for each seed and batch size, and write what was met."""
+    """Climb one gate for each seed and batch size, and write what was met after each."""
     config = parse(GatesConfig, sys.argv[1:], program="tools.gates")
     dataset = mnist.load()
-    found: list[dict[str, Any]] = []
-    largest: dict[tuple[str, str], Difference] = {}
-    for seed in range(config.seeds):
-        for size in config.batch_sizes:
-            run = RunConfig(variants=config.variants, dtype=config.dtype, first_seed=seed, batch_size=size)
-            start = time.perf_counter()
-            with tempfile.TemporaryDirectory() as directory:
-                climbed = gate(run, entrants(run), dataset, Path(directory))
-            found.append(
-                {
-                    "seed": seed,
-                    "batch_size": size,
-                    "seconds": round(time.perf_counter() - start, 1),
-                    "passed": climbed.passed,
-                    "summary": climbed.summary,
-                }
-            )
-            note_largest(climbed.climbs, largest)
-            print(found[-1], flush=True)
-    groups = [{"dtype": dtype} | as_record(one) for (dtype, _), one in sorted(largest.items())]
-    write_json(
-        config.out,
-        {"environment": machine.describe(), "dtype": config.dtype, "gates": found, "groups": groups},
-    )
-    return 0 if all(one["passed"] for one in found) else 1
+    record: dict[str, Any] = {"environment": to_builtins(machine.describe()), "dtype": config.dtype}
+    record |= found_before(config, record) or {"gates": [], "groups": []}
+    passed = {(one["seed"], one["batch_size"]) for one in record["gates"]}
+    largest = {(one["dtype"], one["group"]): one for one in record["groups"]}
+    for seed, size in product(range(config.seeds), config.batch_sizes):
+        if (seed, size) in passed:
+            continue
+        run = RunConfig(variants=config.variants, dtype=config.dtype, first_seed=seed, batch_size=size)
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as directory:
+            climbed = gate(run, entrants(run), dataset, Path(directory))
+        seconds = round(time.perf_counter() - start, 1)
+        verdict = {"passed": climbed.passed, "summary": climbed.summary}
+        record["gates"].append({"seed": seed, "batch_size": size, "seconds": seconds} | verdict)
+        note_largest(climbed.climbs, largest)
+        record["groups"] = [largest[key] for key in sorted(largest)]
+        write_json(config.out, record)
+        print(record["gates"][-1], flush=True)
+    return 0 if all(one["passed"] for one in record["gates"]) else 1
 
 
-def note_largest(climbs: Sequence[Climb], largest: dict[tuple[str, str], Difference]) -> None:
-    """Keep, of each dtype and group, the largest error from the oracle."""
+def found_before(config: GatesConfig, record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the gates that this code passed on this machine before, and the largest errors met."""
+    if not config.out.exists():
+        return None
+    before: dict[str, Any] = json.loads(config.out.read_text(encoding="utf-8"))
+    same = ("cpu", "code_version")
+    if before["dtype"] != config.dtype or any(
+        before["environment"][fact] != record["environment"][fact] for fact in same
+    ):
+        return None
+    gates = [one for one in before["gates"] if one["passed"] and one["seed"] < config.seeds]
+    return {"gates": gates, "groups": before["groups"]}
+
+
+def note_largest(climbs: Sequence[Climb], largest: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """Keep, of each dtype and group, where it was furthest from the oracle."""
     for climb in climbs:
         for one in (one for rung in climb.rungs for one in rung.differences if one.right == "oracle"):
             known = largest.get((climb.dtype, one.group))
-            if one.relative is not None and (known is None or one.relative > (known.relative or 0.0)):
-                largest[climb.dtype, one.group] = one
-
-
-def as_record(one: Difference) -> dict[str, Any]:
-    """Return where a group was furthest from the oracle."""
-    return {
-        "group": one.group,
-        "relative": one.relative,
-        "tolerance": one.tolerance,
-        "tensor": one.tensor,
-        "variant": one.left,
-    }
+            if one.relative is not None and (known is None or one.relative > known["relative"]):
+                largest[climb.dtype, one.group] = {
+                    "dtype": climb.dtype,
+                    "group": one.group,
+                    "relative": one.relative,
+                    "tolerance": one.tolerance,
+                    "tensor": one.tensor,
+                    "variant": one.left,
+                }
 
 
 if __name__ == "__main__":
