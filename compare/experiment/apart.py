@@ -86,7 +86,7 @@ def noting(run: InputsRun | InferenceRun, directory: Path, act: Callable[[], Non
     try:
         act()
     except WorkerRefused as refusal:
-        run.status = "unavailable" if refusal.kind in ("import", "device", "compiler") else "failed"
+        run.status = "unavailable" if refusal.kind in messages.MISSING else "failed"
         run.reason = refusal.beside(directory)
     except WorkerFailed as failure:
         run.reason = failure.beside(directory)

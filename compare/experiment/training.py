@@ -23,7 +23,6 @@ from compare.data.weights import initial_weights, weights_digest
 from compare.experiment.after_training import explain
 from compare.experiment.ends import End, end_of, parted_at
 from compare.experiment.schedule import Round, rounds, steps_of_block
-from compare.ladder.climber import MISSING
 from compare.ladder.together import asking
 from compare.ladder.tolerances import tolerances
 from compare.numbers import count
@@ -145,7 +144,7 @@ def act_or_end(launch: LiveLaunch, act: Callable[[], None], directory: Path) -> 
     try:
         act()
     except WorkerRefused as refusal:
-        launch.end("unavailable" if refusal.kind in MISSING else "failed", refusal.beside(directory))
+        launch.end("unavailable" if refusal.kind in messages.MISSING else "failed", refusal.beside(directory))
     except WorkerFailed as failure:
         launch.end("failed", failure.beside(directory))
 

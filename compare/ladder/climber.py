@@ -23,8 +23,7 @@ from lenet_spec import LeNetSpec
 
 T = TypeVar("T")
 BLOCK_STEPS = 50
-MISSING = ("import", "device", "compiler")  # kinds of refusal: what this machine has not
-CANNOT_RUN = (*MISSING, "memory")  # of the machine, not of the model
+CANNOT_RUN = (*messages.MISSING, "memory")  # kinds of refusal: of the machine, not of the model
 
 
 class NotOnTheLadder(Exception):

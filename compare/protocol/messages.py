@@ -276,10 +276,13 @@ class Checkpoint(msgspec.Struct, tag=True, frozen=True):
     logits: bytes  # safetensors: "logits" of the embedded test images, by the file's own model
 
 
+MISSING = ("import", "device", "compiler")  # kinds of refusal: what the machine has not
+
+
 class Refused(msgspec.Struct, tag=True, frozen=True):
     """The worker could not do what it was asked; `kind` says whose the fault is."""
 
-    kind: str  # "import", "device", "memory", "data", "parameters" (the model cannot be built),
+    kind: str  # one of MISSING, "memory", "data", "parameters" (the model cannot be built),
     # "checkpoint", "task" (the porter's files), "error"
     reason: str  # one line
     logged: bool = False  # a traceback in the worker's log says more
