@@ -23,12 +23,14 @@ from compare.command_line import parse
 from compare.config import ALL, Names, RunConfig, WholeNumbers, entrants
 from compare.data import mnist
 from compare.dtypes import Dtype
+from compare.experiment.resume import FACTS
 from compare.ladder.gate import gate
 from compare.records import machine
 from compare.records.files import write_json
 from compare.records.parity import Climb
 
 OUT = machine.ROOT / "docs" / "results" / "gates.json"
+Largest = dict[tuple[str, str], dict[str, Any]]  # by dtype and group
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,13 @@ def main() -> int:
     """Climb one gate for each seed and batch size, and write what was met after each."""
     config = parse(GatesConfig, sys.argv[1:], program="tools.gates")
     dataset = mnist.load()
-    record: dict[str, Any] = {"environment": to_builtins(machine.describe()), "dtype": config.dtype}
-    record |= found_before(config, record) or {"gates": [], "groups": []}
-    passed = {(one["seed"], one["batch_size"]) for one in record["gates"]}
-    largest = {(one["dtype"], one["group"]): one for one in record["groups"]}
+    what = {
+        "environment": to_builtins(machine.describe()),
+        "variants": ",".join(config.variants),
+        "dtype": config.dtype,
+    }
+    gates, largest = found_before(config.out, what)
+    passed = {(one["seed"], one["batch_size"]) for one in gates}
     for seed, size in product(range(config.seeds), config.batch_sizes):
         if (seed, size) in passed:
             continue
@@ -64,29 +69,34 @@ def main() -> int:
             climbed = gate(run, entrants(run), dataset, Path(directory))
         seconds = round(time.perf_counter() - start, 1)
         verdict = {"passed": climbed.passed, "summary": climbed.summary}
-        record["gates"].append({"seed": seed, "batch_size": size, "seconds": seconds} | verdict)
+        gates.append({"seed": seed, "batch_size": size, "seconds": seconds} | verdict)
         note_largest(climbed.climbs, largest)
-        record["groups"] = [largest[key] for key in sorted(largest)]
-        write_json(config.out, record)
-        print(record["gates"][-1], flush=True)
-    return 0 if all(one["passed"] for one in record["gates"]) else 1
+        groups = [largest[key] for key in sorted(largest)]
+        write_json(config.out, what | {"gates": gates, "groups": groups})
+        print(gates[-1], flush=True)
+    return 0 if all(one["passed"] for one in gates) else 1
 
 
-def found_before(config: GatesConfig, record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the gates that this code passed on this machine before, and the largest errors met."""
-    if not config.out.exists():
-        return None
-    before: dict[str, Any] = json.loads(config.out.read_text(encoding="utf-8"))
-    same = ("cpu", "code_version")
-    if before["dtype"] != config.dtype or any(
-        before["environment"][fact] != record["environment"][fact] for fact in same
+def found_before(out: Path, what: Mapping[str, Any]) -> tuple[list[dict[str, Any]], Largest]:
+    """Return the gates passed before, and the largest errors met, if all is as it was: else nothing.
+
+    Files that differ from their commit, or a commit that nobody knows, may be other code than before.
+    """
+    code = what["environment"]["code_version"]
+    before = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+    if (
+        not before
+        or "+)" in code
+        or machine.UNKNOWN_COMMIT in code
+        or any(before.get(name) != what[name] for name in ("variants", "dtype"))
+        or any(before["environment"].get(fact) != what["environment"][fact] for fact in FACTS)
     ):
-        return None
-    gates = [one for one in before["gates"] if one["passed"] and one["seed"] < config.seeds]
-    return {"gates": gates, "groups": before["groups"]}
+        return [], {}
+    largest = {(one["dtype"], one["group"]): one for one in before["groups"]}
+    return [one for one in before["gates"] if one["passed"]], largest
 
 
-def note_largest(climbs: Sequence[Climb], largest: dict[tuple[str, str], dict[str, Any]]) -> None:
+def note_largest(climbs: Sequence[Climb], largest: Largest) -> None:
     """Keep, of each dtype and group, where it was furthest from the oracle."""
     for climb in climbs:
         for one in (one for rung in climb.rungs for one in rung.differences if one.right == "oracle"):
