@@ -20,6 +20,8 @@ LONG = (
     "tests/ladder/test_ladder.py", "tests/traps/", "tests/faults/test_worker_ends.py",
 )  # fmt: skip
 
+PROOFS = pytest.StashKey[set[str]]()  # tests marked `proof`, run or left out
+
 # The normal run draws the same examples each time; `make fuzz` draws new ones.
 settings.register_profile("normal", max_examples=300, deadline=None, derandomize=True)
 settings.register_profile("fuzz", max_examples=10_000, deadline=None, print_blob=True)
@@ -53,8 +55,9 @@ def all_cpus() -> Iterator[None]:
     os.sched_setaffinity(0, own)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put what takes longest first, and skip the tests marked `cuda`, visibly, without an NVIDIA card."""
+    config.stash[PROOFS] = {item.nodeid for item in items if item.get_closest_marker("proof")}
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     marked = [item for item in items if item.get_closest_marker("cuda")]
     reason = why_no_card() if marked else None
