@@ -150,7 +150,9 @@ NOT_COMPILED = {
         f"the system refuses to run what was compiled in the directory for temporary files; {ELSEWHERE}"
     ),
     r"Cannot find a working triton": "Triton is missing; install it: pip install triton",
-    r"too old to be supported by the triton": "torch's compiler, Triton, has no code for so old a card",
+    r"too old to be supported by the triton": (
+        "this card is too old for Triton, which torch compiles with; use another card or variant"
+    ),
 }
 
 
