@@ -16,7 +16,7 @@ def count(number: int, noun: str) -> str:
     """`1 CPU`, `3 launches`, `1,000 steps`. The noun's last word takes the plural."""
     if number == 1:
         return f"1 {noun}"
-    if noun.endswith("cy"):
+    if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{number:,} {noun.removesuffix('y')}ies"
     return f"{number:,} {noun}{'es' if noun.endswith(('ch', 'sh', 's', 'x')) else 's'}"
 

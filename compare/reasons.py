@@ -35,9 +35,8 @@ CURE = re.compile(
     re.IGNORECASE,
 )
 LIST_MARK = re.compile(r"(?:[-*•]|\d+[.)])\s+")
-FATAL = re.compile(
-    r"F\d{4} \S+ +\d+ \S+\] (.+)"
-)  # of TensorFlow's log: what ends the process; a stack follows
+# A line of TensorFlow's log that ends the process; its stack follows.
+FATAL = re.compile(r"F\d{4} \S+ +\d+ \S+\] (.+)")
 EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failed)(?:: |$)")
 
 

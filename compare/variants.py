@@ -2,7 +2,7 @@
 
 The parent reads the list without importing a framework; a worker imports `module` and builds `trainer` from
 it. A new variant needs a row here, its module in `tf_impl` or `torch_impl`, and its class in the list of
-`worker/frameworks.py`, by which mypy holds it to the contract.
+`worker/frameworks.py`, so that mypy checks it against the contract.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def watch(devices: tuple[str, ...], environ: Mapping[str, str]) -> CardWatch | N
 
 @contextlib.contextmanager
 def watched(card: CardWatch | None, environment: Environment) -> Iterator[None]:
-    """Keep the facts of the card, if the run is on one, while its workers train in the block."""
+    """Watch the card, if the run is on one, while its workers train in the block; keep its facts."""
     if card is None:
         yield
         return

@@ -42,7 +42,7 @@ class Inputs:
 
     @cached_property
     def training_batches(self) -> list[Batch]:
-        """Those of the steps that the oracle may have to train, two at least: the phases are made twice."""
+        """Those of the steps that the oracle may have to train: at least two, since the phases take two."""
         return list(islice(self.stream(self.spec), max(self.plan.steps, 2)))
 
     def late_batches(self, steps: int) -> Iterator[Batch]:

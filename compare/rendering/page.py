@@ -179,10 +179,10 @@ def vega_library() -> str:
 
 
 def kept(name: str, make: Callable[[], str]) -> str:
-    """Return the text that is kept under this name in the virtual environment, made if there is none.
+    """Return the text that the virtual environment keeps under this name; if it has none, make and keep it.
 
-    Bundling takes seconds, and gives the same text each time. Without an environment, or in one that this
-    user may not write to, it is made anew.
+    For what takes seconds to make and is always the same. Without a virtual environment, or if this user may
+    not write to it, the text is made each time.
     """
     if sys.prefix == sys.base_prefix:
         return make()

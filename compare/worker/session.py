@@ -1,4 +1,4 @@
-"""What a worker holds: a trainer, its batches, and the clock that times each step. For the child alone."""
+"""What a worker holds: a trainer, its batches, and the clock of each step. Runs in the child process only."""
 
 from __future__ import annotations
 

@@ -135,8 +135,8 @@ def shown(seen: str, temporary: Path) -> str:
     seen = re.sub(rf"{re.escape(str(temporary))}/[^/\s:]+", "DIR", seen.strip())
     for place, name in ((sys.executable, "PYTHON"), (str(ROOT), "."), (str(Path(sys.prefix)), "ENVIRONMENT")):
         seen = seen.replace(place, name)
-    seen = re.sub(r"\b(pid|process|may use|Use --threads|asked for) \d+", r"\1 N", seen)
-    seen = seen.replace("may use N CPU.", "may use N CPUs.")
+    seen = re.sub(r"\b(pid|process|Use --threads|asked for) \d+", r"\1 N", seen)
+    seen = re.sub(r"\bmay use \d+ CPUs?\b", "may use N CPUs", seen)
     return "\n".join(line.strip() for line in seen.splitlines() if line.strip())
 
 

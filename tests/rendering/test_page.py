@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -222,3 +224,17 @@ def test_no_text_ends_the_script_that_holds_the_charts(text: str) -> None:
     """None of the characters that HTML could read is left in the JSON."""
     encoded = str(page.json_for_script({"title": text}))
     assert not set("<>&") & set(encoded)
+
+
+def test_a_text_is_made_once_and_kept_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time where there is no virtual environment, or none that can be written."""
+    made = iter(["one", "two", "three", "four"])
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    assert [page.kept("a.js", lambda: next(made)) for _ in range(2)] == ["one", "one"]
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "file"))
+    assert [page.kept("a.js", lambda: next(made)) for _ in range(2)] == ["two", "three"]
+    monkeypatch.setattr("sys.prefix", sys.base_prefix)
+    assert page.kept("a.js", lambda: next(made)) == "four"
