@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import fmean, median
 
+import msgspec
+
 from compare.findings.card_cautions import card_cautions
-from compare.numbers import count, format_percent
+from compare.findings.comparisons import Compared, compare_runs
+from compare.numbers import count, format_percent, format_ratio
 from compare.records.queries import labels, runs_of
 from compare.records.results import Launch, Results
 from compare.statistics.summaries import warnings_for
@@ -16,6 +21,8 @@ MOST_FOREIGN_LOAD = 0.05  # of the CPUs' time while a worker trained
 MOST_THROTTLED = 0.01  # of the periods of a CPU quota
 MOST_FENCE = 0.01  # of a step
 MOST_CLOCK_CHANGE = 0.10  # of the highest frequency seen
+MOST_MOVED = 0.05  # of a ratio of step times, between all steps and the quickest quarter
+STEADY = {"trend", "spread_within"}  # both sides of a pair meet them alike: they matter if a ratio moves
 
 
 def warnings_about(results: Results) -> list[str]:
@@ -24,11 +31,63 @@ def warnings_about(results: Results) -> list[str]:
         label.full_title: [run.timed_seconds for run in runs_of(results.runs, label)]
         for label in labels(results.runs)
     }
+    cautions = warnings_for(timed)
     machine = [*throttled(results), *foreign_load(results), *card_cautions(results), *clock_change(results)]
-    launches = [caution.sentence for caution in warnings_for(timed)]
+    if cautions or machine:
+        disturbance = largest_disturbance(results.runs)
+        moved = disturbance is None or disturbance.change > MOST_MOVED
+        machine += [one.sentence for one in cautions if one.kind not in {"few_steps", *STEADY}]
+        machine += [one.sentence for one in cautions if one.kind in STEADY and moved]
+        if machine and disturbance is not None:
+            machine[0] += disturbance.sentence
+    few = [caution.sentence for caution in cautions if caution.kind == "few_steps"]
     fences = [*costly_fences(results), *launch_bound_unknown(results)]
     rest = [*fences, *untested_versions(results.runs), *notes(results.runs)]
-    return [*results.config.data.doubts, *machine, *launches, *rest]
+    return [*results.config.data.doubts, *machine, *few, *rest]
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """A ratio of step times over all steps, and over those that other work reaches least."""
+
+    whole: Compared
+    quick: Compared
+
+    @property
+    def change(self) -> float:
+        """By what factor the ratio moves, as an absolute log."""
+        whole, quick = self.whole.verdict.interval.estimate, self.quick.verdict.interval.estimate
+        return abs(math.log(quick / whole)) if whole and quick else 0.0
+
+    @property
+    def sentence(self) -> str:
+        whole, quick = self.whole.verdict, self.quick.verdict
+        effect = "the verdict stays" if whole.kind == quick.kind else f"the verdict becomes: {quick.words}"
+        sides = f"{self.whole.other.title} ÷ {self.whole.baseline.title}"
+        return (
+            f" In the quickest quarter of each launch's steps, which other work reaches least, {sides} is "
+            f"{format_ratio(quick.interval)} instead of {format_ratio(whole.interval)}"
+            + ("." if whole.kind == "not_enough" else f": {effect}.")
+        )
+
+
+def largest_disturbance(runs: Sequence[Launch]) -> Disturbance | None:
+    """Return the comparison of step times that other work moves most; None if there is none.
+
+    Other work makes steps slower, never faster, so a launch's quickest steps show the machine undisturbed.
+    """
+    quick = [quickest_quarter(run) for run in runs if run.timed_seconds]
+    both = zip(step_times(compare_runs(runs)), step_times(compare_runs(quick)), strict=False)
+    return max((Disturbance(*pair) for pair in both), key=lambda one: one.change, default=None)
+
+
+def step_times(compared: Sequence[Compared]) -> list[Compared]:
+    return [one for one in compared if one.metric == "step_seconds"]
+
+
+def quickest_quarter(run: Launch) -> Launch:
+    seconds = sorted(run.timed_seconds)
+    return msgspec.structs.replace(run, step_seconds=seconds[: math.ceil(len(seconds) / 4)], warmup_steps=0)
 
 
 def foreign_load(results: Results) -> Iterable[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from compare.findings.cautions import costly_fences, foreign_load, notes, throttled
+from compare.findings.cautions import costly_fences, foreign_load, notes, throttled, warnings_about
 from compare.records.environment import Environment
 from compare.records.results import Launch, Results
 from tests.rendering import synthetic
@@ -73,3 +73,32 @@ def test_a_fence_that_is_a_part_of_the_step_is_warned_about(
     found = list(costly_fences(results({"fence_seconds": fence_seconds})))
     assert len(found) == (said is not None)
     assert said is None or said in found[0]
+
+
+def paired(torch_seconds: list[float]) -> Results:
+    """Three launches of each framework; TensorFlow's steps take a second."""
+    found = results({})
+    sides: list[tuple[Literal["tf", "torch"], list[float]]] = [("tf", [1.0] * 60), ("torch", torch_seconds)]
+    found.runs = [
+        Launch(name, "eager", "cpu", "float32", seed, f"{name}:eager", status="ok", step_seconds=seconds)
+        for seed in range(3)
+        for name, seconds in sides
+    ]
+    return found
+
+
+def test_the_first_warning_of_the_machine_tells_what_it_does_to_the_verdict() -> None:
+    """PyTorch's steps were disturbed for two thirds of the time; the others show which is faster."""
+    first, *others = warnings_about(paired([0.5] * 20 + [2.0] * 40))
+    assert "PyTorch eager ÷ TensorFlow eager is 0.50× [0.50, 0.50] instead of 2.00× [2.00, 2.00]" in first
+    assert first.endswith("the verdict becomes: 2.00× as fast.")
+    assert others
+    assert not any("quickest quarter" in one for one in others)
+
+
+@pytest.mark.parametrize(("slow", "warned"), [(1.04, False), (1.2, True)])
+def test_steps_that_vary_are_a_warning_only_if_a_ratio_moves(slow: float, warned: bool) -> None:
+    """The middle half of the steps is wide in both cases; the median, which the verdict rests on, is not."""
+    steps = [1.0] * 15 + [slow] * 29 + [1.5] * 16
+    assert [one for one in warnings_about(paired(steps)) if "middle half" in one] == [] or warned
+    assert bool(warnings_about(paired(steps))) == warned
