@@ -39,7 +39,7 @@ def function(trainer: Trainer, images: np.ndarray) -> Answer:
 
 def litert(trainer: Trainer, images: np.ndarray) -> Answer:
     """Convert to LiteRT (TensorFlow Lite), and run its interpreter."""
-    # not by from_concrete_functions or a SavedModel, which leave the variables out: every logit is NaN
+    # not from a SavedModel, which leaves the variables out: every logit is NaN
     content = tf.lite.TFLiteConverter.from_keras_model(trainer.model).convert()
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     interpreter = tf.lite.Interpreter(model_content=content, num_threads=threads)

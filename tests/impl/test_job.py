@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +95,16 @@ def test_a_form_is_held_against_the_trained_model(framework: Any, tmp_path: Path
         with pytest.raises(WorkerRefused):
             worker.request(unknown, messages.InferenceTimed, TIMEOUT_SECONDS)
     assert set(SLOW) < set(FORMS_BY_NAME)
+
+
+@pytest.mark.proof
+def test_the_ways_to_litert_that_leave_the_variables_out_give_wrong_logits() -> None:
+    """Which ways are right is TensorFlow's, not ours: docs/job.md and tf_impl/inference.py speak of it."""
+    command = [sys.executable, "-m", "tests.impl.litert_exports"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout.splitlines()[-1]) == {
+        "from_keras_model": 10,
+        "from_concrete_functions": 10,
+        "from_concrete_functions, with the model": 0,
+        "from_saved_model": 0,
+    }
