@@ -34,6 +34,11 @@ def format_seconds(seconds: float) -> str:
     return f"{_three_digits(seconds / 1e-9)} ns"
 
 
+def format_joules(joules: float) -> str:
+    """Three significant digits in the unit that suits: `1.25 J`, `312 mJ`."""
+    return f"{_three_digits(joules)} J" if joules >= 1 else f"{_three_digits(joules * 1e3)} mJ"
+
+
 def format_duration(seconds: float) -> str:
     """Minutes and seconds as on a clock, hours where there are any: `2:41`, `1:02:41`."""
     minutes, rest = divmod(round(seconds), 60)

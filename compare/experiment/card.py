@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compare.observation import observe
+from compare.processes.energy import handle_of
 from compare.records.environment import Card, CardMoment, CardSample, Environment
 
 # NVML's bits for a clock that is held below what the card could do (nvml.h, nvmlClocksEventReasons).
@@ -138,11 +139,3 @@ def watched(card: CardWatch | None, environment: Environment) -> Iterator[None]:
     with card.sampling():
         yield
     card.finish()
-
-
-def handle_of(nvml: Any, visible: str) -> Any:
-    """NVML's handle of the first card that CUDA_VISIBLE_DEVICES names, by number or by UUID."""
-    first = visible.partition(",")[0].strip()
-    if first.lstrip("-").isdigit():
-        return nvml.nvmlDeviceGetHandleByIndex(int(first))
-    return nvml.nvmlDeviceGetHandleByUUID(first)

@@ -27,6 +27,7 @@ from compare.ladder.together import asking
 from compare.ladder.tolerances import tolerances
 from compare.numbers import count
 from compare.observation import observe
+from compare.processes.energy import Energy, meters
 from compare.processes.fairness import unfair
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.processes.load import Interference
@@ -299,9 +300,10 @@ def note_ready(run: Launch, ready: messages.Ready) -> None:
 def train_block(launch: LiveLaunch, steps: int, config: RunConfig, progress: Progress) -> None:
     run = launch.run
     assert launch.worker is not None
-    beside = Interference()
+    beside, energy = Interference(), Energy(meters(run.device))
     block = launch.worker.request(messages.Train(steps), messages.Trained, config.timeout)
     check_block(launch.worker, block, steps)
+    run.energy_joules.append(energy.joules())
     note_interference(run, beside, block.cpu_seconds)
     run.losses += block.losses
     run.train_accuracies += block.accuracies

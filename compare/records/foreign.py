@@ -130,6 +130,8 @@ def problems_on_the_way(run: Launch) -> Iterator[str]:
         yield "its evaluations on the way have not as many steps as accuracies"
     if not all(0 < step <= steps for step in run.evaluated_steps):
         yield "it was evaluated after a step that it did not make"
+    if not all(one is None or 0 <= one < math.inf for one in run.energy_joules):
+        yield "an energy is not a number of joules"
     if run.step_cpu_seconds and len(run.step_cpu_seconds) != steps:
         times = count(len(run.step_cpu_seconds), "CPU time")
         yield f"it has {count(steps, 'loss')} and {times}; they must be equally many"

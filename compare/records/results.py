@@ -51,6 +51,7 @@ class Launch(msgspec.Struct):
     rss_bytes: list[int] = []  # one a block
     cpu_seconds: list[float] = []  # one a block, of all threads
     step_cpu_seconds: list[float] = []  # one a step, of all threads; empty in files of before
+    energy_joules: list[float | None] = []  # one a block, of the whole device; None: no meter can be read
     evaluated_steps: list[int] = []  # with --target-accuracy: after which of the test images were looked at
     evaluated_accuracies: list[float] = []  # the shares of them that were right then
     peak_device_bytes: int | None = None

@@ -84,6 +84,7 @@ def machines_page(
 def contents(found: Sequence[Findings]) -> dict[str, Any]:
     """Return the page's words and tables."""
     one = found[0] if len(found) == 1 else None
+    rows = variant_table.rows(found)
     rungs = one.parity.rungs if one is not None and one.parity is not None else []
     return {
         "title": facts.title(found),
@@ -97,9 +98,9 @@ def contents(found: Sequence[Findings]) -> dict[str, Any]:
         "parity_lines": verdicts.parity_lines(found),
         "rungs": ladder_table.rows(rungs),
         "rung_header": ladder_table.HEADER,
-        "columns": variant_table.COLUMNS,
+        "columns": variant_table.columns(rows),
         "text_columns": variant_table.TEXT_COLUMNS,
-        "rows": variant_table.rows(found),
+        "rows": rows,
         "changes": variant_table.changes(found),
         "concepts": [] if any(each.results.config.task for each in found) else source_pairs.rendered(),
         "method": facts.method(one) if one else [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -9,7 +10,7 @@ from statistics import fmean, median
 from compare.findings.comparisons import Compared
 from compare.findings.findings import Findings
 from compare.labels import Label
-from compare.numbers import format_bytes, format_ratio, format_seconds
+from compare.numbers import format_bytes, format_joules, format_ratio, format_seconds
 from compare.records import queries
 from compare.records.results import Launch
 from compare.rendering import tables
@@ -21,6 +22,7 @@ COLUMNS = (
     "÷ baseline",
     "verdict",
     "CPU time",
+    "energy",
     "images/s",
     "test accuracy",
     "first step",
@@ -34,6 +36,7 @@ SUMMARY = {
     "step time": "step time",
     "÷ baseline": "÷ first",
     "CPU time": "CPU time",
+    "energy": "energy",
     "verdict": "verdict",
 }  # what the terminal and Markdown show, each under its heading
 
@@ -64,10 +67,15 @@ def rows(found: Sequence[Findings]) -> list[Row]:
 def summary(found: Sequence[Findings]) -> tuple[list[str], list[list[str]]]:
     """Return the columns of SUMMARY that hold anything as text: header and rows."""
     every = rows(found)
-    shown = [column for column in SUMMARY if any(cell_text(row.cells[column]) for row in every)]
+    shown = [column for column in SUMMARY if column in columns(every)]
     return [SUMMARY[column] for column in shown], [
         [cell_text(row.cells[column]) for column in shown] for row in every
     ]
+
+
+def columns(every: Sequence[Row]) -> list[str]:
+    """Return the columns that hold anything, in the order of COLUMNS."""
+    return [column for column in COLUMNS if any(cell_text(row.cells[column]) for row in every)]
 
 
 def cell_text(cell: Cell) -> str:
@@ -92,6 +100,7 @@ def row(label: Label, one: Findings, *, several: bool) -> Row:
             "÷ baseline": ratio(compared, baseline=baseline),
             "verdict": verdict(runs, compared, baseline=baseline),
             "CPU time": middle([cpu_seconds(run) for run in good], format_seconds),
+            "energy": middle([step_joules(run) for run in good], format_joules),
             "images/s": Cell("" if rate is None else f"{rate:,.0f}", rate),
             "test accuracy": Cell(tables.accuracy_cell(good), fmean(accuracies) if accuracies else None),
             "first step": middle([run.first_step_seconds for run in good], format_seconds),
@@ -105,6 +114,14 @@ def cpu_seconds(run: Launch) -> float | None:
     """Return what all threads used in a median step: the same time can cost more or fewer CPUs."""
     timed = run.step_cpu_seconds[run.warmup_steps :]
     return median(timed) if timed else None
+
+
+def step_joules(run: Launch) -> float | None:
+    """Return the mean energy of a step, without the first block; None if it was not metered throughout."""
+    steps = sum(run.block_sizes[1:])
+    metered = [one for one in run.energy_joules[1:] if one is not None]
+    whole = steps and len(metered) == len(run.block_sizes) - 1
+    return math.fsum(metered) / steps if whole else None
 
 
 def is_baseline(label: Label, one: Findings) -> bool:

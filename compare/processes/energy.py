@@ -1,0 +1,89 @@
+"""Measures the energy of a block of steps, if the machine has a meter for it. Nothing is estimated.
+
+A processor's meter is Linux's powercap (`intel-rapl`, also on AMD): microjoules of a whole package, so of
+everything that runs on it. Most systems let only root read it. A card's meter is NVML's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from compare.observation import observe
+
+POWERCAP = Path("/sys/class/powercap")
+Meter = Callable[[], tuple[float, float]]  # joules counted, and those after which the counter starts again
+
+
+def meters(device: str, powercap: Path = POWERCAP, nvml: Any = None) -> list[Meter]:
+    """Return the meters of a device that can be read now; none if one of them cannot.
+
+    device: cpu or cuda. powercap: the directory of the kernel's counters. nvml: in place of `pynvml`.
+    """
+    found = card_meters(nvml) if device == "cuda" else package_meters(powercap)
+    return found if all(observe(meter) is not None for meter in found) else []
+
+
+def package_meters(powercap: Path) -> list[Meter]:
+    """Return one meter for each processor package: `intel-rapl:0`; its parts are `intel-rapl:0:0`."""
+
+    def meter(package: Path) -> tuple[float, float]:
+        joules, whole = (
+            int((package / name).read_text()) / 1e6 for name in ("energy_uj", "max_energy_range_uj")
+        )
+        return joules, whole
+
+    packages = observe(lambda: sorted(powercap.glob("intel-rapl:[0-9]*"))) or []
+    return [partial(meter, package) for package in packages if package.name.count(":") == 1]
+
+
+def card_meters(nvml: Any = None) -> list[Meter]:
+    """Return the meter of the card that workers see: the first of CUDA_VISIBLE_DEVICES."""
+
+    def opened() -> tuple[Any, Any]:
+        library = nvml or importlib.import_module("pynvml")
+        library.nvmlInit()
+        return library, handle_of(library, os.environ.get("CUDA_VISIBLE_DEVICES", "0"))
+
+    found = observe(opened)
+    if found is None:
+        return []
+    library, handle = found
+    return [lambda: (library.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3, math.inf)]
+
+
+def handle_of(nvml: Any, visible: str) -> Any:
+    """NVML's handle of the first card that CUDA_VISIBLE_DEVICES names, by number or by UUID."""
+    first = visible.partition(",")[0].strip()
+    if first.lstrip("-").isdigit():
+        return nvml.nvmlDeviceGetHandleByIndex(int(first))
+    return nvml.nvmlDeviceGetHandleByUUID(first)
+
+
+class Energy:
+    """Counts from when it is made."""
+
+    def __init__(self, meters: list[Meter]) -> None:
+        self.meters = meters
+        self.start = observe(self.read)
+
+    def read(self) -> list[tuple[float, float]]:
+        return [meter() for meter in self.meters]
+
+    def joules(self) -> float | None:
+        """Return the joules since the start of all meters together; None without a meter."""
+        end = observe(self.read)
+        if not self.meters or self.start is None or end is None:
+            return None
+        return math.fsum(since(one, other) for one, other in zip(self.start, end, strict=True))
+
+
+def since(start: tuple[float, float], end: tuple[float, float]) -> float:
+    """Return what a counter has counted; it may have started again once."""
+    counted = end[0] - start[0]
+    return counted if counted >= 0 else counted + end[1]
