@@ -23,7 +23,7 @@ from compare.task.proof import climb_task, climbing_sides
 from tools.network_mistakes import NETWORKS, ROOT
 
 RESULT = ROOT / "docs/results/correct_pairs.json"
-PAIRS = ("cnn", "gru", "transformer", "branches", "mobilenet")
+PAIRS = ("lenet", "cnn", "gru", "transformer", "branches", "mobilenet")
 SEEDS = range(5)
 Dtype = Literal["float64", "float32"]
 DTYPES: tuple[Dtype, ...] = ("float64", "float32")
@@ -84,7 +84,7 @@ def written(network: str, times: int, directory: Path) -> Path:
     """Write the task with a batch so many times as large."""
     text = (NETWORKS / network / "task.py").read_text()
     larger = re.sub(
-        r"(standard_normal\(\(|integers\(0, \d+, \(?)(\d+)",
+        r"(standard_normal\(\(|integers\(0, \d+, \(?|batch_size=)(\d+)",
         lambda found: f"{found[1]}{int(found[2]) * times}",
         text,
     )

@@ -47,7 +47,9 @@ def correct(network: str, *edits: tuple[str, str, str]) -> Mistake:
     return Mistake("none", network, "", "", edits)
 
 
-@pytest.mark.parametrize("network", ["cnn", "gru", "transformer"])
+@pytest.mark.parametrize(
+    "network", [pytest.param("lenet", marks=pytest.mark.proof), "cnn", "gru", "transformer"]
+)
 def test_a_correct_pair_passes_every_rung(network: str, climbing: Climbing, tmp_path: Path) -> None:
     """Convolutions of every form, dropout, recurrent layers, attention: equal in float64."""
     parity = climbed(correct(network), climbing, tmp_path)
