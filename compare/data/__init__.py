@@ -1,1 +1,1 @@
-"""What both processes know of data and weights, in NumPy alone."""
+"""Reads, checks and draws data and weights for both processes, in NumPy alone."""

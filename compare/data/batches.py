@@ -14,15 +14,15 @@ from lenet_spec import LeNetSpec
 
 
 class Batch(NamedTuple):
-    """What a training step is given; C-contiguous arrays."""
+    """The inputs of one training step, as C-contiguous arrays."""
 
     images: np.ndarray  # [N, 28, 28, 1] of the run's dtype, in [0, 1]
     labels: np.ndarray  # [N] int64
-    dropout_mask: np.ndarray | None  # [N, 1024] of the run's dtype, 1 where kept; None where inactive
+    dropout_mask: np.ndarray | None  # [N, 1024] of the run's dtype, 1 where kept; None if dropout is inactive
 
 
 class TrainingImages(Protocol):
-    """The part of a data set that batches are drawn from."""
+    """The fields of a data set that batches are drawn from."""
 
     @property
     def train_images(self) -> np.ndarray: ...  # [count, 28, 28] uint8
@@ -33,9 +33,9 @@ class TrainingImages(Protocol):
 def batches(
     dataset: TrainingImages, spec: LeNetSpec, *, seed: int, dtype: str = "float32"
 ) -> Iterator[Batch]:
-    """Full batches of `spec.training.batch_size`, without end.
+    """Yield full batches of `spec.training.batch_size`, without end.
 
-    A float64 batch holds the float32 values, widened: both dtypes train on the same numbers.
+    A float64 batch holds the float32 values, widened, so that both dtypes train on the same numbers.
     """
     masks = generator(seed, "dropout")
     size = spec.training.batch_size
@@ -49,10 +49,10 @@ def batches(
 
 
 def epoch_crossing(count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield the indices [size] of each batch: a fresh permutation of `count` each epoch, end to end.
+    """Yield the indices [size] of each batch, from one permutation of `count` after another.
 
-    The semantics of the tutorial's `next_batch`: a batch that reaches the end of an epoch takes what is
-    left and goes on into the next permutation, so none is short and no image is skipped.
+    Follows the tutorial's `next_batch`: a batch that reaches the end of an epoch takes what is left and
+    continues with the next permutation. So no batch is short and no image is skipped.
     """
     pending = rng.permutation(count)
     while True:
@@ -72,7 +72,7 @@ def update_digest(digest: Any, batch: Batch) -> None:
 
 
 def digest_of(stream: Iterator[Batch], steps: int) -> str:
-    """SHA-256, in hex, of the first `steps` batches of a stream."""
+    """Return the SHA-256, in hex, of the first `steps` batches of a stream."""
     digest = hashlib.sha256()
     for _ in range(steps):
         update_digest(digest, next(stream))

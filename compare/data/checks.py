@@ -1,4 +1,4 @@
-"""What arrays must be to make a set that the network can train on. Each error names the file at fault."""
+"""Checks that arrays form a set that the network can train on. Each error names the file at fault."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SWAPPED = "Check whether two files were swapped, or belong to two sets."
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Images uint8 [count, height, width] and labels [count] of any integer type, as read, and where from."""
+    """Images uint8 [count, height, width] and labels [count] of any integer type, as read; their paths."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -27,7 +27,7 @@ class Pair:
 
 
 def check_set(train: Pair, test: Pair, spec: LeNetSpec) -> None:
-    """Raise UserError for the first rule that the two files' pairs break."""
+    """Raise UserError for the first rule that the training pair or the test pair breaks."""
     for pair in (train, test):
         check_image_size(pair, spec)
         check_counts(pair)
@@ -65,9 +65,9 @@ def check_labels(pair: Pair, spec: LeNetSpec) -> None:
 
 
 def check_blank(pair: Pair) -> None:
-    """Refuse a file that ends in blank images, as one does whose download broke off.
+    """Raise UserError if too many images are blank, as in a file whose download was interrupted.
 
-    Blank images of one class are let through: a set may have such a class.
+    Accepts any number of blank images of one class, because a set may have such a class.
     """
     pixels = pair.images.reshape(len(pair.images), -1)
     blank = pixels.max(axis=1) == pixels.min(axis=1)
@@ -87,7 +87,7 @@ def check_training_labels(train: Pair) -> None:
 
 
 def check_apart(train: Pair, test: Pair) -> None:
-    """Refuse one set in both places."""
+    """Raise UserError if the training set and the test set are the same set."""
     if 2 * (shared := count_shared(train.images, test.images)) > (looked := len(sample(test.images))):
         problem = (
             f"test images must not be training images, but of {looked:,} of them {shared:,} are in "
@@ -98,21 +98,21 @@ def check_apart(train: Pair, test: Pair) -> None:
 
 
 def count_shared(train: np.ndarray, test: np.ndarray) -> int:
-    """How many of a sample of the test images are, pixel for pixel, among the training images."""
+    """Return how many of a sample of the test images are identical to a training image."""
     known = {zlib.crc32(image.data) for image in train}
     return sum(zlib.crc32(image.data) in known for image in sample(test))
 
 
 def sample(images: np.ndarray) -> np.ndarray:
-    """At most SAMPLED_IMAGES of them, evenly spread."""
+    """Return about SAMPLED_IMAGES of the images, evenly spaced."""
     return images[:: max(1, len(images) // SAMPLED_IMAGES)]
 
 
 def check_two_files(train: Pair, test: Pair) -> None:
-    """Equal labels are possible, as in a set that is sorted by class; one file for both is not."""
+    """Raise UserError if both label files are one file. Equal labels in two files are possible."""
     try:
         same = train.labels_path.samefile(test.labels_path)
-    except OSError:  # gone since it was read
+    except OSError:  # the file was removed after it was read
         same = False
     if same:
         problem = f"is the same file as {printable_path(train.labels_path)}"

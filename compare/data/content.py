@@ -1,4 +1,4 @@
-"""The bytes of a file that a user names, plain or gzip: no hanging on it, no trust in its length."""
+"""Reads a file that a user names, plain or gzip: never waits for it, nor trusts its declared length."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ UNREADABLE = "Name a file that this user can read."
 
 
 class Content(Protocol):
-    """What a file holds, unpacked, from its start."""
+    """The unpacked content of a file, read from its start."""
 
     most_bytes: int  # the content cannot be longer than this
-    limit: str  # the same in words
+    limit: str  # the same limit in words
 
     def read(self, size_bytes: int) -> bytes:
-        """Read the next `size_bytes` bytes; fewer only at the end. Raises OSError, EOFError or zlib.error."""
+        """Return the next `size_bytes` bytes, or fewer at the end. Raises OSError, EOFError, zlib.error."""
 
     def follows(self) -> bool:
-        """Whether the file goes on after the end of this content."""
+        """Return whether the file has more data after the end of this content."""
 
 
 class Plain:
-    """The file as it is."""
+    """The content of a file that is not packed."""
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
         self.file = file
@@ -51,9 +51,9 @@ class Plain:
 
 
 class Gzip:
-    """One gzip member or several, end to end, as bgzip and `cat` write them; zeros may pad the end.
+    """The content of one gzip member, or of several in a row, as bgzip and `cat` write them.
 
-    Unpacked only as far as it is asked for, so that a gzip bomb has no effect.
+    Zeros may pad the end. Unpacks only what is read, so that a gzip bomb has no effect.
     """
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
@@ -77,7 +77,7 @@ class Gzip:
         return bytes(unpacked)
 
     def next_member(self) -> bool:
-        """Begins the member that follows; False at the end of the file, or before what is no member."""
+        """Start the next member; return False at the end of the file, or if other data follows."""
         while not self.packed.lstrip(b"\0"):
             self.packed = self.file.read(CHUNK_BYTES)
             if not self.packed:
@@ -94,10 +94,10 @@ class Gzip:
 
 @contextmanager
 def open_content(path: Path) -> Iterator[Content]:
-    """Yield the content of a regular file; gzip is told by its first two bytes, not by its name.
+    """Yield the content of a regular file. Recognizes gzip by its first two bytes, not by the file's name.
 
-    Raises UserError for what cannot be opened or read, is not a regular file, or is broken gzip,
-    also where the body of the `with` comes upon it.
+    Raises UserError if the path is not a regular file, cannot be opened or read, or is broken gzip, even if
+    the body of the `with` is the first to meet the error.
     """
     try:
         with open_file(path) as file:
@@ -128,7 +128,7 @@ def content_of(path: Path, file: BinaryIO) -> Content:
 
 
 def open_without_waiting(path: str, flags: int) -> int:
-    """Open a file without waiting, as a plain open of a FIFO does until somebody writes to it."""
+    """Open a file without waiting. A plain open of a FIFO waits until somebody writes to it."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -151,11 +151,11 @@ def unreadable(path: Path, error: OSError | ValueError) -> UserError:
 
 
 def bad_file(path: Path, problem: str, action: str) -> UserError:
-    """Return the error for a file or directory: what is wrong with it, and on a second line what to do."""
+    """Return an error for a file or directory: the problem, and on a second line what to do."""
     return UserError(f"{printable_path(path)}: {problem}.\n{action}")
 
 
 def printable_path(path: Path) -> str:
-    """Return the path as it is, or quoted and escaped if a line break or the like is in it."""
+    """Return the path, quoted and escaped if it holds a line break or another unprintable character."""
     text = str(path)
     return text if text.isprintable() else repr(text)

@@ -1,4 +1,4 @@
-"""Digests of a stream, array by array, so that the first batch that differs can be named. NumPy only."""
+"""Computes a digest of each array of a stream, to name the first batch that differs. NumPy only."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from compare.data.batches import Batch
 
 
 def batch_digests(stream: Iterator[Batch], steps: int) -> dict[str, list[str]]:
-    """By the array's name (images, labels, dropout_mask), one digest a batch.
+    """Return one digest for each batch, by the array's name (images, labels, dropout_mask).
 
-    Over shapes and values, not dtypes: labels as int32 are the same labels. A missing mask's is empty.
+    The digests cover shapes and values but not dtypes: int32 labels have the same digest as int64 labels.
+    The digest of a missing mask is empty.
     """
     found: dict[str, list[str]] = {name: [] for name in Batch._fields}
     for batch in islice(stream, steps):
@@ -24,14 +25,14 @@ def batch_digests(stream: Iterator[Batch], steps: int) -> dict[str, list[str]]:
 
 
 def array_digest(array: np.ndarray) -> str:
-    """16 hex digits over the shape and the values; float64 holds every float32 and every label exactly."""
+    """Return 16 hex digits for the shape and the values, as float64: it holds float32 and labels exactly."""
     digest = hashlib.sha256(repr(tuple(array.shape)).encode())
     digest.update(np.ascontiguousarray(array, np.float64).data)
     return digest.hexdigest()[:16]
 
 
 def describe(batch: Batch) -> dict[str, str]:
-    """Return what each array of a batch looks like, in words: shape, range, mean."""
+    """Describe each array of a batch in words: shape, range, mean."""
     return {
         name: "none"
         if array is None

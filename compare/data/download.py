@@ -10,7 +10,7 @@ from compare.data import torchvision_child
 from compare.data.content import printable_path
 from compare.errors import UserError
 
-NAMES = ("MNIST", "FashionMNIST", "KMNIST")  # torchvision's classes whose files have MNIST's names
+NAMES = ("MNIST", "FashionMNIST", "KMNIST")  # the torchvision classes whose files are named like MNIST's
 LONGEST_REASON = 300  # characters
 
 BY_HAND = "Check network and disk and try again, or put the four files there yourself."
@@ -19,13 +19,13 @@ BY_HAND = "Check network and disk and try again, or put the four files there you
 def download(name: str, data_dir: Path, python: Path, *, timeout_seconds: float = 600.0) -> Path:
     """Download torchvision's set `name` into `data_dir`, with the interpreter `python`.
 
-    What is there already and intact is kept. Returns the directory that then holds the set,
-    `data_dir/<name>`, for `mnist.load`. Raises UserError with torchvision's last word where it fails.
+    Keeps files that are already there and intact. Returns the directory that holds the set,
+    `data_dir/<name>`, for `mnist.load`. Raises UserError with torchvision's last line if it fails.
     """
     if name not in NAMES:
         raise UserError(f"{name!r} cannot be downloaded.\nUse one of {', '.join(NAMES)}.")
-    # -E and -P: neither a PYTHON* variable nor the directory of the child's file, where a random.py lies,
-    # puts another module in place of the standard library's.
+    # -E and -P: no PYTHON* variable, and no file in the child's own directory (which has a random.py), can
+    # replace a module of the standard library.
     command = [str(python), "-E", "-P", torchvision_child.__file__, name, str(data_dir)]
     goal = f"torchvision could not download {name} into {printable_path(data_dir)}"
     try:
@@ -52,7 +52,7 @@ def download(name: str, data_dir: Path, python: Path, *, timeout_seconds: float 
 
 
 def reason_of(status: int, stderr: bytes) -> str:
-    """Return the child's last line, or how it ended if it wrote none."""
+    """Return the child's last line, or its exit status or signal if it wrote none."""
     lines = [line.strip() for line in stderr.decode(errors="replace").splitlines()]
     last = next((line for line in reversed(lines) if line), "")
     if last:

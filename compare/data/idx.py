@@ -1,7 +1,7 @@
-"""IDX, the format of the MNIST files.
+"""Reads IDX, the format of the MNIST files.
 
-00 00, a type code, the number of dimensions, each size as a big-endian 32-bit number, then the values,
-big-endian. http://yann.lecun.com/exdb/mnist/ described it.
+A file holds 00 00, a type code, the number of dimensions, each size as a big-endian 32-bit number, then the
+values, big-endian. http://yann.lecun.com/exdb/mnist/ described the format.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from compare.numbers import count
 TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 BYTES = ("uint8",)
 INTEGERS = ("uint8", "int8", "int16", "int32")
-QMNIST_COLUMNS = 8  # of its labels: the class, then who wrote the digit, where, and when
+QMNIST_COLUMNS = 8  # the columns of its labels: the class, then who wrote the digit, where, and when
 LARGEST_BYTES = 1 << 31  # 2.7 million images of 28×28; the largest set of this shape, EMNIST, has 0.8 million
 
-# What people find under the name of an IDX file.
+# Other formats that people store under the name of an IDX file.
 OTHER_FORMATS = {
     b"\x1f\x8b": "gzip inside gzip",
     b"PK": "a zip archive",
@@ -39,11 +39,12 @@ OTHER_FORMATS = {
 def read_idx(path: Path, *, ndim: int, types: Collection[str] = BYTES) -> np.ndarray:
     """Return the array in an IDX file: images with `ndim` 3, labels with 1; C-contiguous, of the file's type.
 
-    The file may be plain or gzip, under any name. An axis of size 1 for the images' channel, first or last,
-    is dropped, and of QMNIST's labels the column with the class is taken. No more of the file is read than
-    its header declares, plus one byte, and nothing is allocated for a size that the file cannot hold.
+    The file may be plain or gzip, under any name. If images have an axis of size 1 for the channel, first or
+    last, the axis is dropped. QMNIST's labels have several columns; the column with the class is returned.
+    Reads only as many bytes as the header declares, plus one. Allocates nothing for a size that the file
+    cannot hold.
 
-    Raises UserError for everything that is not exactly such a file.
+    Raises UserError if the file is not exactly such a file.
     """
     with open_content(path) as content:
         declared = read_header(path, content, ndim, types)
@@ -63,7 +64,7 @@ def read_idx(path: Path, *, ndim: int, types: Collection[str] = BYTES) -> np.nda
 
 @dataclass(frozen=True)
 class Declared:
-    """What a header says: the sizes, each at least 1, and the type of the values."""
+    """The content of a header: the sizes, each at least 1, and the type of the values."""
 
     shape: tuple[int, ...]
     type: str
@@ -73,7 +74,7 @@ class Declared:
         return math.prod(self.shape) * np.dtype(self.type).itemsize
 
     def __str__(self) -> str:
-        """60000 × 28 × 28 = 47,040,000 bytes."""
+        """Return, for example, `60000 × 28 × 28 = 47,040,000 bytes`."""
         if len(self.shape) == 1 and self.type == "uint8":
             return count(self.shape[0], "byte")
         of_type = "" if self.type == "uint8" else f" {self.type}"
@@ -124,7 +125,7 @@ def check_magic(path: Path, magic: bytes, ndim: int, types: Collection[str]) -> 
 
 
 def used_axes(path: Path, declared: Declared, ndim: int) -> tuple[int | slice, ...]:
-    """Return the index that takes images [count, height, width], or labels [count], out of the array."""
+    """Return the index that selects images [count, height, width], or labels [count], from the array."""
     shape, every = declared.shape, slice(None)
     if len(shape) == ndim:
         return (every,)
@@ -148,7 +149,7 @@ def used_axes(path: Path, declared: Declared, ndim: int) -> tuple[int | slice, .
 
 
 def check_declared(path: Path, declared: Declared, content: Content) -> None:
-    """Refuses sizes that the file cannot hold, before anything is allocated for them."""
+    """Raise UserError for sizes that the file cannot hold, before any memory is allocated for them."""
     if declared.size_bytes > LARGEST_BYTES:
         found = f"declares {declared}; the limit is {LARGEST_BYTES:,} bytes"
         raise bad_file(path, found, "Use a smaller set, or get the file again if its header is wrong.")
@@ -170,7 +171,7 @@ def read_values(path: Path, declared: Declared, content: Content) -> np.ndarray:
 
 
 def allocate(path: Path, declared: Declared) -> np.ndarray:
-    """Not zeroed: the kernel gives memory only as values arrive, so a false size in gzip costs none."""
+    """Return an array that is not zeroed: a false size costs no memory until values are written."""
     try:
         return np.empty(declared.shape, np.dtype(declared.type).newbyteorder(">"))
     except MemoryError as error:

@@ -1,4 +1,4 @@
-"""Where the four files of a set like MNIST lie, in the layouts and under the names that tools give them."""
+"""Finds the four files of a set like MNIST, in the layouts and under the names that tools give them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Files:
 
 
 ROLES = tuple(field.name for field in fields(Files))
-# train-images-idx3-ubyte.gz as published; train-images.idx3-ubyte as some tools unpack it; test-images-… for
-# t10k-images-…; emnist-digits-train-images-…, qmnist-test-labels-idx2-int: several sets in one directory.
+# Matches train-images-idx3-ubyte.gz, as published; train-images.idx3-ubyte, as some tools unpack it;
+# test-images-… for t10k-images-…; and a set's prefix, as in emnist-digits-train-images-….
 NAME = re.compile(
     r"(?:(?P<prefix>.+?)[-_.])?(?P<split>train|training|t10k|test|testing)[-_.](?P<kind>images|labels)"
     r"(?P<type>(?:[-_.]idx[1-4]?)?(?:[-_.](?:ubyte|byte|int))?)(?:\.gz)?",
     re.IGNORECASE,
 )
-SPLITS = ("train", "training", "test", "testing", "t10k")  # as directories: one set may lie in two of them
+SPLITS = ("train", "training", "test", "testing", "t10k")  # directories that hold one half of a set
 USUAL = {
     "train_images": "train-images-idx3-ubyte",
     "train_labels": "train-labels-idx1-ubyte",
@@ -43,18 +43,18 @@ GET_THEM = "Put the four files there, or name the directory that holds them."
 LISTED_NAMES = 6
 
 Candidates = dict[str, list[Path]]  # by role
-Sets = dict[Path, Candidates]  # by the directory, and the prefix of the names as a last part
+Sets = dict[Path, Candidates]  # by the directory, joined with the prefix of the files' names
 
 
 def find_files(data_dir: Path) -> Files:
-    """Return the files of the set in `data_dir`; whether their content is right is not looked at.
+    """Return the files of the set in `data_dir`, without a check of their content.
 
-    If `data_dir` holds any of the names, the set is there; else it is the complete one in its directories, or
-    in theirs (torchvision's `MNIST/raw`). Names are those of NAME; a plain file is taken before its `.gz`. Of
-    several sets in one directory `data_dir` may name one by the beginning of its files' names,
-    `EMNIST/raw/emnist-digits`.
+    If `data_dir` itself holds a file with a matching name, the set is there. If not, it is the complete set
+    in its subdirectories, or in their subdirectories (torchvision's `MNIST/raw`). NAME defines the matching
+    names. A plain file is preferred to its `.gz`. If several sets share one directory, `data_dir` may end in
+    the prefix of one set's names: `EMNIST/raw/emnist-digits`.
 
-    Raises UserError if a file is missing, or if more than one could be meant.
+    Raises UserError if a file is missing, or if more than one set or file matches.
     """
     try:
         if sets := sets_by_name(data_dir):
@@ -78,7 +78,7 @@ def find_files(data_dir: Path) -> Files:
 
 
 def sets_by_name(data_dir: Path) -> Sets:
-    """Return the set whose files' names begin with the last part of `data_dir`, if that is no directory."""
+    """Return the set whose file names begin with the last part of `data_dir`, if that is not a directory."""
     if os.path.lexists(data_dir) or not data_dir.parent.is_dir():
         return {}
     parent = data_dir.parent
@@ -98,7 +98,7 @@ def check_directory(data_dir: Path) -> None:
 
 
 def levels(data_dir: Path, closed: list[OSError]) -> Iterator[list[Path]]:
-    """`data_dir`; the directories in it; the directories in those."""
+    """Yield [`data_dir`], then its subdirectories, then their subdirectories."""
     directories = [data_dir]
     yield directories
     for _ in range(2):
@@ -112,7 +112,7 @@ def levels(data_dir: Path, closed: list[OSError]) -> Iterator[list[Path]]:
 
 
 def names_in(directory: Path, closed: list[OSError]) -> list[str]:
-    """Return the names in a directory, sorted; note one that may not be entered: that is not absence."""
+    """Return the sorted names in a directory. Add the error to `closed` if this user may not enter it."""
     try:
         os.stat(f"{directory}/.")  # noqa: PTH116  (a Path drops the dot; to list it is not to reach its files)
         return sorted(path.name for path in directory.iterdir())
@@ -139,7 +139,7 @@ def is_complete(candidates: Candidates) -> bool:
 
 
 def choose(data_dir: Path, sets: Sets) -> Files:
-    """Return the files of the one set that is complete, or of the only one."""
+    """Return the files of the only complete set, or of the only set if none is complete."""
     complete = [name for name, candidates in sets.items() if is_complete(candidates)]
     chosen = complete or list(sets)
     if len(chosen) > 1:
@@ -148,7 +148,7 @@ def choose(data_dir: Path, sets: Sets) -> Files:
 
 
 def choose_file(data_dir: Path, role: str, candidates: Candidates) -> Path:
-    """Plain before gzip, as torchvision leaves both; a directory only if there is no file."""
+    """Return the file for a role. Prefers a plain file to gzip, and any file to a directory."""
     paths = candidates.get(role, [])
     paths = [inner for path in paths for inner in unwrapped(path)]
     paths = [path for path in paths if not path.is_dir()] or paths
@@ -163,13 +163,13 @@ def choose_file(data_dir: Path, role: str, candidates: Candidates) -> Path:
 
 
 def unwrapped(path: Path) -> list[Path]:
-    """Return the file, or what a directory of its name holds under such a name: some unpackers make one."""
+    """Return the file, or the matching files inside it if it is a directory, as some unpackers make."""
     inner = path.iterdir() if path.is_dir() else []
     return sorted(each for each in inner if NAME.fullmatch(each.name)) or [path]
 
 
 def listing(directory: Path) -> str:
-    """Say what a directory holds."""
+    """List the first names in a directory, for a message."""
     names = sorted(path.name for path in directory.iterdir())
     listed = ", ".join(printable_path(Path(name)) for name in names[:LISTED_NAMES]) or "nothing"
     return f"{listed} and {len(names) - LISTED_NAMES:,} more" if len(names) > LISTED_NAMES else listed

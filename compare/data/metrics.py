@@ -1,4 +1,4 @@
-"""Accuracy and loss from logits, in NumPy float64: computed once, the same way, for every framework."""
+"""Computes accuracy and loss from logits, in NumPy float64, in the same way for every framework."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean softmax cross-entropy of logits [N, 10] against labels [N]."""
+    """Return the mean softmax cross-entropy of logits [N, 10] and labels [N]."""
     logits = logits.astype(np.float64)
-    shifted = logits - logits.max(axis=1, keepdims=True)  # no overflow in exp
+    shifted = logits - logits.max(axis=1, keepdims=True)  # avoids overflow in exp
     log_sum = np.log(np.exp(shifted).sum(axis=1))
     return float(np.mean(log_sum - shifted[np.arange(len(labels)), labels]))

@@ -1,4 +1,4 @@
-"""MNIST, or any set with its files and shapes: read, checked, split, scaled. NumPy only: workers load it."""
+"""Reads, checks, splits and scales MNIST, or a set with its files and shapes. NumPy only: workers load it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ SET_ASIDE_ONE_IN = 12
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images uint8 [count, height, width] and labels uint8 [count], read-only. MNIST's sizes in comments."""
+    """Images uint8 [count, height, width] and labels uint8 [count], read-only. The sizes below are MNIST's."""
 
     train_images: np.ndarray  # [55000, 28, 28], without the validation images
     train_labels: np.ndarray  # [55000]
-    validation_images: np.ndarray  # [5000, 28, 28], the first of the file
+    validation_images: np.ndarray  # [5000, 28, 28], the first images of the file
     validation_labels: np.ndarray  # [5000]
     test_images: np.ndarray  # [10000, 28, 28]
     test_labels: np.ndarray  # [10000]
     source: str  # "MNIST" for the embedded files, else the directory
-    sha256: str  # over names, shapes and bytes of the arrays, in this order
+    sha256: str  # of the names, shapes and bytes of the arrays, in this order
 
 
 def load(data_dir: Path | None = None, spec: LeNetSpec = TUTORIAL) -> Dataset:
     """Return the set in `data_dir`, in any layout that `find_files` knows; None: the embedded MNIST.
 
-    The first `set_aside` training images do not train. Raises UserError for whatever is not a set that the
-    spec's network can train on.
+    The first training images (`set_aside` says how many) are for validation. Raises UserError if the files
+    are not a set that the spec's network can train on.
     """
     files = find_files(EMBEDDED if data_dir is None else data_dir)
     train = read_pair(files.train_images, files.train_labels)
@@ -64,15 +64,15 @@ def read_pair(images_path: Path, labels_path: Path) -> Pair:
 
 
 def set_aside(count: int, spec: LeNetSpec) -> int:
-    """Return how many of `count` training images validate: MNIST's 5,000, of a smaller set one in twelve.
+    """Return how many of `count` training images are for validation: 5,000, or one in twelve if that is less.
 
-    One in twelve is MNIST's own share, 5,000 of 60,000; of fewer than twelve images all train.
+    One in twelve is MNIST's own share: 5,000 of 60,000. If there are fewer than twelve images, all train.
     """
     return min(spec.data.validation_size, count // SET_ASIDE_ONE_IN)
 
 
 def digest(arrays: dict[str, np.ndarray]) -> str:
-    """SHA-256 over each array's name, shape and bytes; hex."""
+    """Return the SHA-256, in hex, of each array's name, shape and bytes."""
     sha256 = hashlib.sha256()
     for name, array in arrays.items():
         sha256.update(f"{name} {array.dtype} {array.shape}\n".encode())
@@ -81,10 +81,10 @@ def digest(arrays: dict[str, np.ndarray]) -> str:
 
 
 def scale(images: np.ndarray, spec: LeNetSpec) -> np.ndarray:
-    """uint8 [N, 28, 28] to float32 [N, 28, 28, 1] in [0, 1].
+    """Scale uint8 [N, 28, 28] to float32 [N, 28, 28, 1] in [0, 1].
 
-    Multiplied by float32(1/255), as TensorFlow's `read_data_sets` did: dividing by 255 gives another last
-    bit for 126 of the 256 values.
+    Multiplies by float32(1/255), as TensorFlow's `read_data_sets` did. A division by 255 would give another
+    last bit for 126 of the 256 values.
     """
     factor = np.float32(spec.input.pixel_scale)
     scaled: np.ndarray = np.multiply(images[..., np.newaxis], factor, dtype=np.float32)

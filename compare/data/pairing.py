@@ -1,4 +1,4 @@
-"""Whether labels have to do with their images: no structure tells a shuffled file from a sound one."""
+"""Tests whether labels belong to their images: a file in shuffled order is valid but useless."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import numpy as np
 
 from compare.data.mnist import Dataset
 
-SAMPLE = 1_000  # images that are asked about, and as many that answer: enough to tell, and quick
-# The least of the agreement that the shares of the classes allow. Right labels reached 0.6 to 1 (MNIST and
+SAMPLE = 1_000  # images to predict, and known images to predict from: enough for a verdict, and quick
+# The least share of the possible agreement that is accepted. Right labels reached 0.6 to 1 (MNIST and
 # Fashion-MNIST: whole, sorted, 50 images, 99.8 % of one class, rolled by up to 27 pixels), wrong ones 0.05.
 LEAST_AGREEMENT = 0.1
 NEAREST = "the label of the nearest training image is"
 LOOK = "Check whether images and labels belong together, in the same order"
-FEWEST = 50  # images that are asked about, and that answer
-LEAST_RANGE = 20.0  # from chance to the best possible, in standard deviations of chance; below: no verdict
+FEWEST = 50  # least number of images to predict, and of known images
+LEAST_RANGE = 20.0  # from chance to the best, in standard deviations of chance; below it: no verdict
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How often the label of the nearest image is an image's own, of `count` images, as fractions."""
+    """How often the nearest image has the same label as the image itself, as fractions of `count` images."""
 
     right: float
-    chance: float  # expected if the labels were shuffled: the shares of the classes alone
-    best: float  # the most that these shares allow
+    chance: float  # expected if the labels were shuffled; follows from the shares of the classes
+    best: float  # the largest value that these shares allow
     deviation: float  # the standard deviation of `right` if the labels were shuffled
     count: int
 
@@ -40,14 +40,14 @@ class Agreement:
 
 
 def doubts(dataset: Dataset) -> list[str]:
-    """Return a sentence for each thing about the set that suggests a wrong file; none for right labels.
+    """Return a sentence for each sign that the set has a wrong file; none if the labels are right.
 
-    Assumes that images of one class resemble each other more often than chance: an image's nearest neighbour
-    (sum of squared pixel differences) then tends to bear its label. The order of the images does not matter,
-    since the sample is drawn at random, nor do the classes' shares, since chance and best follow from them;
-    sets too small or too one-sided to tell leave no doubt. The assumption fails for images of noise, and for
-    test images unlike the training images (inverted, or of another set): a sentence says what was found, and
-    where to look.
+    Assumes that images of one class resemble each other more than chance would explain. Then the nearest
+    neighbour of an image (by the sum of squared pixel differences) usually has the image's label. The order
+    of the images does not matter, because the sample is random. The shares of the classes do not matter,
+    because chance and best follow from them. A set that is too small, or has almost only one class, gives no
+    sentence. The assumption fails for images of noise, and for test images unlike the training images
+    (inverted, or from another set); then a sentence says what was found, and what to check.
     """
     found = []
     if len(dataset.test_labels) > len(dataset.train_labels):
@@ -59,7 +59,7 @@ def doubts(dataset: Dataset) -> list[str]:
     known, asked = np.array_split(order, 2)
     images, labels = dataset.train_images[known], dataset.train_labels[known]
     within = agreement(images, labels, dataset.train_images[asked], dataset.train_labels[asked])
-    if within.is_chance:  # the training images say nothing then about the test images
+    if within.is_chance:  # then the training images cannot judge the test labels either
         return [
             *found,
             f"The training labels fit their images no better than chance: {NEAREST} {within}. {LOOK}.",
@@ -77,10 +77,11 @@ def doubts(dataset: Dataset) -> list[str]:
 def agreement(
     known_images: np.ndarray, known_labels: np.ndarray, images: np.ndarray, labels: np.ndarray
 ) -> Agreement:
-    """Of `labels` with those of each image's nearest known one; nothing can be said of fewer than FEWEST.
+    """Return how often `labels` agree with the label of each image's nearest known image.
 
-    Shuffled labels agree with mean sum_c p_c q_c, for the shares p of the predicted and q of the true labels.
-    The variance is a permutation statistic's: Hoeffding (1951), "A combinatorial central limit theorem".
+    With fewer than FEWEST images on either side, all figures are 0. Shuffled labels agree with mean
+    sum_c p_c q_c, for the shares p of the predicted and q of the true labels. The variance is that of a
+    permutation statistic: Hoeffding (1951), "A combinatorial central limit theorem".
     """
     count = len(labels)
     if min(count, len(known_labels)) < FEWEST:
@@ -96,7 +97,7 @@ def agreement(
 
 
 def nearest(images: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """For each image the index of the known one at the smallest distance; an image's own square cancels."""
+    """Return the index of each image's nearest known image, without the constant square of the image."""
     flat = images.reshape(len(images), -1).astype(np.float32)
     known = known.reshape(len(known), -1).astype(np.float32)
     found: np.ndarray = np.argmin((known**2).sum(axis=1) - 2 * (flat @ known.T), axis=1)

@@ -1,4 +1,4 @@
-"""Seeded NumPy streams, one for each thing that is drawn, so that no draw shifts another."""
+"""Defines seeded NumPy streams, one for each purpose, so that a draw from one does not shift another."""
 
 from __future__ import annotations
 

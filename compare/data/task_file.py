@@ -1,6 +1,6 @@
-"""A porter's task: which inputs there are, which batches are trained on, what is known to differ.
+"""Reads a porter's task: the inputs, the training batches, and the known differences.
 
-A Python file that names neither framework. Both workers read it, and the parent.
+A task is a Python file that imports neither framework. Both workers and the parent read it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Inputs = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Task:
-    """inputs: layout by name. pairs, differs: by path on the TensorFlow side. See docs/any_network.md."""
+    """A task. inputs: layouts by name. pairs, differs: TensorFlow paths as keys. See docs/any_network.md."""
 
     name: str
     inputs: Mapping[str, str]
@@ -37,7 +37,7 @@ class Task:
     steps: int
 
     def batches(self, seed: int) -> Iterator[tuple[Inputs, Any]]:
-        """Return inputs by name, and targets as the loss takes them. Raises UserError for another form."""
+        """Yield inputs by name, and targets as the loss takes them. Raises UserError for another form."""
         for batch in self.make(seed):
             if not isinstance(batch, tuple) or len(batch) != 2:
                 raise UserError(
@@ -64,7 +64,7 @@ class Task:
         return {name: inputs[name] for name in self.inputs}
 
     def first(self, count: int, seed: int) -> list[tuple[Inputs, Any]]:
-        """Return the first batches. Raises UserError if there are fewer."""
+        """Return the first `count` batches. Raises UserError if there are fewer."""
         found = list(islice(self.batches(seed), count))
         if len(found) < count:
             raise UserError(
@@ -80,7 +80,7 @@ def describe(value: Any) -> str:
 
 
 def read(path: Path) -> Task:
-    """Return the task in a file. Raises UserError, naming the rule, if it is not one."""
+    """Return the task in a file. Raises UserError, naming the broken rule, if the file is not a task."""
     module = load(path, "--task")
     name = path.name
     inputs = getattr(module, "inputs", None)
@@ -113,7 +113,7 @@ OPTION_VALUES = {"pairs": "path", "differs": "the reason why the difference is a
 
 
 def load(path: Path, flag: str) -> ModuleType:
-    """Import a Python file; what it prints is dropped. Raises UserError for what its import raises."""
+    """Import a Python file and drop what it prints. Raises UserError if the import raises anything."""
     if not path.is_file():
         raise UserError(f"{flag}: {path} is not a file. Name a Python file.")
     silence = io.StringIO()

@@ -1,6 +1,6 @@
-"""The child process of `download`: `python torchvision_child.py NAME DIRECTORY`.
+"""Runs as the child process of `download`: `python torchvision_child.py NAME DIRECTORY`.
 
-Run by path in an interpreter that may have nothing of this project; importing it loads no framework.
+Started by its path, in an interpreter that may lack this project's packages. Its import loads no framework.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 NO_TORCHVISION = 3  # exit status
-SOCKET_TIMEOUT_SECONDS = 30.0  # torchvision sets none: a network that swallows packets would hold it for ever
+SOCKET_TIMEOUT_SECONDS = 30.0  # torchvision sets none: if a network drops packets, it would wait for ever
 
 
 def main(argv: Sequence[str]) -> int:

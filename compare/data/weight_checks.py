@@ -1,4 +1,4 @@
-"""What the tensors of a file must be, in any layout: these names, these shapes, one float type, finite."""
+"""Checks the tensors of a weights file, in any layout: names, shapes, one float type, finite values."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SHOWN_NAMES = 12
 def check_tensors(
     found: Mapping[str, tuple[Shape, str]], expected: Mapping[str, Shape], names: Mapping[str, str]
 ) -> None:
-    """Hold names, shapes and dtypes against `expected`, before any value is read.
+    """Compare names, shapes and dtypes with `expected`, before any value is read.
 
-    found, expected: by the name in the file. names: canonical name to the name in the file. Raises UserError,
-    naming the first tensor that is missing, or not LeNet's, or has another shape or dtype.
+    found, expected: by the name in the file. names: the name in the file by canonical name. Raises UserError,
+    naming the first tensor that is missing, is not LeNet's, or has another shape or dtype.
     """
     for canonical, name in names.items():
         if name not in found:
@@ -43,7 +43,7 @@ def check_tensors(
 
 
 def listed(names: Collection[str]) -> str:
-    """Return the file's own names, and what all of them begin with."""
+    """Return the names in the file, and the prefix that all of them share."""
     shown = ", ".join(list(names)[:SHOWN_NAMES]) or "no tensor at all"
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
     parts = zip(*(re.split(r"(?<=[./])", name) for name in names), strict=False)
@@ -52,7 +52,7 @@ def listed(names: Collection[str]) -> str:
 
 
 def both(name: str, canonical: str) -> str:
-    """Return a tensor by its name in the file, and by ours where that is another."""
+    """Return a tensor's name in the file, with the canonical name if they differ."""
     return name if name == canonical else f"{name} ({canonical})"
 
 
@@ -79,7 +79,7 @@ def check_one_dtype(dtypes: Mapping[str, str]) -> None:
 def check_finite(weights: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
     """Raise UserError for the first of the canonical arrays that holds NaN or infinity.
 
-    names: canonical name to the name in the file. The position is that in the canonical layout.
+    names: the name in the file by canonical name. The message gives the position in the canonical layout.
     """
     for name, array in weights.items():
         bad = np.argwhere(~np.isfinite(array))

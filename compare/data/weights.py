@@ -1,4 +1,4 @@
-"""Initial weights: one seeded NumPy set, in canonical names and layouts, that every implementation loads."""
+"""Draws the initial weights: one seeded NumPy set in canonical layouts for every implementation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lenet_spec import LeNetSpec, Shape
 
 
 def initial_weights(spec: LeNetSpec, seed: int) -> dict[str, np.ndarray]:
-    """float32 arrays by canonical name, of `spec.parameter_shapes()`.
+    """Return float32 arrays by canonical name, with the shapes of `spec.parameter_shapes()`.
 
-    Float32 also for a float64 run, which widens them: both dtypes start from the same numbers.
+    They are float32 for a float64 run too, which widens them: both dtypes start from the same numbers.
     """
     rng = generator(seed, "weights")
     initializers = {"glorot_uniform": glorot_uniform, "zeros": zeros}
@@ -27,9 +27,9 @@ def initial_weights(spec: LeNetSpec, seed: int) -> dict[str, np.ndarray]:
 
 
 def glorot_uniform(shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """Uniform in ±sqrt(6 / (fan_in + fan_out)), Glorot and Bengio (2010), equation 16.
+    """Draw uniformly from ±sqrt(6 / (fan_in + fan_out)): Glorot and Bengio (2010), equation 16.
 
-    A convolution's fans count its whole window: height x width x channels.
+    The fans of a convolution count its whole window: height x width x channels.
     """
     window = math.prod(shape[:-2])
     fan_in, fan_out = window * shape[-2], window * shape[-1]
@@ -42,7 +42,7 @@ def zeros(shape: Shape, _: np.random.Generator) -> np.ndarray:
 
 
 def weights_digest(weights: Mapping[str, np.ndarray]) -> str:
-    """SHA-256, in hex, over names, shapes and values as float64: the same for one set in any dtype."""
+    """Return the SHA-256, in hex, of names, shapes and float64 values: the dtype has no influence."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(f"{name}{weights[name].shape}".encode())
