@@ -1,1 +1,1 @@
-"""The harness: it proves that both implementations compute the same, then times them."""
+"""The harness: proves that both implementations compute the same numbers, then times them."""

@@ -1,4 +1,4 @@
-"""`lenet-compare COMMAND …`, or `python -m compare COMMAND …`: every command under one name."""
+"""Runs any command: `lenet-compare COMMAND …`, or `python -m compare COMMAND …`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ USAGE = "\n".join(
 
 
 def main() -> None:
-    """Run the command that the first argument names. Exits 2 if there is none of that name."""
+    """Run the command that the first argument names. Exits with 2 if there is no such command."""
     name, *rest = sys.argv[1:] or ["--help"]
     if name in {"-h", "--help"}:
         print(USAGE)

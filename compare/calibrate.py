@@ -1,4 +1,4 @@
-"""`python -m compare.calibrate`: a variant against itself, and against itself slowed by 5 %, many times."""
+"""`python -m compare.calibrate`: compares a variant with itself and with a slower copy, many times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from compare.command_line import parse, run_entry_point
 
 
 def main(argv: Sequence[str]) -> int:
-    """0: at least 19 of 20 self-comparisons say "no difference", and every slowdown is found; else 1."""
+    """Return 0 if 95 % of self-comparisons say "no difference" and each slowdown is found; else 1."""
     from compare.calibration.config import CalibrationConfig
 
     config = parse(CalibrationConfig, argv, program="compare.calibrate")

@@ -1,6 +1,6 @@
-"""The CPU time that control groups allow this process, and how often they held it back. Linux only.
+"""Reads the CPU time that control groups allow this process, and how often they throttled it. Linux only.
 
-A container's limit (docker --cpus, Kubernetes) is a quota of CPU time in each period of 100 ms: the system
+A container's limit (docker --cpus, Kubernetes) is a quota of CPU time in each period of 100 ms. The system
 still shows every CPU. Files and fields: docs.kernel.org, scheduler/sched-bwc (version 1: `cpu.cfs_quota_us`)
 and admin-guide/cgroup-v2 (`cpu.max`). psutil reads neither.
 """
@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 
 from compare.observation import observe
 
-Counts = tuple[int, int]  # periods, and those in which processes had to wait for the next one
+Counts = tuple[int, int]  # periods, and periods in which processes had to wait for the next one
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
-    """CPUs' worth of time that the tightest group allows; None if no group limits it, or none can be read.
+    """Return the smallest quota of all groups, in CPUs; None if no group has one, or none can be read.
 
     root: the directory under which `proc` and the groups' mounts lie.
     """
@@ -25,13 +25,13 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
 
 
 class Throttling:
-    """Counts the periods in which a group held its processes back, from when this is made."""
+    """Counts the periods in which a group throttled its processes, since this object was made."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         self.start = {group: counts for group in groups(root) if (counts := observe(counts_of, group))}
 
     def counts(self) -> Counts:
-        """Return (periods, throttled periods) since the start, of the group that throttled most."""
+        """Return (periods, throttled periods) since the start, for the group that throttled most often."""
         found = [(0, 0)]
         for group, (periods, throttled) in self.start.items():
             if now := observe(counts_of, group):
@@ -40,12 +40,12 @@ class Throttling:
 
 
 def groups(root: Path) -> list[Path]:
-    """Return the groups that can limit this process's CPU time: its own, then each one around it."""
+    """Return the groups that can limit this process's CPU time: its own group, then each parent."""
     return observe(lambda: list(read_groups(root))) or []
 
 
 def read_groups(root: Path) -> Iterator[Path]:
-    """Yield the groups' directories in every hierarchy that has the CPU controller. Raises OSError."""
+    """Yield the directory of each group in every hierarchy with the CPU controller. Raises OSError."""
     paths = dict(memberships((root / "proc/self/cgroup").read_text()))
     for line in (root / "proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
@@ -61,7 +61,7 @@ def read_groups(root: Path) -> Iterator[Path]:
 
 
 def memberships(text: str) -> Iterator[tuple[str, str]]:
-    """Yield this process's group in the hierarchy of the CPU controller (`cpu`) and of version 2 (empty)."""
+    """Yield the process's group in the CPU controller's hierarchy (key "cpu") and in version 2's (key "")."""
     for line in text.splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "" or "cpu" in controllers.split(","):
@@ -69,7 +69,7 @@ def memberships(text: str) -> Iterator[tuple[str, str]]:
 
 
 def path_below(group: str, mounted: str) -> PurePosixPath:
-    """Return a group's path below the part of the tree that is mounted; empty if it lies outside that."""
+    """Return a group's path below the mounted part of the tree; empty if it lies outside."""
     path = PurePosixPath(group)
     if not path.is_relative_to(mounted) or ".." in path.parts:
         return PurePosixPath()
@@ -77,7 +77,7 @@ def path_below(group: str, mounted: str) -> PurePosixPath:
 
 
 def quota_of(group: Path) -> float | None:
-    """Return one group's quota in CPUs, None if it has none. Raises OSError or ValueError."""
+    """Return a group's quota in CPUs; None if it has none. Raises OSError or ValueError."""
     if (group / "cpu.max").exists():
         quota, period = (group / "cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)
@@ -86,6 +86,6 @@ def quota_of(group: Path) -> float | None:
 
 
 def counts_of(group: Path) -> Counts:
-    """Return one group's counts since it was made. Raises OSError or ValueError, KeyError without a quota."""
+    """Return a group's counts since it was made. Raises OSError, ValueError, or KeyError without a quota."""
     fields = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
     return int(fields["nr_periods"]), int(fields["nr_throttled"])

@@ -1,4 +1,4 @@
-"""What every entry point shares: options to a config, errors to an exit status, signals to a clean end."""
+"""Parses options, turns errors into an exit status, and ends cleanly at a signal, for every command."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ C = TypeVar("C")
 
 ROOT = Path(__file__).resolve().parents[1]
 FAILED = 1
-# Of a standard stream, which has no file name. EPIPE: the reader has gone, and nobody is left to tell.
+# Errors of a standard stream, which has no file name. EPIPE: the reader has closed it and needs no message.
 OUTPUT_FAILURES = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | None = None) -> C:
-    """Options to a config dataclass; prints usage and exits 2 where they do not fit it."""
+    """Return the options as a config dataclass. Prints the usage and exits with 2 if they do not fit it."""
     import tyro
 
     return tyro.cli(
@@ -38,9 +38,9 @@ def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | No
 
 
 def expand_home(argv: Sequence[str]) -> list[str]:
-    """Put the home directory in the place of `~`, which a shell leaves after `=` and in quotation marks.
+    """Replace `~` by the home directory: a shell does not expand it after `=` or in quotation marks.
 
-    Raises UserError if the user has none: no directory is called `~` by mistake.
+    Raises UserError if the user has no home directory, because a directory called `~` would be a mistake.
     """
     expanded = []
     for argument in argv:
@@ -53,9 +53,9 @@ def expand_home(argv: Sequence[str]) -> list[str]:
 
 
 def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
-    """Run `main(argv)` and exit with its status; what a user or machine can cause is no traceback."""
-    # This process's own NumPy, not the workers': OpenBLAS threads that wait spin, and beside a busy worker
-    # they made the oracle twenty times slower. Before NumPy is imported, or it is not heeded.
+    """Run `main(argv)` and exit with its status. No traceback for errors that `explanation` knows."""
+    # Applies to this process's NumPy, not to the workers': waiting OpenBLAS threads spin, and next to a busy
+    # worker they made the oracle twenty times slower. NumPy reads it only once, when it is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         check_system()
@@ -74,7 +74,7 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
         if message is None:
             raise
         if is_of_output(error):
-            sys.stdout = None  # what it still holds cannot be written either
+            sys.stdout = None  # its buffered text cannot be written either
         if message:
             print("\n".join([f"error: {message}", *getattr(error, "__notes__", [])]), file=sys.stderr)
         status = error.status if isinstance(error, UserError) else FAILED
@@ -82,7 +82,7 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
 
 
 def explanation(error: Exception) -> str | None:
-    """Return the line or two for an error that a user or a machine can cause; None for any other."""
+    """Return a message for an error that a user or a machine can cause; None for any other error."""
     if isinstance(error, UserError):
         return str(error)
     if is_of_output(error):
@@ -104,12 +104,12 @@ def explanation(error: Exception) -> str | None:
 
 
 def is_of_output(error: Exception) -> TypeGuard[OSError]:
-    """Whether standard output or error could not be written."""
+    """Return whether the error is a failed write to standard output or standard error."""
     return isinstance(error, OSError) and error.filename is None and error.errno in OUTPUT_FAILURES
 
 
 def check_system() -> None:
-    """Raise UserError on a system without the locks and signals of POSIX, such as Windows itself."""
+    """Raise UserError on a system without the locks and signals of POSIX, such as Windows without WSL2."""
     if importlib.util.find_spec("fcntl") is None:
         raise UserError(
             "this system lacks POSIX's file locks (fcntl). Use Linux, macOS, or Linux under Windows (WSL2)."
@@ -117,7 +117,7 @@ def check_system() -> None:
 
 
 def check_interpreter() -> None:
-    """Raise UserError if Python was told to leave docstrings out, which Altair reads when imported."""
+    """Raise UserError if Python runs without docstrings (-OO): Altair reads docstrings at its import."""
     if sys.flags.optimize > 1:
         raise UserError(
             "Python runs without docstrings, but the charts need them. Unset PYTHONOPTIMIZE, and drop -OO."
@@ -125,15 +125,15 @@ def check_interpreter() -> None:
 
 
 def make_streams_usable() -> None:
-    """Output may be closed, or in an encoding that lacks a sign: neither is a reason to lose a run.
+    """Make a closed output harmless, and replace characters that an output's encoding lacks: no run is lost.
 
-    Where descriptor 1 is closed, the next pipe would get its number, and a worker's log would replace it.
+    If descriptor 1 stayed closed, the next pipe would get its number, and a worker's log would replace it.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (open to the end)
     for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""What a run is asked to do: options, presets, and who trains. The rules stand in config_rules."""
+"""Defines a run's options and presets, and who trains. `config_rules` checks the options."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OWN_FILES = ("task", "tensorflow_module", "torch_module")  # of a network of the
 
 
 def separated_by_commas(of: Callable[[str], T], *, metavar: str) -> PrimitiveConstructorSpec[tuple[T, ...]]:
-    """How the command line takes a tuple: as one word, `1,2,8`; an empty word is an empty tuple."""
+    """Parse a tuple from one word on the command line: `1,2,8`. An empty word is an empty tuple."""
     return PrimitiveConstructorSpec(
         nargs=1,
         metavar=metavar,
@@ -44,7 +44,7 @@ def separated_by_commas(of: Callable[[str], T], *, metavar: str) -> PrimitiveCon
 
 
 def whole_number(word: str) -> int:
-    """Raise ValueError, which the parser shows beside the option, for anything but digits."""
+    """Return a word of digits as a number. Raises ValueError, which the parser shows with the option."""
     if not (word.isascii() and word.isdigit()):
         raise ValueError(f"{word!r} is not a whole number; give 1 or more, separated by commas")
     return int(word)
@@ -131,11 +131,11 @@ class RunConfig:
 
     @property
     def thread_count(self) -> int:
-        """The threads of the headline's launches."""
+        """Return the number of threads of the headline's launches."""
         return self.threads[-1]
 
     def conditions(self, device: str) -> Conditions:
-        """How the headline's workers on one of the devices run."""
+        """Return how the headline's workers on this device run."""
         return Conditions(device, self.thread_count, self.allocator, self.tf32, self.deterministic)
 
     def python(self, framework: str) -> Path:
@@ -145,9 +145,9 @@ class RunConfig:
 
 
 def default_python(framework: str, devices: Sequence[str]) -> Path:
-    """Return what `make cuda` made for a framework, if a card is asked for; else this interpreter.
+    """Return the interpreter that `make cuda` made for the framework if a card is used; else this one.
 
-    On a card each framework needs its own environment: both write CUDA libraries to the same paths.
+    On a card each framework needs its own environment, because both write CUDA libraries to the same paths.
     """
     made = ROOT / f".venv-{framework}"
     on_card = "cuda" in devices and (made / ".installed").exists()
@@ -155,12 +155,12 @@ def default_python(framework: str, devices: Sequence[str]) -> Path:
 
 
 def option_as_typed(value: object) -> object:
-    """Return an option's value as the command line takes it: a tuple with commas."""
+    """Return an option's value as a user types it: a tuple as one word with commas."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def recorded_options(config: Any) -> dict[str, Any]:
-    """Return a command's options as its results hold them: tuples with commas, no paths of this machine.
+    """Return a command's options as results record them: tuples with commas, no paths of this machine.
 
     config: a dataclass such as RunConfig.
     """
@@ -180,7 +180,7 @@ PRESETS: dict[Preset, RunConfig] = {
 
 @dataclass(frozen=True)
 class Entrant:
-    """One row of the report: a variant on a device. `label` tells two of the same variant apart."""
+    """One row of the report: a variant on a device. `label` tells two rows of the same variant apart."""
 
     variant: Variant
     device: str
@@ -229,6 +229,6 @@ def times_chosen(names: tuple[str, ...], name: str) -> int:
 
 
 def eager_frameworks(config: RunConfig) -> set[str]:
-    """Return the frameworks whose eager variant trains: what pipelines and forms are held against."""
+    """Return the frameworks whose eager variant trains; pipelines and forms are compared with it."""
     names = VARIANTS_BY_NAME if config.variants == ALL else config.variants
     return {one.framework for one in VARIANTS if one.variant == "eager" and one.name in names}

@@ -1,4 +1,4 @@
-"""The rules that a run's options must keep: the first one that is broken is told, with what to do."""
+"""Checks a run's options: the first broken rule is reported, with the next action."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from compare.pipelines import PIPELINES_BY_NAME
 from compare.processes.deadlines import LARGEST_TIMEOUT_SECONDS
 from compare.variants import VARIANTS, VARIANTS_BY_NAME
 
-# The largest are beyond use, and keep every number within what a message, or memory, can hold.
+# The largest values are beyond use, and small enough for messages and for memory.
 BOUNDS = {
     "steps": (1, 100_000_000),
     "batch_size": (1, 65_536),
@@ -33,7 +33,7 @@ LOOPS = "XLA then computes the gradient of max pooling in a loop, one element at
 
 
 def ruled_out(config: RunConfig) -> dict[str, str]:
-    """Return by option what cannot be measured beside the other options, and why."""
+    """Return, by option, the reason why the other options prevent its measurement."""
     reasons = {}
     for option in ("inputs", "inference"):
         if config.dtype == "bfloat16":
@@ -77,7 +77,7 @@ def check(config: RunConfig) -> None:
 
 
 def check_bounds(flag: str, value: int, least: int, most: int) -> None:
-    """Raise UserError unless the value lies between the two, both included."""
+    """Raise UserError unless least ≤ value ≤ most."""
     if value < least:
         raise UserError(f"{flag} is {value}; it must be at least {least}.")
     if value > most:
@@ -85,7 +85,7 @@ def check_bounds(flag: str, value: int, least: int, most: int) -> None:
 
 
 def check_threads(counts: tuple[int, ...]) -> None:
-    """Raise UserError for a count that no pool can have, or that this process has no CPUs for."""
+    """Raise UserError for a thread count below 1, or above this process's number of CPUs."""
     for threads in counts or (0,):
         check_bounds("--threads", threads, 1, sys.maxsize)
         if threads > usable_cpus():
@@ -107,7 +107,7 @@ def check_paths(config: RunConfig) -> None:
 
 
 def check_utf8(flag: str, path: Path | None) -> None:
-    """Raise UserError for a path that messages and results, which are UTF-8, cannot hold."""
+    """Raise UserError if messages and results, which are UTF-8, cannot hold the path."""
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
@@ -117,7 +117,7 @@ def check_utf8(flag: str, path: Path | None) -> None:
 
 
 def check_task(config: RunConfig) -> None:
-    """Raise UserError for what cannot stand beside --task, or not without it."""
+    """Raise UserError for options that --task excludes, and for options that need --task."""
     if config.task is None:
         for flag, module in (
             ("--tensorflow-module", config.tensorflow_module),
@@ -140,7 +140,7 @@ def check_task(config: RunConfig) -> None:
 
 
 def check_job(config: RunConfig) -> None:
-    """Raise UserError for what --inputs, --inference and --target-accuracy cannot do."""
+    """Raise UserError if --inputs, --inference or --target-accuracy cannot be measured as asked."""
     for flag, names, possible in (
         ("--inputs", config.inputs, list(PIPELINES_BY_NAME)),
         ("--inference", config.inference, list(FORMS_BY_NAME)),

@@ -1,4 +1,4 @@
-"""`python -m compare.convert SOURCE TARGET`: LeNet's weights from one framework's file to another's."""
+"""`python -m compare.convert SOURCE TARGET`: converts LeNet's weights between the frameworks' files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str]) -> int:
-    """0: written and checked; 1: a framework's process failed. Raises UserError for what does not match."""
+    """Return 0 if TARGET is written and checked, 1 if a framework's process failed. Raises UserError."""
     config = parse(ConvertConfig, argv, program="compare.convert")
     from compare.processes.launcher import WorkerFailed
 
@@ -29,10 +29,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def convert(config: ConvertConfig) -> Agreement:
-    """Write TARGET and return how well both files' models agree.
+    """Write TARGET and return how well the models of both files agree.
 
-    Raises UserError where a file, a tensor or a logit does not match, WorkerFailed where a framework's
-    process dies or hangs; TARGET is then as it was.
+    Raises UserError if a file, a tensor or a logit does not match, and WorkerFailed if a framework's process
+    dies or hangs. Then TARGET is unchanged.
     """
     from compare.conversion.agreement import check_agreement
     from compare.conversion.files import check_paths, replacing

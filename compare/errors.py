@@ -1,10 +1,10 @@
-"""The one kind of error that is shown to a user instead of a traceback."""
+"""Defines the errors that a user sees as a message instead of a traceback."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """A mistake that a user can mend: wrong options, bad data, a device that is not there.
+    """A mistake that a user can correct: wrong options, bad data, a missing device.
 
     The message is one or two lines that name the thing, the rule, the value found and the next action.
     The command line prints it without a traceback and exits with `status`.
@@ -14,6 +14,6 @@ class UserError(Exception):
 
 
 class Unwritable(UserError):
-    """A file that cannot be written once a run is under way: the disk is full, or is gone."""
+    """A file that cannot be written after a run has started, because the disk is full or was removed."""
 
     status = 1

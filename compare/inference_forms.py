@@ -1,7 +1,6 @@
-"""The forms of a trained model that `--inference` measures, and what each needs besides its framework.
+"""Lists the forms of a trained model that `--inference` measures, and the packages that each needs.
 
-The one place that lists them; `tf_impl.inference` and `torch_impl.inference` hold the code. Standard library
-only.
+`tf_impl.inference` and `torch_impl.inference` hold the code of the forms. Standard library only.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from compare.variants import FRAMEWORK_NAMES, Framework
 
 @dataclass(frozen=True)
 class Form:
-    """One way to answer. `name` is `framework:form`, as --inference takes it."""
+    """One way to compute the trained model's answers. `name` is `framework:form`, as --inference takes it."""
 
     framework: Framework
     form: str

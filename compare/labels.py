@@ -1,7 +1,7 @@
-"""Whose figures these are: a variant, its place among equals, its device, its run. Standard library only.
+"""Names of launches: framework, variant, number among equal variants, device, run. Standard library only.
 
-One grammar: `framework:variant#2 on cuda (A)`. `#2` is the variant's second place in --variants; the device
-is left out if it is the CPU; (A) and (B) tell two runs side by side apart.
+All have one grammar: `framework:variant#2 on cuda (A)`. `#2` means the variant's second place in --variants.
+The CPU is not written. (A) and (B) distinguish two runs in one report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GRAMMAR = re.compile(
 
 @dataclass(frozen=True)
 class Label:
-    """Who a launch is: its framework, variant, number among equal ones, and device."""
+    """The name of a launch: its framework, variant, number among equal variants, and device."""
 
     framework: str  # tf or torch
     variant: str
@@ -31,7 +31,7 @@ class Label:
 
     @classmethod
     def read(cls, text: str) -> Label:
-        """From its text. Raises ValueError for text that is no label."""
+        """Read a label from its text. Raises ValueError if the text is not a label."""
         found = GRAMMAR.fullmatch(text)
         if found is None:
             raise ValueError(f"{text!r} is no label: it must be framework:variant")
@@ -40,45 +40,45 @@ class Label:
 
     @classmethod
     def read_or_none(cls, text: str) -> Label | None:
-        """Read a label if the text is one."""
+        """Read a label from its text; return None if the text is not a label."""
         try:
             return cls.read(text)
         except ValueError:
             return None
 
     def __str__(self) -> str:
-        """Shortest form that can be read back."""
+        """Return the shortest text that `read` accepts."""
         device = "" if self.device == CPU else f" on {self.device}"
         return f"{self.entry}{device}{self._run}"
 
     @property
     def name(self) -> str:
-        """`torch:eager`: the variant, wherever it runs."""
+        """Return the variant without its place or device: `torch:eager`."""
         return f"{self.framework}:{self.variant}"
 
     @property
     def entry(self) -> str:
-        """`torch:eager#2`: its place in --variants, which results.json keeps beside the device."""
+        """Return the variant and its place in --variants: `torch:eager#2`, as in results.json."""
         return self.name + self._number
 
     @property
     def climber(self) -> str:
-        """`torch:eager on cuda`: the ladder takes a variant once on each device."""
+        """Return the name on the ladder: `torch:eager on cuda`. A variant climbs once on each device."""
         return str(replace(self, number=1, run=""))
 
     @property
     def title(self) -> str:
-        """`PyTorch eager (A)`, where the device is clear."""
+        """Return a title without the device: `PyTorch eager (A)`."""
         return self._title + self._run
 
     @property
     def full_title(self) -> str:
-        """`PyTorch eager, cuda (A)`."""
+        """Return a title with the device: `PyTorch eager, cuda (A)`."""
         return f"{self._title}, {self.device}{self._run}"
 
     @property
     def stem(self) -> str:
-        """`torch-eager-2-cuda`, as part of a file's name."""
+        """Return the label as part of a file's name: `torch-eager-2-cuda`."""
         return f"{self.entry}-{self.device}".replace(":", "-").replace("#", "-")
 
     def on(self, device: str) -> Label:

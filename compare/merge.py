@@ -1,4 +1,4 @@
-"""`python -m compare.merge`: runs of any number of machines in one report."""
+"""`python -m compare.merge`: combines runs of any number of machines in one report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MergeConfig:
-    """Put runs of several machines together: what holds on each, on all, and on one more.
+    """Combine runs of several machines: report what holds on each, on all, and on one more.
 
     Writes results.json, report.html, report.md and charts/*.svg under --out, and each machine's own report.
     """
@@ -28,7 +28,7 @@ class MergeConfig:
     out: Path | None = None
     """where the report goes, a new or empty directory; default: runs/merged-<time>"""
     accept_differences: bool = False
-    """put runs together that differ in code, versions, data or options; the report says in what"""
+    """join runs that differ in code, versions, data or options; the report lists the differences"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def merge(config: MergeConfig) -> tuple[Path, list[str]]:
-    """Read, check, join and render. Returns the directory, and the sentences that the report begins with."""
+    """Read, check, join and render the runs. Returns the directory, and the first sentences of the report."""
     from compare.records.results import write_results
     from compare.records.run_directory import new_directory
     from compare.rendering.report_files import render_machines
@@ -51,7 +51,7 @@ def merge(config: MergeConfig) -> tuple[Path, list[str]]:
 
 
 def joined_runs(config: MergeConfig) -> tuple[Results, list[str]]:
-    """Return the runs as one, and in what they differ. Raises UserError if they cannot be put together."""
+    """Return the joined runs and their differences. Raises UserError if they cannot be joined."""
     from compare.findings.machines import differences, join_results, repeated
     from compare.records.foreign import read_results
     from compare.rendering.report_files import run_names

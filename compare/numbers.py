@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: pure functions from a value to text. Standard library only."""
+"""Formats numbers for a reader: pure functions from a value to text. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from compare.statistics.intervals import Interval
 
 MINUS = "−"
-LARGE_LOSS = 1000.0  # far above any that a network that learns begins with
+LARGE_LOSS = 1000.0  # far above the first loss of any network that learns
 
 
 def count(number: int, noun: str) -> str:
-    """`1 CPU`, `3 launches`, `1,000 steps`. The noun's last word takes the plural."""
+    """Return a number with a noun, whose last word gets the plural: `1 CPU`, `3 launches`, `1,000 steps`."""
     if number == 1:
         return f"1 {noun}"
     if noun.endswith("y") and noun[-2] not in "aeiou":
@@ -22,12 +22,12 @@ def count(number: int, noun: str) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Three significant digits in the unit that suits: `24.8 ms`, `1.40 s`, `248 µs`, `161 s`."""
+    """Return three significant digits with a suitable unit: `24.8 ms`, `1.40 s`, `248 µs`, `161 s`."""
     if seconds < 0:
         return MINUS + format_seconds(-seconds)
     if seconds == 0:
         return "0 s"
-    rounded = float(f"{seconds:.3g}")  # before the unit is chosen: 0.9996 s is 1.00 s, not 1000 ms
+    rounded = float(f"{seconds:.3g}")  # rounded before the unit is chosen: 0.9996 s is 1.00 s, not 1000 ms
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if rounded >= size:
             return f"{_three_digits(seconds / size)} {unit}"
@@ -40,14 +40,14 @@ def format_joules(joules: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Minutes and seconds as on a clock, hours where there are any: `2:41`, `1:02:41`."""
+    """Return minutes and seconds as on a clock, with hours if there are any: `2:41`, `1:02:41`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def format_bytes(count: float) -> str:
-    """Three significant digits in binary units: `912 B`, `1.25 GiB`, `910 MiB`."""
+    """Return three significant digits in binary units: `912 B`, `1.25 GiB`, `910 MiB`."""
     size = float(count)
     if round(size) < 1024:
         return f"{size:.0f} B"
@@ -60,7 +60,7 @@ def format_bytes(count: float) -> str:
 
 
 def format_percent(fraction: float, decimals: int = 1, *, signed: bool = False) -> str:
-    """Return a fraction in percent: `13.3 %`; `+5.0 %` where signed."""
+    """Return a fraction in percent: `13.3 %`; with its sign if `signed`: `+5.0 %`."""
     return f"{_fixed(fraction * 100, decimals, signed=signed)} %"
 
 
@@ -70,12 +70,12 @@ def format_points(fraction: float, decimals: int = 2) -> str:
 
 
 def format_ratio(interval: Interval) -> str:
-    """`0.80× [0.77, 0.83]`; without the brackets if there is no interval, empty if there is nothing."""
+    """Return `0.80× [0.77, 0.83]`, without brackets if there is no interval; empty without an estimate."""
     return " ".join(filter(None, ratio_parts(interval)))
 
 
 def ratio_parts(interval: Interval) -> tuple[str, str]:
-    """Return the ratio, and its interval in brackets; either may be empty."""
+    """Return the ratio, and its interval in brackets. Either may be empty."""
     if interval.estimate is None:
         return "", ""
     decimals = ratio_decimals(interval)
@@ -92,7 +92,7 @@ def format_difference(interval: Interval) -> str:
 
 
 def difference_parts(interval: Interval) -> tuple[str, str]:
-    """Return the difference in points, and its unit with its interval in brackets; either may be empty."""
+    """Return the difference in points, and the unit with the interval in brackets. Either may be empty."""
     if interval.estimate is None:
         return "", ""
     estimate = _fixed(interval.estimate * 100, 2, signed=True)
@@ -103,15 +103,15 @@ def difference_parts(interval: Interval) -> tuple[str, str]:
 
 
 def format_loss(loss: float) -> str:
-    """Four decimals, as the tutorial printed a loss; three digits and an exponent if it went away."""
+    """Return four decimals, as the tutorial printed, or three digits and an exponent if the loss is large."""
     return f"{loss:.4f}" if abs(loss) < LARGE_LOSS else f"{loss:.2e}"
 
 
 def ratio_decimals(interval: Interval) -> int:
-    """Decimals that show the interval's half-width in one digit: at least 2, at most 4.
+    """Return how many decimals show the interval's half-width in one digit: at least 2, at most 4.
 
-    A half-width of 0.03 gives 2, of 0.003 gives 3. More would print noise, fewer would hide what was
-    measured. An interval of no width says nothing of the digits: 2.
+    A half-width of 0.03 gives 2, and 0.003 gives 3. More decimals would show noise, fewer would hide the
+    measurement. If the interval has no width, 2.
     """
     if interval.low is None or interval.high is None:
         return 2
@@ -122,7 +122,7 @@ def ratio_decimals(interval: Interval) -> int:
 
 
 def _three_digits(value: float) -> str:
-    """Return a positive number below 1,000 in three significant digits, whole from 100 on."""
+    """Return a positive number below 1,000 with three significant digits, without decimals from 100 on."""
     for decimals, limit in ((2, 10), (1, 100)):
         if round(value, decimals) < limit:
             return f"{value:.{decimals}f}"
@@ -130,7 +130,7 @@ def _three_digits(value: float) -> str:
 
 
 def _fixed(value: float, decimals: int, *, signed: bool) -> str:
-    """Return fixed decimals with a true minus; what rounds to zero has no sign."""
+    """Return fixed decimals with a true minus sign. A value that rounds to zero has no sign."""
     text = f"{value:{'+' if signed else ''}.{decimals}f}"
     if float(text) == 0:
         return text.lstrip("+-")
@@ -138,7 +138,7 @@ def _fixed(value: float, decimals: int, *, signed: bool) -> str:
 
 
 def _ratio_number(value: float, decimals: int) -> str:
-    """Return fixed decimals near 1; far above, three digits will do; far below, one digit rather than 0."""
+    """Return fixed decimals near 1, three digits far above 1, and at least one digit far below 1."""
     if math.isinf(value):
         return "∞"
     if value >= 10:

@@ -1,4 +1,4 @@
-"""Readings of the machine that are wanted for the record: unknown is None, and no reading ends a run."""
+"""Reads facts of the machine for the record: an unknown fact is None, and a failed reading ends no run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 def observe(read: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T | None:
-    """Return what `read` returns, or None if it raises anything.
+    """Return the result of `read`, or None if it raises any exception.
 
-    A sandbox may hide a file of the kernel's, refuse a system call or show nonsense, and libraries that read
-    these raise what no documentation names. Only for what a record or a caution would like to know: what a
-    result depends on must fail.
+    A sandbox may hide a file of the kernel, refuse a system call or return nonsense. Libraries that read
+    these then raise undocumented exceptions. Use this only for records and cautions: a reading that a result
+    depends on must raise its error.
     """
     try:
         return read(*arguments, **options)

@@ -1,7 +1,7 @@
-"""A user's own Python file as a module: its name hides nothing, and what its import does is said of it.
+"""Imports a user's own Python file as a module, without name conflicts, and reports its errors as the file's.
 
-Standard library only. The file is imported under a private name, as part of the package that it lies in: so
-`from .layers import conv` works, and a file called copy.py is nobody else's `copy`.
+Standard library only. The file is imported under a private name, as part of the package that it lies in. So
+`from .layers import conv` works, and a file called copy.py does not replace the standard `copy`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from types import ModuleType
 from compare.errors import UserError
 from compare.reasons import reason_of
 
-NUMBERS = itertools.count()  # a name of its own for each import: one process may import two files
+NUMBERS = itertools.count()  # a different name for each import, because one process may import two files
 INIT = "__init__.py"
 
 
 def is_path(name: str) -> bool:
-    """Whether a module is named by a path: a name with a separator is one, and so is one that ends in .py."""
+    """Return whether the module is named by a path: the name holds a separator, or ends in .py."""
     return os.sep in name or name.endswith(".py")
 
 
 def place(flag: str, name: str) -> str:
-    """Return the absolute path of a module that is named by one, or lies in this directory; else its name.
+    """Return the absolute path if the name is a path or a module in this directory; else return the name.
 
-    Raises UserError, naming the option `flag`, for a path that holds no module.
+    Raises UserError, naming the option `flag`, if the path holds no module.
     """
     if not is_path(name):
         here = Path(*name.split("."))
@@ -53,8 +53,8 @@ def place(flag: str, name: str) -> str:
 
 
 def import_file(path: Path) -> ModuleType:
-    """Import a file. Raises UserError, naming the file and the line, for whatever its import raises."""
-    path = path.resolve()  # as Python does with a script: what lies beside a link's target is imported
+    """Import a file. Raises UserError, naming the file and the line, if the import raises anything."""
+    path = path.resolve()  # as Python does with a script: imports search the directory of a link's target
     root = package_root(path.parent)
     top = f"_own_code_{next(NUMBERS)}"
     beside = Beside(path, root)
@@ -70,14 +70,14 @@ def import_file(path: Path) -> ModuleType:
 
 
 def package_root(folder: Path) -> Path:
-    """Return the outermost package around a folder; the folder itself if it is none."""
+    """Return the outermost package that holds a folder, or the folder itself if it is not a package."""
     while (folder / INIT).is_file() and (folder.parent / INIT).is_file():
         folder = folder.parent
     return folder
 
 
 def import_within(path: Path, root: Path, top: str) -> ModuleType:
-    """Import the file as part of the package in `root`, which is called `top`."""
+    """Import the file as part of the package in `root`. The package gets the name `top`."""
     if (root / INIT).is_file():
         package = load(top, root / INIT, [str(root)])
     else:
@@ -92,7 +92,7 @@ def import_within(path: Path, root: Path, top: str) -> ModuleType:
 
 
 def load(name: str, path: Path, locations: list[str] | None = None) -> ModuleType:
-    """Execute a file of any suffix as a module of this name."""
+    """Execute a file with any suffix as a module of this name."""
     loader = importlib.machinery.SourceFileLoader(name, str(path))
     spec = importlib.util.spec_from_file_location(
         name, path, loader=loader, submodule_search_locations=locations
@@ -106,7 +106,7 @@ def load(name: str, path: Path, locations: list[str] | None = None) -> ModuleTyp
 
 @contextmanager
 def speaking_of(path: Path, root: Path) -> Iterator[None]:
-    """Give the file a command line of its own, and say of it what its import raises."""
+    """Set sys.argv to the file's path alone, and raise UserError, naming the file, if its import fails."""
     arguments, sys.argv = sys.argv, [str(path)]
     shown = f"{path.parent.name}/{INIT}" if path.name == INIT else path.name
     try:
@@ -124,17 +124,17 @@ def speaking_of(path: Path, root: Path) -> Iterator[None]:
 
 
 def line_in(error: BaseException, root: Path) -> str:
-    """Return the last line of the user's own that an error came through, in words."""
+    """Return the last line of the user's files in the error's traceback, in words; empty if there is none."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(root)]
     return f" (line {own[-1].lineno} of {Path(own[-1].filename).name})" if own else ""
 
 
 class Beside:
-    """Finds what lies beside a user's file, for imports from there alone, and after everything installed.
+    """Finds modules next to a user's file, for imports from there alone, after all other finders.
 
-    On `sys.path` the folder would serve every import: a file called pandas.py would be the pandas of a
-    framework that looks whether there is one.
+    An entry in `sys.path` would serve every import. Then a file called pandas.py would be imported by a
+    framework that tests for pandas.
     """
 
     def __init__(self, path: Path, root: Path) -> None:
@@ -144,7 +144,7 @@ class Beside:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return where a top-level module lies; None for others, and for imports from elsewhere."""
+        """Return the spec of a top-level module; None for other modules, and for imports from other code."""
         if path is not None or not self.asked_from_here():
             return None
         found = importlib.machinery.PathFinder.find_spec(name, self.places)

@@ -1,4 +1,4 @@
-"""`python -m compare.parity`: prove that two implementations compute the same, or say where they part."""
+"""`python -m compare.parity`: proves that two implementations compute the same, or reports the difference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(config: ParityConfig) -> int:
-    """0: every rung holds, and every trap is caught where it must be; 1: not so. Prints as it goes."""
+    """Climb and print the results. Returns 0 if each rung holds and each trap is caught, else 1."""
     from rich.console import Console
 
     from compare.ladder.proof import prepare, prove
@@ -59,7 +59,7 @@ def run(config: ParityConfig) -> int:
 
 
 def run_task(config: ParityConfig, console: Console) -> int:
-    """Do the same for a network of the porter's own."""
+    """Climb with a network of the porter's own and print the result. Returns 0 if each rung holds, else 1."""
     from compare.rendering import task_terminal
     from compare.task.proof import prepare, prove
 
@@ -72,7 +72,7 @@ def run_task(config: ParityConfig, console: Console) -> int:
 
 
 def draw_divergence(parity: Parity, directory: Path) -> None:
-    """Draw the chart; Altair is imported only here, which takes half a second."""
+    """Draw the chart. Imports Altair only here, because the import takes half a second."""
     from compare.rendering import divergence
 
     divergence.write(parity, directory)

@@ -1,6 +1,6 @@
-"""The input pipelines that `--inputs` measures: the code that each framework's users write.
+"""Lists the input pipelines that `--inputs` measures: the code that each framework's users write.
 
-The one place that lists them; `tf_impl.inputs` and `torch_impl.inputs` hold the code. Standard library only.
+`tf_impl.inputs` and `torch_impl.inputs` hold the code of the pipelines. Standard library only.
 """
 
 from __future__ import annotations

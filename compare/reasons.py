@@ -1,7 +1,7 @@
-"""Out of an error's many lines, the one that carries the reason, and the cure: pure functions of its text.
+"""Finds the line of a long error that gives the reason, and the line that gives a cure: functions of text.
 
-Frameworks begin a message with a heading, a traceback of its own, or a whole page: TensorFlow's native
-runtime, protobuf, NumPy's C extensions, a compiler's output, Keras' layers. Standard library only.
+A framework's message may begin with a heading, its own traceback, or a whole page. TensorFlow's native
+runtime, protobuf, NumPy's C extensions, compilers and Keras' layers do this. Standard library only.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ LONGEST_REASON, LONGEST_CURE = 300, 200  # characters
 TRACEBACK = "Traceback (most recent call last):"
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# Lines that announce the reason, or surround it.
+# Lines that come before or after the reason.
 HEADING = re.compile(
     r"\W*$|Traceback \(|During handling of|The above exception was|IMPORTANT: PLEASE READ|File \"|"
     r"Exception encountered when calling|Graph execution error|C\+\+ compile error|in user code:|"
     r"Detected at node|Stack trace|<stack traces|Command:|Output:|In file included from|Arguments received by"
 )
-# Lines that are the reason wherever they stand.
+# Lines that are the reason, wherever they occur.
 DECISIVE = re.compile(
     r"cannot open shared object|file too short|invalid ELF header|wrong ELF class|version `[^']+' not found|"
     r"undefined symbol|failed to map segment|static TLS block|Library not loaded|fatal error:|"
@@ -35,14 +35,14 @@ CURE = re.compile(
     re.IGNORECASE,
 )
 LIST_MARK = re.compile(r"(?:[-*•]|\d+[.)])\s+")
-# A line of TensorFlow's log that ends the process; its stack follows.
+# A line of TensorFlow's log that ends the process. A stack trace follows it.
 FATAL = re.compile(r"F\d{4} \S+ +\d+ \S+\] (.+)")
 EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Failed)(?:: |$)")
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One line, and another with what the error itself advises; empty if there is none."""
+    """The line with the reason, and the line with the error's own advice. Either may be empty."""
 
     line: str
     cure: str = ""
@@ -52,7 +52,7 @@ class Reason:
 
 
 def reason_of(error: BaseException) -> Reason:
-    """Return the reason of an exception, or of the one behind it that says more."""
+    """Return the reason of an exception, or of one of its causes if that says more."""
     outer = reason_in(str(error))
     line = outer.line if EXCEPTION.match(outer.line) else f"{type(error).__name__}: {outer.line}".rstrip(": ")
     for one in causes(error):
@@ -65,7 +65,7 @@ def reason_of(error: BaseException) -> Reason:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exceptions behind one, nearest first."""
+    """Yield the causes and contexts of an exception, nearest first."""
     seen = {id(error)}
     following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     while following is not None and id(following) not in seen:
@@ -76,7 +76,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def reason_in(text: str) -> Reason:
-    """Return the reason and the cure in the text of an error."""
+    """Return the reason and the cure in an error's text."""
     lines = lines_of(text)
     inner = lines[last_traceback(lines) :]
     content = [number for number, line in enumerate(inner) if has_content(line, in_traceback=inner != lines)]
@@ -91,7 +91,7 @@ def reason_in(text: str) -> Reason:
 
 
 def last_line(log: str) -> str:
-    """Return what a log ends with: the reason of a traceback or of a failed check, else its last line."""
+    """Return the reason of a traceback or of a failed check at the end of a log; otherwise the last line."""
     lines = lines_of(log)
     start = last_traceback(lines)
     if start and len(lines) - start < 100:
@@ -102,25 +102,25 @@ def last_line(log: str) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """Lines that are not blank, without colours, with a space for each character that cannot be printed."""
+    """Return the lines that are not blank, without colours; a space replaces each unprintable character."""
     plain = (COLOURS.sub("", line).rstrip() for line in text.splitlines())
     return ["".join(c if c.isprintable() else " " for c in line) for line in plain if line]
 
 
 def last_traceback(lines: list[str]) -> int:
-    """Return the number of the line after the last traceback's heading; 0 if there is none."""
+    """Return the index of the line after the heading of the last traceback; 0 if there is none."""
     return max((number + 1 for number, line in enumerate(lines) if line.strip() == TRACEBACK), default=0)
 
 
 def has_content(line: str, *, in_traceback: bool) -> bool:
-    """Whether a line says something: not a heading, nor, below a traceback's heading, a line of code."""
+    """Return whether a line holds information: not a heading, nor a line of code in a traceback."""
     if in_traceback and line.startswith(" ") and not LIST_MARK.match(line.strip()):
         return False
     return not HEADING.match(line.strip()) and not line.endswith(":")
 
 
 def cure_in(lines: list[str]) -> str:
-    """Return the first line that says what to do, if it can be done: workers lack some variables."""
+    """Return the first line of useful advice. Advice to set a variable that workers do not get is useless."""
     for line in lines:
         if CURE.match(line) and not names_removed(line):
             return shortened(LIST_MARK.sub("", line.strip(), count=1), LONGEST_CURE)

@@ -1,4 +1,4 @@
-"""`python -m compare.report`: a run's report again from its results, or two runs side by side."""
+"""`python -m compare.report`: renders a run's report again from its results, or two runs side by side."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def report(config: ReportConfig) -> Path:
-    """Read, render, and return the page's path. Raises UserError where a directory will not do."""
+    """Read and render the runs. Returns the page's path. Raises UserError if a directory cannot be used."""
     from compare.findings.findings import find
     from compare.records.foreign import read_results
     from compare.records.run_directory import refuse_if_in_use

@@ -1,4 +1,4 @@
-"""`python -m compare.run`: train both, compare, report."""
+"""`python -m compare.run`: trains both frameworks, compares them, and writes a report."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parse_config(argv: Sequence[str]) -> RunConfig:
-    """Return the preset's values, or those of the run to resume, with the options given in their place.
+    """Return the given options, completed from the preset or from the run to resume.
 
-    Raises UserError where an option is not what the run to resume was started with.
+    Raises UserError if an option differs from the resumed run's.
     """
     from compare.config import PRESETS, RunConfig
 
@@ -44,7 +44,7 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
 
 
 def without_what_cannot_be(config: RunConfig, argv: Sequence[str]) -> RunConfig:
-    """Leave out what a preset asks for and another option rules out, unless it was asked for by name."""
+    """Reset options of a preset that other options exclude, unless they were given on the command line."""
     import dataclasses
 
     from compare.config_rules import ruled_out
@@ -58,7 +58,7 @@ def without_what_cannot_be(config: RunConfig, argv: Sequence[str]) -> RunConfig:
 
 
 def option_value(argv: Sequence[str], flag: str) -> str | None:
-    """Return the value of one option, which decides how the others are parsed; None if it has none."""
+    """Return the value of one option, which decides how the others are parsed; None if it is not given."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(flag, nargs="?", dest="value")
     value: str | None = parser.parse_known_args(argv)[0].value
@@ -66,9 +66,9 @@ def option_value(argv: Sequence[str], flag: str) -> str | None:
 
 
 def run(config: RunConfig) -> Results:
-    """Check, train, compare, and write everything under the run's directory; print on the way.
+    """Check, train, compare, and write all results to the run's directory. Prints progress.
 
-    Raises UserError before anything is trained where the config, the data or a device will not do.
+    Raises UserError, before any training, if the config, the data or a device cannot be used.
     """
     from compare.experiment.experiment import Experiment
     from compare.experiment.task_experiment import TaskExperiment
@@ -89,7 +89,7 @@ def resuming(directory: Path) -> str:
 
 
 def exit_status(results: Results) -> int:
-    """0: every launch is ok and parity holds; 1: not so."""
+    """Return 0 if every launch is ok and parity holds, else 1."""
     parity_failed = results.parity is not None and not results.parity.passed
     return 1 if parity_failed or any(run.status != "ok" for run in results.runs) else 0
 

@@ -1,7 +1,7 @@
-"""Which versions of the frameworks this code runs on, and which it is tested with. Standard library only.
+"""Lists the framework versions that this code runs on, and those that the tests use. Standard library only.
 
-Older ones lack what it uses: TensorFlow before 2.18 does not take NumPy 2, and before 2.16 has Keras 2;
-torch before 2.4 has no fused Adam on the CPU.
+Older versions lack features that the code uses. TensorFlow before 2.18 does not accept NumPy 2, and before
+2.16 it has Keras 2. torch before 2.4 has no fused Adam on the CPU.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Range:
-    """Versions by major and minor number. `below`: a major version that may change what the code uses."""
+    """A range of versions by major and minor number. `below`: a major version that may change the API."""
 
     oldest: tuple[int, int]
     below: int
@@ -23,7 +23,7 @@ SUPPORTED = {"tensorflow": Range((2, 18), 3, (2, 21)), "torch": Range((2, 4), 3,
 
 
 def unsupported(package: str, version: str) -> str | None:
-    """Why this version will not do, and what to install; None where it will."""
+    """Return why this version cannot be used, and what to install; None if it can be used."""
     wanted, found = SUPPORTED[package], numbers(version)
     oldest = f"{wanted.oldest[0]}.{wanted.oldest[1]}"
     if found is not None and wanted.oldest <= found < (wanted.below, 0):
@@ -35,7 +35,7 @@ def unsupported(package: str, version: str) -> str | None:
 
 
 def untested(package: str, version: str) -> str | None:
-    """Return a caution if a supported version is not the one that the tests run with."""
+    """Return a caution if a supported version is not the one that the tests use."""
     tested = SUPPORTED[package].tested
     if numbers(version) == tested:
         return None
@@ -43,7 +43,7 @@ def untested(package: str, version: str) -> str | None:
 
 
 def numbers(version: str) -> tuple[int, int] | None:
-    """Major and minor; None for what is no version."""
+    """Return the major and the minor number; None if the text is not a version."""
     found = re.match(r"(\d{1,9})\.(\d{1,9})", version)
     return (int(found[1]), int(found[2])) if found else None
 

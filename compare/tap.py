@@ -1,4 +1,4 @@
-"""`tap("name", tensor)` in a model: the ladder compares the tensor too. Elsewhere it does nothing."""
+"""`tap("name", tensor)` in a model makes the ladder compare the tensor too. Elsewhere it does nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ listeners: list[Callable[[str, object], None]] = []
 
 
 def tap(name: str, tensor: T) -> T:
-    """Return the tensor as it is."""
+    """Return the tensor unchanged."""
     for listener in listeners:
         listener(name, tensor)
     return tensor

@@ -1,7 +1,7 @@
-"""Variables of the user's shell that a worker does not get. Standard library only.
+"""Lists the shell variables that workers do not inherit. Standard library only.
 
-They change speed, numerics, the code that is imported, or how processes find each other: inherited, they
-would favour one side. What they are for is an option, or is the same for both sides.
+These variables change speed, numerics, the imported code, or how processes find each other. If they were
+inherited, they would favour one side. Options replace them, or both sides get the same setting.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ REMOVED_PREFIXES = (
     "NCCL_", "GLOO_", "GRPC_", "RAY_", "MASTER_",
 )  # fmt: skip
 REMOVED_NAMES = ("RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
-REMOVED_SUFFIX = "_PROXY"  # gRPC follows it, loopback or not; the lower case counts too
+REMOVED_SUFFIX = "_PROXY"  # gRPC uses these even for loopback connections; lower-case names count too
 
-KEPT = ("TRITON_LIBCUDA_PATH",)  # where the driver lies on systems that hide it, such as NixOS
-KEPT_XLA_FLAG = re.compile(r"--xla_gpu_cuda_data_dir=\S+")  # of XLA_FLAGS: where CUDA's own files lie
+KEPT = ("TRITON_LIBCUDA_PATH",)  # the driver's directory on systems that hide it, such as NixOS
+KEPT_XLA_FLAG = re.compile(r"--xla_gpu_cuda_data_dir=\S+")  # in XLA_FLAGS: CUDA's own directory
 
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|\bPYTHON[A-Z]+\b")
 
 
 def is_removed(name: str) -> bool:
-    """Whether a worker is started without this variable of the shell."""
+    """Return whether a worker is started without this shell variable."""
     if name in KEPT:
         return False
     return name.startswith(REMOVED_PREFIXES) or name in REMOVED_NAMES or name.upper().endswith(REMOVED_SUFFIX)
 
 
 def names_removed(text: str) -> list[str]:
-    """Return the removed variables that a text names: advice to set one of them is void."""
+    """Return the removed variables that a text names: advice to set one of them has no effect."""
     return [name for name in dict.fromkeys(NAME.findall(text)) if is_removed(name)]

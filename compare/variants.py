@@ -1,8 +1,8 @@
-"""The variants: each framework's ways of running the same step, what each changes, and who would choose it.
+"""Lists the variants: each framework's ways to run the same step, what each changes, and when to choose it.
 
-The parent reads the list without importing a framework; a worker imports `module` and builds `trainer` from
-it. A new variant needs a row here, its module in `tf_impl` or `torch_impl`, and its class in the list of
-`worker/frameworks.py`, so that mypy checks it against the contract.
+The parent reads the list without importing a framework. A worker imports `module` and builds `trainer` from
+it. A new variant needs three additions: a row here, its module in `tf_impl` or `torch_impl`, and its class
+in the list of `worker/frameworks.py`. With the last, mypy checks the class against the contract.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Variant:
     framework: Framework
     variant: str
     module: str
-    changes: str  # against the framework's eager variant
+    changes: str  # compared with the framework's eager variant
     choose_when: str
     devices: tuple[str, ...] = ("cpu", "cuda")
     trainer: str = "Trainer"
     xla: tuple[str, ...] = ()  # devices on which XLA compiles the whole step
-    loops_if_deterministic: tuple[str, ...] = ()  # devices on which --deterministic makes its step unusable
-    bfloat16: str | None = None  # its class in the framework's `mixed`; None: it has no such form
+    loops_if_deterministic: tuple[str, ...] = ()  # devices with an unusably slow deterministic step
+    bfloat16: str | None = None  # its class in the framework's `mixed`; None: it has no bfloat16 form
     ranks: str | None = None  # its class in the framework's `ranks`; None: it has no data-parallel form
 
     @property
@@ -35,13 +35,13 @@ class Variant:
         return f"{self.framework}:{self.variant}"
 
     def place(self, dtype: str) -> tuple[str, str]:
-        """Return the module, and the class in it, that trains in `dtype`."""
+        """Return the module and the class in it that trains in `dtype`."""
         if dtype == "bfloat16" and self.bfloat16 is not None:
             return f"{self.framework}_impl.mixed", self.bfloat16
         return self.module, self.trainer
 
     def rank_place(self) -> tuple[str, str] | None:
-        """Return the module, and the class in it, of one rank of several; None if there is none."""
+        """Return the module and the class of one data-parallel rank; None if the variant has no such form."""
         return (f"{self.framework}_impl.ranks", self.ranks) if self.ranks else None
 
     def runs_on(self, device: str, *, deterministic: bool) -> bool:

@@ -21,7 +21,7 @@ SET_ASIDE_ONE_IN = 12
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images uint8 [count, height, width] and labels uint8 [count], read-only. The sizes below are MNIST's."""
+    """Images uint8 [count, height, width] and labels uint8 [count], read-only. The sizes here are MNIST's."""
 
     train_images: np.ndarray  # [55000, 28, 28], without the validation images
     train_labels: np.ndarray  # [55000]
