@@ -1,1 +1,1 @@
-"""Everything that is written and read back, as types."""
+"""Types of all records that are written and read back, and the code that writes and reads them."""

@@ -1,4 +1,4 @@
-"""`calibration.json`: each trial with its raw medians, so that rates can be worked out anew."""
+"""Reads and writes `calibration.json`: each trial with its raw medians, so that rates can be recalculated."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from compare.records.reading import Kind, read_record
 
 SCHEMA_VERSION = 1
 FILE_NAME = "calibration.json"
-LEAST_SHARE_WITHOUT_DIFFERENCE = 0.95  # of self-comparisons
+LEAST_SHARE_WITHOUT_DIFFERENCE = 0.95  # share of the self-comparisons
 
 
 class Trial(msgspec.Struct):
-    """One comparison: medians of each launch's timed steps, in seconds, and what the harness said of them."""
+    """One comparison: the median step time of each launch, in seconds, and the harness's verdict."""
 
     variant: str
-    slowdown: float  # the share that the second side was slowed by; 0 for a self-comparison
+    slowdown: float  # the slowdown of the second side, as a fraction; 0 for a self-comparison
     launches: int
     steps: int
     baseline_medians: list[float]
@@ -27,12 +27,12 @@ class Trial(msgspec.Struct):
     estimate: float | None
     low: float | None
     high: float | None
-    kind: str  # of `compare.statistics.verdicts.Verdict`
+    kind: str  # the `kind` of `compare.statistics.verdicts.Verdict`
     words: str
 
 
 class Calibration(msgspec.Struct):
-    """What calibration.json holds."""
+    """The content of calibration.json."""
 
     schema_version: int = SCHEMA_VERSION
     environment: Environment = msgspec.field(default_factory=Environment)
@@ -47,7 +47,7 @@ class Calibration(msgspec.Struct):
 
     @property
     def passed(self) -> bool:
-        """Self-comparisons nearly always say "no difference", and no slowdown goes unseen."""
+        """Return whether enough self-comparisons say "no difference", and every slowdown is found."""
         same = [trial.kind == "no_difference" for trial in self.self_comparisons()]
         enough = not same or sum(same) >= LEAST_SHARE_WITHOUT_DIFFERENCE * len(same)
         return enough and all(trial.kind == "slower" for trial in self.slowed())
@@ -63,5 +63,5 @@ CALIBRATION = Kind(
 
 
 def read(path: Path) -> Calibration:
-    """Return a calibration.json. Raises UserError if it is not one, or of another schema version."""
+    """Return a calibration.json. Raises UserError if the file is another, or has another schema version."""
     return read_record(path, CALIBRATION)

@@ -1,4 +1,4 @@
-"""What a run was asked to do, as its results record it: every option, without paths of the machine."""
+"""Defines the options of a run as its results record them, without paths of the machine."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Data(msgspec.Struct):
-    """The data set. `doubts`: sentences on labels that may not belong to their images."""
+    """The data set. `doubts`: sentences about labels that may not belong to their images."""
 
     source: str
     sha256: str
     train_images: int
     test_images: int
-    validation_images: int | None = None  # set aside; not in files of before
+    validation_images: int | None = None  # the number set aside; None in older files
     doubts: list[str] = []
 
 
 class Config(msgspec.Struct, kw_only=True):
-    """The options of `compare.config.RunConfig` that can change a figure, and what they stand for.
+    """The options of `compare.config.RunConfig` that can change a figure, and the values that they select.
 
-    Those without a default stand in every file that was ever written.
+    Every file, of any version, has the fields without a default.
     """
 
     device: str  # cpu, cuda, or both: cpu,cuda
@@ -38,13 +38,13 @@ class Config(msgspec.Struct, kw_only=True):
     dropout: bool = False
     preset: str = ""
     allocator: str
-    threads: Count  # of the headline's launches
+    threads: Count  # the threads of the headline's launches
     batch_sizes: str = ""
     tf32: bool = False
     deterministic: bool = False
-    download: str | bool | None = None  # the set by name; False in files of the first version
-    task: str = ""  # the file of a porter's own network; empty: the embedded one
-    task_modules: list[str] = []  # its files in TensorFlow and in torch
+    download: str | bool | None = None  # the name of the set; False in files of the first version
+    task: str = ""  # the file of a porter's own network; empty for the embedded network
+    task_modules: list[str] = []  # the network's files in TensorFlow and in torch
     inputs: str = ""
     inference: str = ""
     target_accuracy: float | None = None  # percent of the test images

@@ -1,4 +1,4 @@
-"""Where a figure was measured: the machine, its system, and the card. Unknown is None, never 0."""
+"""Defines the record of the place of a measurement: machine, system and card. Unknown is None, never 0."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class CardSample(msgspec.Struct):
-    """The card's clocks, heat and power at one moment. `slowed_by`: what holds its clock down, in words."""
+    """The card's clocks, temperature and power at a moment. `slowed_by`: what limits its clock, in words."""
 
     sm_mhz: int | None = None
     memory_mhz: int | None = None
@@ -18,7 +18,7 @@ class CardSample(msgspec.Struct):
 
 
 class CardMoment(CardSample):
-    """The card while no worker lives. `slowed_seconds`: by cause, since the driver was loaded."""
+    """The card while no worker runs. `slowed_seconds`: by cause, since the driver was loaded."""
 
     name: str | None = None
     driver: str | None = None
@@ -32,7 +32,7 @@ class CardMoment(CardSample):
 
 
 class Card(msgspec.Struct, omit_defaults=True):
-    """What NVML told of the card during a run; `absent` says why it told nothing."""
+    """The facts that NVML gave about the card during a run. `absent` says why it gave none."""
 
     absent: str | None = None
     before: CardMoment | None = None
@@ -41,12 +41,12 @@ class Card(msgspec.Struct, omit_defaults=True):
 
 
 class Environment(msgspec.Struct):
-    """Facts that can change a figure. No host name, no user name, no path: results are for sharing."""
+    """Facts that can change a figure. No host name, user name or path, because results are for sharing."""
 
     cpu: str | None = None
     cpus_usable: int | None = None
-    cpus_allowed: int | None = None  # by the scheduler's affinity
-    cpu_quota: float | None = None  # CPUs' worth of time that a container may use
+    cpus_allowed: int | None = None  # as the scheduler's affinity allows
+    cpu_quota: float | None = None  # the time that a container may use, in CPUs
     cpus_total: int | None = None
     memory_bytes: int | None = None
     system: str | None = None
@@ -58,13 +58,13 @@ class Environment(msgspec.Struct):
     code_version: str | None = None
     load_average_1min: float | None = None
     cpu_governor: str | None = None
-    cpu_mhz: list[float | None] = []  # one at the start of each seed
-    card: Card | None = None  # of a run on CUDA
-    host_digest: str | None = None  # tells machines of one make apart; neither their name nor made from it
+    cpu_mhz: list[float | None] = []  # one value at the start of each seed
+    card: Card | None = None  # None for a run without CUDA
+    host_digest: str | None = None  # distinguishes equal machines; not the host's name, nor made from it
 
     @property
     def machine_id(self) -> str:
-        """12 hex digits over what makes one machine another than the next; the system may be renewed."""
+        """Return 12 hex digits that identify this machine. An update of the system does not change them."""
         memory_gib = None if self.memory_bytes is None else round(self.memory_bytes / 2**30)
         card = self.card.before.name if self.card is not None and self.card.before is not None else None
         facts = (

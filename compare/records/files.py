@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and JSON laid out for people."""
+"""Writes each file completely or not at all, and lays JSON out for people."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import msgspec
 
 from compare.errors import Unwritable
 
-HALF_WRITTEN = ".part"  # the end of a name; it begins with a dot
+HALF_WRITTEN = ".part"  # the suffix of a temporary file; its name begins with a dot
 LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
 def write_json(path: Path, record: msgspec.Struct | dict[str, object]) -> None:
-    """Strict JSON, atomically; a figure that is not finite becomes null. Raises Unwritable."""
+    """Write strict JSON, atomically. A figure that is not finite becomes null. Raises Unwritable."""
     encoded = msgspec.json.format(msgspec.json.encode(record), indent=1)
     write_atomically(path, collapse_number_lists(encoded))
 
 
 def collapse_number_lists(encoded: bytes) -> bytes:
-    """Put each list of plain numbers on one line: a thousand losses are not a thousand lines."""
+    """Put each list of plain numbers on one line, so that a thousand losses do not take a thousand lines."""
 
     def joined(match: re.Match[bytes]) -> bytes:
         return b"[" + b", ".join(part.strip() for part in match.group(1).split(b",")) + b"]"
@@ -33,9 +33,9 @@ def collapse_number_lists(encoded: bytes) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a crash at any moment leaves the old one or the new one, never half.
+    """Write a file so that a crash at any moment leaves the old file or the new one, never a part.
 
-    Raises Unwritable where the disk is full, or the directory is gone.
+    Raises Unwritable if the disk is full, or if the directory no longer exists.
     """
     try:
         replace(path, content)
@@ -47,10 +47,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Raise OSError, and leaves nothing half-written."""
+    """Replace a file. Raises OSError; then no partly written file is left."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{HALF_WRITTEN}")
     try:
-        with temporary.open("xb") as file:  # the umask says who may read it
+        with temporary.open("xb") as file:  # the umask decides who may read it
             file.write(content)
             synchronize(file)
         temporary.replace(path)
@@ -60,7 +60,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def synchronize(file: BinaryIO) -> None:
-    """Wait until a file is on the disk, on a file system that can say so. Raises OSError if it is lost."""
+    """Wait until a file is on the disk, if the file system can say so. Raises OSError if data are lost."""
     file.flush()
     try:
         os.fsync(file.fileno())

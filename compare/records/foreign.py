@@ -1,6 +1,7 @@
-"""Reading a results.json, which may come from anyone: what it must hold before anything is made of it.
+"""Reads and checks a results.json, which may come from anyone.
 
-Its fields are typed in compare/records/results.py; here are the rules that types do not say.
+compare/records/results.py defines the types of its fields. This module checks the rules that types cannot
+express.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ RESULTS = Kind(Results, READABLE_VERSIONS, "a results file", "a directory that c
 
 
 def results_path(place: Path) -> Path:
-    """Of a run that is named by its directory or by a results file."""
+    """Return the path of results.json for a run that is named by its directory or by this file."""
     return place / FILE_NAME if place.is_dir() else place
 
 
 def read_results(place: Path) -> Results:
-    """Return the results in a run's directory. Raises UserError if there are none, or they are not ours."""
+    """Return the results in a run's directory. Raises UserError if there are none, or they are not valid."""
     path = results_path(place)
     results = read_record(path, RESULTS)
     if not results.machines:
@@ -63,7 +64,7 @@ def refuse_unknown_fields(place: Path, results: Results) -> None:
 
 
 def fields_missing(held: Any, known: Any, place: str = "") -> Iterator[str]:
-    """Yield the path of each field in `held` that `known`, plain values too, has not."""
+    """Yield the path of each field of `held` that `known` lacks. Both are plain values."""
     if isinstance(held, dict) and isinstance(known, dict):
         for name, value in held.items():
             if name not in known:
@@ -76,7 +77,7 @@ def fields_missing(held: Any, known: Any, place: str = "") -> Iterator[str]:
 
 
 def check(results: Results, path: Path) -> None:
-    """Raise UserError, naming the file and the first rule that it breaks."""
+    """Raise UserError, naming the file and the first broken rule."""
     for number, run in enumerate(results.runs + results.thread_runs):
         if problem := next(problems(run, results.machines, with_accuracy=not results.config.task), None):
             raise UserError(f"{path}: run {number} ({run.label[:50]!r}): {problem}.\n{AGAIN}")
@@ -89,13 +90,13 @@ def check(results: Results, path: Path) -> None:
 
 
 def is_label(run: Launch) -> bool:
-    """Whether the label is one, and of the row's own variant."""
+    """Return whether the label is valid and names the row's own variant."""
     label = Label.read_or_none(run.label)
     return label is not None and run.label == Label(run.framework, run.variant, label.number).entry
 
 
 def job_problems(results: Results) -> Iterator[str]:
-    """Each rule that a row of a pipeline or of a form breaks."""
+    """Yield each rule that a row of a pipeline or of a form breaks."""
     for fed in results.input_runs:
         times = [
             *fed.step_seconds,
@@ -124,7 +125,7 @@ def job_problems(results: Results) -> Iterator[str]:
 
 
 def problems_on_the_way(run: Launch) -> Iterator[str]:
-    """Each rule of what is looked at besides the steps that a row breaks."""
+    """Yield each rule that a row breaks in its evaluations during training and its CPU times."""
     steps = len(run.losses)
     if len(run.evaluated_steps) != len(run.evaluated_accuracies):
         yield "its evaluations on the way have not as many steps as accuracies"
@@ -138,7 +139,7 @@ def problems_on_the_way(run: Launch) -> Iterator[str]:
 
 
 def problems(run: Launch, machines: Collection[str], *, with_accuracy: bool = True) -> Iterator[str]:
-    """Each rule that a row breaks. with_accuracy: the embedded network's rows have one, a task's none."""
+    """Yield each rule that a row breaks. with_accuracy: true for the embedded network, false for a task."""
     yield from problems_on_the_way(run)
     steps = len(run.losses)
     if len(run.label) > LONGEST_LABEL:

@@ -1,4 +1,4 @@
-"""What the parent knows of the machine and of this code: recorded beside every result."""
+"""Collects the facts about the machine and this code that are recorded with every result."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from compare.records.environment import Environment
 from compare.records.processor import processor_name
 
 ROOT = Path(__file__).resolve().parents[2]
-GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")  # not in most virtual machines
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")  # absent in most virtual machines
 UNKNOWN_COMMIT = "commit unknown"
-# Variables that git sets for its hooks, and that would make it speak of another repository than ROOT's.
+# Variables that git sets for its hooks. With them, git would report on another repository than ROOT's.
 OTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 
 
 def describe() -> Environment:
-    """Describe this machine now. No host name, no user name, no path: results are for sharing.
+    """Describe this machine now. No host name, user name or path, because results are for sharing.
 
-    What the system does not tell is None.
+    A fact that the system does not provide is None.
     """
     load = observe(os.getloadavg)
     return Environment(
@@ -52,9 +52,9 @@ def describe() -> Environment:
 
 
 def host_digest() -> str:
-    """Return 12 hex digits made from the number that the system was given when it was installed.
+    """Return 12 hex digits derived from the number that the system got when it was installed.
 
-    As systemd advises, the number itself, which is secret, is not shown. Raises OSError if there is none.
+    The number itself is secret and is not shown, as systemd advises. Raises OSError if there is none.
     """
     number = Path("/etc/machine-id").read_text().strip()
     if not number:
@@ -63,24 +63,24 @@ def host_digest() -> str:
 
 
 def cpu_mhz() -> float | None:
-    """Return the processor's present frequency; None if the system does not tell."""
+    """Return the processor's present frequency; None if the system does not provide it."""
     return observe(lambda: float(psutil.cpu_freq().current))
 
 
 def code_version() -> str:
-    """Return this package's version, and in a git checkout its commit, with `+` if files differ from it."""
+    """Return this package's version; in a git checkout also the commit, and `+` if tracked files differ."""
     number = observe(version, "lenet-compare") or "not installed"
     if not observe((ROOT / ".git").exists):
         return number
     commit = observe(git, "rev-parse", "--short=12", "HEAD")
     changes = observe(git, "status", "--porcelain", "--untracked-files=no")
-    if not commit or changes is None:  # another user's clone, no git, a disk that is too slow
+    if not commit or changes is None:  # another user's clone, no git, or a disk that is too slow
         return f"{number} ({UNKNOWN_COMMIT})"
     return f"{number} ({commit}{'+' if changes else ''})"
 
 
 def git(*arguments: str) -> str:
-    """Ask git about this checkout, whichever repository the shell stands in. Raises anything (`observe`)."""
+    """Run git on this checkout, in any working directory. May raise any exception: call it with `observe`."""
     environment = {name: value for name, value in os.environ.items() if name not in OTHER_REPOSITORY}
     command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=10, check=True)
@@ -88,7 +88,7 @@ def git(*arguments: str) -> str:
 
 
 def differ(before: Any, now: Any) -> bool:
-    """Whether two readings of one fact are known to differ: what is unknown is no difference."""
+    """Return whether two readings of one fact differ. An unknown reading differs from nothing."""
     if isinstance(before, dict) and isinstance(now, dict):
         return any(differ(value, now.get(name)) for name, value in before.items())
     if before is None or now is None:

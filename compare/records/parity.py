@@ -1,4 +1,4 @@
-"""`parity.json`: what the ladder found. Strict JSON; a figure that is not finite is null."""
+"""Defines `parity.json`, the results of the ladder. Strict JSON; a figure that is not finite is null."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Verdict = Literal["pass", "fail", "not judged"]
 
 
 class Difference(msgspec.Struct):
-    """Two sides' tensors compared; the figures are those of the tensor with the largest relative error."""
+    """A comparison of two sides' tensors. The figures are those of the tensor with the largest error."""
 
     left: str  # a label such as `torch:eager`
     right: str  # another label, `oracle`, or `spec`
     tensor: str
-    max_abs: float | None  # None where there is no number: a name, a shape, a digest, NaN
-    relative: float | None  # max_abs over the tensor's largest magnitude
-    tolerance: float  # of `relative`
+    max_abs: float | None  # None if there is no number: for a name, a shape, a digest, or NaN
+    relative: float | None  # max_abs divided by the tensor's largest magnitude
+    tolerance: float  # the limit of `relative`
     passed: bool
     first_failing: str | None = None  # the first tensor, in order of computation, that fails
-    detail: str | None = None  # what differs, where numbers do not say it
-    group: str = ""  # of arrays that share a tolerance
+    detail: str | None = None  # the difference, in words, if numbers do not show it
+    group: str = ""  # the name of a group of arrays that share a tolerance
 
 
 class Rung(msgspec.Struct):
-    """One rung's verdict. `wrong`: the labels that differ from the oracle or the spec."""
+    """The verdict of one rung. `wrong`: the labels that differ from the oracle or the spec."""
 
     number: int
     name: str
@@ -41,11 +41,11 @@ class Rung(msgspec.Struct):
     differences: list[Difference] = []
     first_failing: str | None = None
     wrong: list[str] = []
-    reason: str | None = None  # a sentence, on the failing rung
+    reason: str | None = None  # a sentence; only on the failing rung
 
     @property
     def largest(self) -> Difference | None:
-        """The difference to show: a failing one first, then the one nearest to its tolerance."""
+        """Return the difference to show: a failing one if any, else the one nearest to its tolerance."""
         return max(self.differences, key=severity, default=None)
 
 
@@ -56,7 +56,7 @@ def severity(difference: Difference) -> tuple[bool, float]:
 
 
 class Climb(msgspec.Struct):
-    """One climb: a side, or a pair of sides, at one dtype, with dropout inactive or active."""
+    """One climb of a side, or of a pair of sides, in one dtype, with dropout inactive or active."""
 
     labels: list[str]
     dtype: str
@@ -65,12 +65,12 @@ class Climb(msgspec.Struct):
     judged_steps: int
     oracle_steps: int
     rungs: list[Rung]
-    losses: dict[str, list[float | None]] = {}  # by label, one a step
+    losses: dict[str, list[float | None]] = {}  # by label, one entry per step
     seconds: float = 0.0
 
     @property
     def height(self) -> int:
-        """How many rungs hold."""
+        """Return how many rungs hold."""
         return sum(rung.verdict == "pass" for rung in self.rungs)
 
     @property
@@ -83,59 +83,59 @@ class Climb(msgspec.Struct):
 
 
 class Gate(msgspec.Struct):
-    """`results.parity`: the ladder before a run. `rungs`: those of the failing climb, or of the first."""
+    """The ladder before a run (`results.parity`). `rungs`: those of the failing climb, or the first climb."""
 
     passed: bool
     summary: str  # one line
     rungs: list[Rung] = []
     climbs: list[Climb] = []
-    left_out: dict[str, str] = {}  # by label, why it could not climb
-    unavailable: list[str] = []  # those of them that cannot run on this machine
+    left_out: dict[str, str] = {}  # by label, the reason why it could not climb
+    unavailable: list[str] = []  # the left-out labels that cannot run on this machine
     dtype: str = "float64"
     steps: int = 0
     oracle_steps: int = 0
-    tasks: list[TaskParity] = []  # of a porter's own network, in its stead: a climb for each dtype
+    tasks: list[TaskParity] = []  # for a porter's own network, in place of `climbs`: one for each dtype
 
     @property
     def wrong(self) -> set[str]:
-        """Whom the failed climbs name as wrong; both sides, if the oracle does not decide."""
+        """Return the labels that failed climbs name as wrong; both sides if the oracle cannot decide."""
         failing = [(climb, climb.failing) for climb in self.climbs]
         return {label for climb, rung in failing if rung is not None for label in rung.wrong or climb.labels}
 
 
 class SelfDivergence(msgspec.Struct):
-    """One framework against itself in float32, a single thing changed."""
+    """A comparison of one framework with itself in float32, after one change."""
 
     label: str
-    change: str  # in words
-    loss_differences: list[float | None]  # absolute, one a step
+    change: str  # the change, in words
+    loss_differences: list[float | None]  # absolute differences, one per step
     bitwise_equal: bool
 
 
 class NoiseFloor(msgspec.Struct):
-    """How far two frameworks part in float32, beside how far one parts from itself."""
+    """The loss difference between two frameworks in float32, and between each framework and itself."""
 
     labels: list[str]
     dtype: str
     dropout: bool
     losses: dict[str, list[float | None]]
-    pair_differences: list[float | None]  # absolute, one a step
+    pair_differences: list[float | None]  # absolute differences, one per step
     selves: list[SelfDivergence]
-    ratio: float  # of root mean squares: the pair over the largest self-divergence
+    ratio: float  # root mean square of the pair, divided by that of the largest self-divergence
     limit: float
     passed: bool
     sentence: str
 
 
 class ProvedData(msgspec.Struct):
-    """The data set that a ladder was climbed with."""
+    """The data set of a climb."""
 
     source: str
     sha256: str
 
 
 class Options(msgspec.Struct, kw_only=True):
-    """The options of `compare.parity`, without paths of the machine; a reader's module by its file's name."""
+    """The options of `compare.parity`, without paths of the machine. A user's module has its file's name."""
 
     steps: int
     dtype: str
@@ -157,7 +157,7 @@ class Options(msgspec.Struct, kw_only=True):
 
 
 class Parity(msgspec.Struct, kw_only=True):
-    """What parity.json holds."""
+    """The content of parity.json."""
 
     schema_version: int = SCHEMA_VERSION
     config: Options
@@ -165,7 +165,7 @@ class Parity(msgspec.Struct, kw_only=True):
     versions: dict[str, dict[str, str | None]] = {}  # by label
     climbs: list[Climb] = []
     noise_floor: NoiseFloor | None = None
-    left_out: dict[str, str] = {}  # by label, why it could not start
+    left_out: dict[str, str] = {}  # by label, the reason why it could not start
     passed: bool = False
     summary: str = ""
 
@@ -176,5 +176,5 @@ PARITY = Kind(
 
 
 def read(path: Path) -> Parity:
-    """Return a parity.json. Raises UserError if it is not one, or of another schema version."""
+    """Return a parity.json. Raises UserError if the file is another, or has another schema version."""
     return read_record(path, PARITY)

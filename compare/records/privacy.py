@@ -1,4 +1,4 @@
-"""Results are for sharing: no text in them names a person's or a machine's places."""
+"""Removes the paths of a person or a machine from texts, because results are for sharing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from compare.observation import observe
 
-# An absolute path of two parts or more. Those of the system itself name nobody.
+# An absolute path of two parts or more. The system's own paths name nobody.
 PATH = re.compile(
     r"(?<![\w.~/…])/(?!(?:dev|proc|sys|usr|lib|lib64|etc|bin|sbin|opt)/)"
     r"(?:[^\s/'\":;,()<>|]+/)+([^\s/'\":;,()<>|]*)"
@@ -16,11 +16,11 @@ PATH = re.compile(
 
 
 def without_places(text: str) -> str:
-    """Return text whose absolute paths keep their last part only.
+    """Return the text with only the last part of each absolute path.
 
-    The home and the working directory go whole: their names may hold spaces.
+    The home and the working directory are removed first and as a whole, because their names may hold spaces.
     """
-    places = (str(observe(Path.home) or ""), str(observe(Path.cwd) or ""))  # either may be gone
+    places = (str(observe(Path.home) or ""), str(observe(Path.cwd) or ""))  # both directories may be missing
     for place in sorted(places, key=len, reverse=True):
         if len(place) > 1:
             text = text.replace(f"{place}/", "…/")
@@ -29,7 +29,7 @@ def without_places(text: str) -> str:
 
 
 def without_paths(value: Any) -> Any:
-    """Return plain values with every string in them so."""
+    """Return plain values with `without_places` applied to every string in them."""
     if isinstance(value, str):
         return without_places(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The processor's name: as its maker gives it, or by implementer and part; None if neither is known."""
+"""Finds the processor's name: its maker's name for it, or its implementer and part; None if unknown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compare.observation import observe
 CPUINFO = Path("/proc/cpuinfo")
 NAMES = ("model name", "Model Name", "cpu model", "uarch", "cpu")  # x86, LoongArch, MIPS, RISC-V, POWER
 
-# ARM's processors have no name in the kernel's list, only numbers (MIDR_EL1 in Arm's manuals).
+# The kernel lists no names of ARM processors, only numbers (MIDR_EL1 in Arm's manuals).
 IMPLEMENTERS = {
     0x41: "Arm", 0x42: "Broadcom", 0x43: "Cavium", 0x46: "Fujitsu", 0x48: "HiSilicon", 0x4E: "NVIDIA",
     0x50: "APM", 0x51: "Qualcomm", 0x53: "Samsung", 0x56: "Marvell", 0x61: "Apple", 0xC0: "Ampere",
@@ -24,18 +24,18 @@ PARTS = {
     (0xC0, 0xAC3): "Ampere-1", (0xC0, 0xAC4): "Ampere-1a",
 }  # fmt: skip
 
-# Names that a virtual machine gives in place of the processor's own, or that say no more than its kind.
+# Names that a virtual machine reports instead of the processor's own, and names of a whole family.
 VIRTUAL = re.compile(r"virtual|qemu|kvm|^(arm|aarch64|x86_64|amd64|i\d86|riscv64|unknown)\w*$", re.IGNORECASE)
 CLOCK = re.compile(r"@.*")
 
 
 def processor_name() -> str | None:
-    """Return the processor's name; None if the system does not tell, or tells only its architecture."""
+    """Return the processor's name; None if the system provides none, or only the architecture."""
     return observe(lambda: name_in(CPUINFO.read_text())) or observe(name_on_macos) or None
 
 
 def name_in(cpuinfo: str) -> str | None:
-    """Read the kernel's list of CPUs. Several kinds of core are joined by `+`."""
+    """Read the name from the kernel's list of CPUs. Joins several kinds of core with `+`."""
     lines = [line.partition(":") for line in cpuinfo.splitlines()]
     fields = [(name.strip(), value.strip()) for name, _, value in lines]
     if cores := list(dict.fromkeys(cores_of_arm(fields))):
@@ -54,13 +54,13 @@ def cores_of_arm(fields: list[tuple[str, str]]) -> Iterator[str]:
 
 
 def name_on_macos() -> str:
-    """Raise anything on another system (`observe`)."""
+    """Return the processor's name on macOS. Raises an exception on another system: call it with `observe`."""
     command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
     return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
 
 
 def identifies(name: str | None) -> bool:
-    """Whether a name tells one processor from another: it holds a model's number, and is no virtual one."""
+    """Return whether a name identifies a real processor: it has a model number, and is not virtual."""
     if name is None or VIRTUAL.search(name):
         return False
     return any(letter.isdigit() for letter in CLOCK.sub("", name))

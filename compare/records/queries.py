@@ -1,4 +1,4 @@
-"""Which rows a results file holds: labels in order, the launches of one."""
+"""Selects rows of a results file: all labels in order, or the launches of one label."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compare.records.results import Launch, Status
 
 
 def labels(runs: Iterable[Launch]) -> list[Label]:
-    """Each label with its device, in the order of the run."""
+    """Return each label with its device, in the order of the run."""
     return list(dict.fromkeys(run.full_label for run in runs))
 
 

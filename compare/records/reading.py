@@ -1,4 +1,4 @@
-"""Reading a JSON record, which may come from anyone, as a type: without waiting, and not without end."""
+"""Reads a JSON record, which may come from anyone, as a type: never waits, and limits the file's size."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ import msgspec
 
 from compare.errors import UserError
 
-LARGEST_BYTES = 1 << 29  # 10 seeds of all variants for 10,000 steps take a fifth of it
+LARGEST_BYTES = 1 << 29  # 10 seeds of all variants with 10,000 steps take a fifth of it
 T = TypeVar("T")
 U = TypeVar("U")
 
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """What a file is to hold: a type, of which versions; in messages its name, and what to do."""
+    """An expected kind of file: its type and versions, and words for messages."""
 
     holds: type[T]
-    versions: tuple[int, ...]  # that can be read
-    name: str  # a results file
-    wanted: str  # what to name in place of a file that cannot be read
-    again: str  # what to do about a file that is another
+    versions: tuple[int, ...]  # the versions that can be read
+    name: str  # the kind's name in messages: a results file
+    wanted: str  # what to name instead of a file that cannot be read
+    again: str  # the next action if the file is of another kind
 
 
 class Version(msgspec.Struct):
-    """Of any version's file, the one field that all versions have."""
+    """The one field that the files of all versions have."""
 
     schema_version: int | None = None
 
 
 def read_record(path: Path, kind: Kind[T]) -> T:
-    """Return what a file holds. Raises UserError if it cannot be read, or is not of that kind."""
+    """Return the record in a file. Raises UserError if it cannot be read, or is of another kind."""
     content = read_content(path, kind)
     version = decoded(path, content, kind, Version).schema_version
     if version is not None and version not in kind.versions:
@@ -49,7 +49,7 @@ def read_record(path: Path, kind: Kind[T]) -> T:
 
 
 def decoded(path: Path, content: bytes, kind: Kind[T], holds: type[U]) -> U:
-    """Return JSON as a type. Raises UserError if it is not of that type, or no JSON."""
+    """Return JSON as a type. Raises UserError if it is not valid JSON of that type."""
     try:
         return msgspec.json.decode(as_utf8(content), type=holds)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -57,14 +57,14 @@ def decoded(path: Path, content: bytes, kind: Kind[T], holds: type[U]) -> U:
 
 
 def as_utf8(content: bytes) -> bytes:
-    """Return text without a byte-order mark. Editors on Windows put one first; its shells write UTF-16."""
+    """Return UTF-8 without a byte-order mark. Editors on Windows add one, and PowerShell writes UTF-16."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16").encode()
     return content.removeprefix(codecs.BOM_UTF8)
 
 
 def read_content(path: Path, kind: Kind[T]) -> bytes:
-    """Return a file's bytes. Raises UserError if there is none, or it cannot be read."""
+    """Return a file's bytes. Raises UserError if there is no file, or it cannot be read."""
     try:
         return read_bytes(path, kind)
     except OSError as error:

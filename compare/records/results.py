@@ -1,4 +1,4 @@
-"""`results.json`: what a run is, what it found, and writing it. Strict JSON; raw samples kept."""
+"""Defines and writes `results.json`: a run and its findings. Strict JSON, with all raw samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compare.records.parity import Gate
 from compare.records.privacy import without_paths
 
 SCHEMA_VERSION = 2
-READABLE_VERSIONS = (1, 2)  # the first has no machines: they are those of its environment
+READABLE_VERSIONS = (1, 2)  # version 1 has no `machines`: there, the only machine is `environment`
 FILE_NAME = "results.json"
 
 Status = Literal["ok", "failed", "diverged", "unavailable"]
@@ -24,7 +24,7 @@ Fact = bool | int | float | str | dict[str, bool | None] | None
 
 
 class Launch(msgspec.Struct):
-    """One launch: a framework, a variant, a device and a seed. Lists hold one entry a step."""
+    """One launch of a variant of a framework, on a device, with a seed. Lists hold one entry per step."""
 
     framework: Literal["tf", "torch"]
     variant: str
@@ -35,11 +35,11 @@ class Launch(msgspec.Struct):
     status: Status = "failed"
     reason: str | None = "not started"
     losses: list[float] = []
-    train_accuracies: list[float] = []  # fractions of the batch
+    train_accuracies: list[float] = []  # fractions of the batch that are right
     step_seconds: list[float] = []
-    warmup_steps: int = 0  # the first entries of `step_seconds`, set apart
+    warmup_steps: int = 0  # the first entries of `step_seconds`, which are not timed
     block_sizes: list[int] = []
-    test_accuracy: float | None = None  # fraction of the test images
+    test_accuracy: float | None = None  # the fraction of the test images that is right
     test_loss: float | None = None
     parameter_count: int | None = None
     batches_sha256: str | None = None
@@ -48,58 +48,58 @@ class Launch(msgspec.Struct):
     build_seconds: float | None = None
     first_step_seconds: float | None = None
     peak_rss_bytes: int | None = None
-    rss_bytes: list[int] = []  # one a block
-    cpu_seconds: list[float] = []  # one a block, of all threads
-    step_cpu_seconds: list[float] = []  # one a step, of all threads; empty in files of before
-    energy_joules: list[float | None] = []  # one a block, of the whole device; None: no meter can be read
-    evaluated_steps: list[int] = []  # with --target-accuracy: after which of the test images were looked at
-    evaluated_accuracies: list[float] = []  # the shares of them that were right then
+    rss_bytes: list[int] = []  # one entry per block
+    cpu_seconds: list[float] = []  # one entry per block, for all threads
+    step_cpu_seconds: list[float] = []  # one entry per step, for all threads; empty in older files
+    energy_joules: list[float | None] = []  # one entry per block, for the whole device; None: no meter
+    evaluated_steps: list[int] = []  # the steps that an evaluation followed, for --target-accuracy
+    evaluated_accuracies: list[float] = []  # the fraction of test images that was right at each
     peak_device_bytes: int | None = None
     threads: dict[str, int] = {}
     versions: dict[str, str | None] = {}
     device_name: str | None = None
-    float32_rounding: float | None = None  # of the card, measured: the error of a sum's largest element
-    runtime: dict[str, Fact] = {}  # what else was read back: tf32, deterministic, flush_denormals
+    float32_rounding: float | None = None  # measured on the card: the error of a sum's largest element
+    runtime: dict[str, Fact] = {}  # other settings that were read back: tf32, deterministic, flush_denormals
     worker_environment: dict[str, str] = {}
     phase_seconds: dict[str, list[float]] = {}  # synchronized, measured apart from `step_seconds`
-    unsynchronized_step_seconds: float | None = None  # mean, one synchronization at the end
-    matmul_peak_flops: float | None = None  # best matrix product in the same worker, per second
-    fence_seconds: float | None = None  # of a fence with nothing to wait for: every step holds one
+    unsynchronized_step_seconds: float | None = None  # the mean, with one synchronization at the end
+    matmul_peak_flops: float | None = None  # of the worker's best matrix product, per second
+    fence_seconds: float | None = None  # the time of a fence with nothing to wait for; every step has one
 
-    batch_size_seconds: dict[str, list[float]] = {}  # by batch size: step times, raw
-    foreign_cpu_seconds: list[float] = []  # one a block: what others used of the CPUs that it may use
-    quota_periods: int = 0  # of a CPU quota, while it trained
-    throttled_periods: int = 0  # those in which it had to wait for the next one
-    notes: list[str] = []  # what went wrong after the result stood
+    batch_size_seconds: dict[str, list[float]] = {}  # raw step times by batch size
+    foreign_cpu_seconds: list[float] = []  # per block, by other programs on its CPUs
+    quota_periods: int = 0  # the periods of a CPU quota during training
+    throttled_periods: int = 0  # the periods in which it had to wait for the next one
+    notes: list[str] = []  # what went wrong after the result was complete
     machine: str = ""  # the key of `Results.machines`
-    judged_updates: int = 0  # after the last step, each held against the oracle
-    not_proved_from: int | None = None  # the first step that is known not to be as proved
-    ended: bool = False  # nothing more is to come: what `--resume` may keep
+    judged_updates: int = 0  # updates after the last step, each compared with the oracle's
+    not_proved_from: int | None = None  # the first step that is known to differ from the proof
+    ended: bool = False  # true if no more data will follow; `--resume` may keep such a launch
 
     @property
     def full_label(self) -> Label:
-        """Of its variant on its device. Raises ValueError if the label is none."""
+        """Return the label of the variant on its device. Raises ValueError if the label is not valid."""
         return Label.read(self.label).on(self.device)
 
     @property
     def timed_seconds(self) -> list[float]:
-        """`step_seconds` without the warm-up."""
+        """Return `step_seconds` without the warm-up."""
         return self.step_seconds[self.warmup_steps :]
 
     @property
     def rounded_to_tf32(self) -> list[str]:
-        """What the worker found rounded to TF32 by computing it: products, convolutions."""
+        """Return the operations that the worker found rounded to TF32, by a test: products, convolutions."""
         computed = self.runtime.get("tf32_computed")
         return [name for name, rounded in computed.items() if rounded] if isinstance(computed, dict) else []
 
 
 def file_stem(run: Launch) -> str:
-    """Return what the names of a launch's own files begin with."""
+    """Return the beginning of the names of a launch's own files."""
     return f"{run.full_label.stem}-seed{run.seed}"
 
 
 class Comparison(msgspec.Struct):
-    """Two labels, one metric, one device. `estimate`: other ÷ baseline of times, else other - baseline."""
+    """A comparison of two labels. `estimate`: other ÷ baseline for times, other - baseline for accuracy."""
 
     metric: Literal["step_seconds", "test_accuracy"]
     device: str
@@ -112,7 +112,7 @@ class Comparison(msgspec.Struct):
     verdict: str
     sentence: str
     more_launches: int | None = None
-    kind: str | None = None  # of the verdict: `statistics.wording.Kind`; files of before have none
+    kind: str | None = None  # the verdict's `statistics.wording.Kind`; None in older files
 
 
 class SweepPoint(msgspec.Struct):
@@ -125,32 +125,32 @@ class SweepPoint(msgspec.Struct):
 
 
 class Machine(msgspec.Struct):
-    """A machine that launches ran on. Its environment and parity are the file's own if they are None."""
+    """A machine of some launches. If its environment and parity are None, they are those of the file."""
 
-    threads: int  # of the headline's launches
+    threads: int  # the threads of the headline's launches
     environment: Environment | None = None
     parity: Gate | None = None
 
 
 class Results(msgspec.Struct, kw_only=True):
-    """What results.json holds."""
+    """The content of results.json."""
 
     schema_version: int = SCHEMA_VERSION
     config: Config
     environment: Environment = msgspec.field(default_factory=Environment)
-    parity: Gate | None = None  # None: not climbed yet
+    parity: Gate | None = None  # None: no climb yet
     runs: list[Launch] = []
     comparisons: list[Comparison] = []
     warnings: list[str] = []
     batch_sweep: list[SweepPoint] = []
-    machines: dict[str, Machine] = {}  # by id: those that launches ran on, `environment` being the first's
-    thread_runs: list[Launch] = []  # short launches at the other counts of --threads
-    input_runs: list[InputsRun] = []  # of --inputs
-    inference_runs: list[InferenceRun] = []  # of --inference
+    machines: dict[str, Machine] = {}  # by id, the machines of all launches; `environment` is the first one's
+    thread_runs: list[Launch] = []  # short launches with the other counts of --threads
+    input_runs: list[InputsRun] = []  # launches for --inputs
+    inference_runs: list[InferenceRun] = []  # launches for --inference
 
 
 def name_machine(results: Results) -> None:
-    """Give a run's only machine, and each of its launches, the machine's id."""
+    """Set the machine's id in a run with one machine, and in each of its launches."""
     identity = results.environment.machine_id
     results.machines = {identity: Machine(results.config.threads)}
     for rows in (results.runs, results.thread_runs, results.input_runs, results.inference_runs):
@@ -159,7 +159,7 @@ def name_machine(results: Results) -> None:
 
 
 def write_results(results: Results, directory: Path) -> None:
-    """Write results.json, without the places of this machine that a reason may name."""
+    """Write results.json. Removes this machine's paths from the reasons of failed launches."""
     if len(results.machines) < 2:
         name_machine(results)
     for run in results.runs + results.thread_runs:

@@ -1,4 +1,4 @@
-"""The directory that a run writes into: new or resumed, held by one run, and gone if that is refused."""
+"""Creates and locks the directory that a run writes to. If the run is refused, nothing is left of it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from compare.processes.locks import try_lock
 from compare.records.files import HALF_WRITTEN
 
 LOCK_NAME = ".lock"
-LOGS = ("ladder-*.log", "parity/ladder-*.log", "*-seed*.log")  # a refusal that names one leaves it
+LOGS = ("ladder-*.log", "parity/ladder-*.log", "*-seed*.log")  # left by a run that was refused
 
 
 class DirectoryLock:
-    """Held by the process that writes into a directory; the kernel releases it however that process ends.
+    """The lock of the process that writes to a directory. The kernel releases it if the process dies.
 
-    The file holds the process's number, and is removed when the lock is released in order.
+    The lock file holds the process's number. `release` removes the file.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Raise UserError if another process holds it, or the directory cannot be written."""
+        """Raise UserError if another process holds the lock, or the directory cannot be written."""
         self.path = directory / LOCK_NAME
         try:
             self.file = opened_and_locked(self.path)
@@ -46,14 +46,14 @@ class DirectoryLock:
             ) from error
 
     def release(self) -> None:
-        """Safe to call twice."""
+        """Release the lock. A second call does nothing."""
         if not self.file.closed:
             self.path.unlink(missing_ok=True)
             self.file.close()
 
 
 def opened_and_locked(path: Path) -> IO[str]:
-    """Raise BlockingIOError if another process holds it, OSError if it cannot be opened."""
+    """Return the locked file. Raises BlockingIOError if another process holds it, OSError if unopenable."""
     while True:
         file = path.open("a+")
         try:
@@ -61,7 +61,7 @@ def opened_and_locked(path: Path) -> IO[str]:
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file
         except FileNotFoundError:
-            pass  # its last holder removed it just now
+            pass  # its last holder has just removed it
         except BaseException:
             file.close()
             raise
@@ -69,13 +69,13 @@ def opened_and_locked(path: Path) -> IO[str]:
 
 
 class RunDirectory:
-    """A locked directory. Use as a context manager, which releases it.
+    """A locked directory. As a context manager, it releases the lock at the end.
 
     created: the directories that were made for it, innermost first.
     """
 
     def __init__(self, path: Path, created: Sequence[Path] = ()) -> None:
-        """Raise UserError as `DirectoryLock`."""
+        """Lock `path`. Raises UserError as `DirectoryLock` does."""
         self.path, self.created = path, created
         self.lock = DirectoryLock(path)
         self.was_empty = is_empty(path)
@@ -88,7 +88,7 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def refusable(self) -> Iterator[None]:
-        """Around the part of a run that may refuse (UserError of status 2): then nothing is left of it."""
+        """Remove everything that was written if the block refuses the run (UserError of status 2)."""
         try:
             yield
         except UserError as refusal:
@@ -97,7 +97,7 @@ class RunDirectory:
             raise
 
     def take_back(self, refusal: str) -> None:
-        """Remove all that was written into an empty directory, but a log that the refusal names."""
+        """Remove all files in a directory that was empty at first, except a log that the refusal names."""
         written = sorted(self.path.rglob("*"), reverse=True) if self.was_empty else []  # contents first
         for path in written:
             with contextlib.suppress(OSError):
@@ -112,9 +112,9 @@ class RunDirectory:
 
 
 def new_directory(out: Path | None, *, prefix: str = "") -> RunDirectory:
-    """Create and lock a run's directory; without `out` one named for the time, which no other run has.
+    """Create and lock a run's directory. Without `out`, its name is the time, and no other run has it.
 
-    prefix: of such a name. Raises UserError if it holds files, is in use, or cannot be written.
+    prefix: the start of such a name. Raises UserError if it holds files, is in use, or cannot be written.
     """
     wanted = out or Path("runs") / time.strftime(f"{prefix}%Y-%m-%dT%H-%M-%S")
     try:
@@ -137,14 +137,14 @@ def not_empty(path: Path) -> str:
 
 
 def make_directories(path: Path) -> list[Path]:
-    """Create a directory and those around it; return those that are new, innermost first."""
+    """Create a directory and its parents. Returns the new ones, innermost first."""
     missing = [directory for directory in (path, *path.parents) if not directory.exists()]
     path.mkdir(parents=True, exist_ok=True)
     return missing
 
 
 def made_unique(wanted: Path) -> tuple[Path, list[Path]]:
-    """Create a directory that did not exist, with a number at its end if two runs start in one second."""
+    """Create a new directory. Adds a number to its name if another run started in the same second."""
     around = make_directories(wanted.parent)
     for number in itertools.count(1):
         path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
@@ -155,19 +155,19 @@ def made_unique(wanted: Path) -> tuple[Path, list[Path]]:
 
 
 def is_empty(path: Path) -> bool:
-    """Whether a directory holds nothing but a lock, and logs that a refused run named."""
+    """Return whether a directory is empty, apart from a lock and logs that a refused run left."""
     parity = path / "parity"
     known = {path / LOCK_NAME, *(log for pattern in LOGS for log in path.glob(pattern))}
     return all(one in known or (one == parity and parity.is_dir()) for one in path.rglob("*"))
 
 
 def refuse_if_in_use(directory: Path) -> None:
-    """Raise UserError if a run is writing into `directory`; leaves nothing there if none ever did."""
+    """Raise UserError if a run is writing to `directory`. Creates no file in it."""
     if (directory / LOCK_NAME).exists():
         DirectoryLock(directory).release()
 
 
 def remove_half_written(directory: Path) -> None:
-    """Remove what a killed run left of files that it was writing, beside the whole ones."""
+    """Remove temporary files that a killed run left. Keeps complete files."""
     for path in directory.rglob(f".*{HALF_WRITTEN}"):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""`parity.json` of a porter's own network. Strict JSON; a figure that is not finite is null."""
+"""Defines `parity.json` of a porter's own network. Strict JSON; a figure that is not finite is null."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Verdict = Literal["pass", "fail", "not judged"]
 
 
 class TaskRung(msgspec.Struct):
-    """tensor, relative, tolerance: of the tensor nearest to, or furthest beyond, its tolerance."""
+    """One rung. The figures belong to the tensor nearest to its tolerance, or furthest above it."""
 
     id: str  # "4a"
     name: str
@@ -20,19 +20,19 @@ class TaskRung(msgspec.Struct):
     tensor: str = ""
     relative: float | None = None
     tolerance: float | None = None
-    compared: int = 0  # tensors
+    compared: int = 0  # the number of tensors
     first_failing: str | None = None
-    reason: str | None = None  # a sentence, on the failing rung
+    reason: str | None = None  # a sentence; only on the failing rung
     hints: list[str] = []  # settings that differ, and the form of the difference
-    notes: list[str] = []  # what is no failure, and worth knowing
+    notes: list[str] = []  # facts that are not failures but worth knowing
 
 
 class TaskParity(msgspec.Struct):
-    """What one climb of a porter's own network found."""
+    """The results of one climb of a porter's own network."""
 
     schema_version: int = SCHEMA_VERSION
     task: str = ""
-    files: list[str] = []  # names, without their folders
+    files: list[str] = []  # file names, without their folders
     dtype: str = "float64"
     device: str = "cpu"
     seed: int = 0
@@ -40,12 +40,12 @@ class TaskParity(msgspec.Struct):
     steps: int = 0
     parameters: int = 0
     versions: dict[str, dict[str, Any]] = {}
-    exact: str | None = None  # what was changed so that Keras's constants are float64
-    pairs: list[tuple[str, str]] = []  # layers, TensorFlow's and torch's
+    exact: str | None = None  # the change that makes Keras's constants float64
+    pairs: list[tuple[str, str]] = []  # pairs of layers: TensorFlow's path and torch's
     accepted: list[str] = []  # differences that the task names as known
     rungs: list[TaskRung] = []
     zero_tensors: list[str] = []  # gradients that are zero within rounding
-    rules: dict[str, str] = {}  # by side, the optimizer's rule that its own steps follow
+    rules: dict[str, str] = {}  # by side, the rule that the steps of its optimizer follow
     losses: dict[str, list[float | None]] = {}
     seconds: float = 0.0
     passed: bool = False

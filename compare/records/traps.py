@@ -1,4 +1,4 @@
-"""`traps.json`: what the ladder, and a look at the accuracy, made of every trap."""
+"""Defines `traps.json`: the verdicts of the ladder, and of the test accuracy, on every trap."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ FILE_NAME = "traps.json"
 
 
 class Trial(msgspec.Struct):
-    """One trap on the ladder in float64, then trained as a user would, in float32.
+    """A trap on the ladder in float64, then trained in float32, as a user would train it.
 
-    The accuracy is None where the trap was not asked to be trained.
+    The accuracy is None if the trap was not trained.
     """
 
     name: str
@@ -25,15 +25,15 @@ class Trial(msgspec.Struct):
     framework: str
     dropout: bool
     declared_rung: int
-    caught_rung: int | None  # None: it slipped through
+    caught_rung: int | None  # None: no rung caught it
     first_failing: str | None
     reason: str | None
     rungs: list[Rung]
     declared_dtype: str = "float64"
-    caught_dtype: str = "float64"  # of the climb that `rungs` are of
-    losses: list[float] = []  # float32, one a step
+    caught_dtype: str = "float64"  # the dtype of the climb in `rungs`
+    losses: list[float] = []  # in float32, one entry per step
     test_accuracy: float | None = None
-    accuracy_misses_it: bool | None = None  # within the spread of the right implementation's seeds
+    accuracy_misses_it: bool | None = None  # true if it is within the right seeds' spread
 
     @property
     def caught(self) -> bool:
@@ -41,20 +41,20 @@ class Trial(msgspec.Struct):
 
 
 class RightRun(msgspec.Struct):
-    """The right implementation, trained on several seeds: what a look at the accuracy has to go by.
+    """The right implementation, trained on several seeds. A trap's accuracy is compared with these.
 
-    `lowest_unsuspected`: mean minus two standard deviations over seeds. A trap that reaches it looks right.
+    `lowest_unsuspected`: mean minus two standard deviations over seeds. A trap at or above it looks right.
     """
 
     framework: str
     dropout: bool
-    losses: list[float]  # of the traps' seed
-    test_accuracies: list[float]  # one a seed, the traps' seed first
+    losses: list[float]  # for the seed of the traps
+    test_accuracies: list[float]  # one per seed; the traps' seed comes first
     lowest_unsuspected: float
 
 
 class Options(msgspec.Struct):
-    """What decides a trial's figures, beside its steps."""
+    """The options, apart from the steps, that determine a trial's figures."""
 
     seed: int
     batch_size: int
@@ -62,7 +62,7 @@ class Options(msgspec.Struct):
 
 
 class Trials(msgspec.Struct, kw_only=True):
-    """What traps.json holds."""
+    """The content of traps.json."""
 
     schema_version: int = SCHEMA_VERSION
     config: Options
@@ -77,7 +77,7 @@ class Trials(msgspec.Struct, kw_only=True):
         return all(trial.caught for trial in self.trials)
 
     def loss_gaps(self, trial: Trial) -> list[float]:
-        """|loss - the right run's|, one a step."""
+        """Return |loss - the right run's loss| at each step."""
         for right in self.right_runs:
             if (right.framework, right.dropout) == (trial.framework, trial.dropout):
                 return [abs(a - b) for a, b in zip(trial.losses, right.losses, strict=False)]
@@ -90,5 +90,5 @@ TRAPS = Kind(
 
 
 def read(path: Path) -> Trials:
-    """Return a traps.json. Raises UserError if it is not one, or of another schema version."""
+    """Return a traps.json. Raises UserError if the file is another, or has another schema version."""
     return read_record(path, TRAPS)
