@@ -1,1 +1,1 @@
-"""Pure functions from timed steps to intervals and verdicts."""
+"""Turns timed steps into intervals and verdicts, with pure functions."""

@@ -1,19 +1,19 @@
-"""How the step time grows with the batch: a fixed cost plus a cost per image."""
+"""Fits the step time to the batch size: a fixed cost plus a cost per image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LEAST_SIZES = 3  # two points lie on some line always: a fit of them says nothing
+LEAST_SIZES = 3  # every pair of points lies on a line: a fit of two proves nothing
 
 
 @dataclass(frozen=True)
 class BatchCost:
     """`seconds ≈ fixed_seconds + seconds_per_image · batch size`.
 
-    `largest_misfit` is the largest |fitted / measured - 1|: where it is large, the cost of an image depends
-    on the batch, and the two figures are no more than its trend.
+    `largest_misfit` is the largest |fitted / measured - 1|. If it is large, the cost of an image depends on
+    the batch, and the two costs show only the trend.
     """
 
     fixed_seconds: float
@@ -24,7 +24,7 @@ class BatchCost:
         return self.fixed_seconds + self.seconds_per_image * batch_size
 
     def fixed_share(self, batch_size: int) -> float:
-        """Of the step at this batch size, the fraction that does not depend on the batch."""
+        """Return the fraction of the step at this batch size that does not depend on the batch."""
         whole = self.seconds(batch_size)
         return self.fixed_seconds / whole if whole else 0.0
 
@@ -32,8 +32,8 @@ class BatchCost:
 def batch_cost(batch_sizes: Sequence[int], seconds: Sequence[float]) -> BatchCost | None:
     """Return the fit with the least sum of squared relative errors, neither cost below zero. Both [sizes].
 
-    Relative, since a millisecond means much at a batch of 1 and little at 512. None with fewer than three
-    sizes. Raises ValueError for lengths that differ or a time that is not above zero.
+    The errors are relative because a millisecond means much at a batch of 1 and little at 512. Returns None
+    for fewer than three sizes. Raises ValueError if the lengths differ, or if a time is not above zero.
     """
     if len(batch_sizes) != len(seconds):
         raise ValueError(f"found {len(batch_sizes)} batch sizes and {len(seconds)} times")

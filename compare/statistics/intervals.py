@@ -1,22 +1,22 @@
-"""Confidence intervals that treat a process launch as the unit, not a step.
+"""Computes confidence intervals over launches of a process. A launch is the unit, not a step.
 
-Two launches of the same code can differ steadily by a third, each with a tight spread (design, section 5),
-so the steps within a launch are not independent and their number adds no certainty. Each launch is
-therefore reduced to one number, and the interval speaks of launches: mean ± t · standard error, with
-Student's t for the few launches that there are.
+Two launches of the same code can differ steadily by a third, each with a tight spread (design, section 5).
+So the steps within a launch are not independent, and their number adds no certainty. Each launch is
+therefore reduced to one number, and the interval is over launches: mean ± t · standard error, with
+Student's t for the small number of launches.
 
-Paired or not. The two launches of a seed run interleaved, on the same batches, so what the machine does to
-one it does to the other: they are compared pair by pair. A pairing that does not help costs width (n - 1
-degrees of freedom instead of about 2n - 2), never coverage; an unpaired interval over paired launches can
-lose coverage. So launches with common seeds are always paired, whatever the data look like, and Welch's
-form is for seeds that differ.
+Paired or not: the two launches of a seed run interleaved, on the same batches, so a disturbance of the
+machine affects both. They are compared pair by pair. A pairing that does not help costs width (n - 1
+degrees of freedom instead of about 2n - 2), but never coverage. An unpaired interval over paired launches
+can lose coverage. So launches with common seeds are always paired, for any data, and Welch's form is for
+seeds that differ.
 
-Launches that fall into two modes. Where both sides share the modes (a variant against itself), log-ratios
-are symmetric about the truth and t covers it, by simulation, in 94 to 98 % of experiments of 3 to 10
-launches. Trimming or a rank test would not help: at 3 launches neither has anything to trim or to rank.
-No method sees a mode that has not occurred: where only one side has a slow mode, met by 30 % of its
-launches, 3 launches cover the mean log-ratio in 63 % of experiments, 5 in 83 %, 10 in 96 %. The cure is
-more launches, or an allocator that takes the modes away.
+Launches that fall into two modes: if both sides share the modes (a variant compared with itself), log-ratios
+are symmetric about the truth. Then t covers it, by simulation, in 94 to 98 % of experiments of 3 to 10
+launches. Trimming or a rank test would not help: 3 launches are too few for either. No method sees a mode
+that has not occurred. If only one side has a slow mode, in 30 % of its launches, then 3 launches cover the
+mean log-ratio in 63 % of experiments, 5 in 83 %, 10 in 96 %. The remedy is more launches, or an allocator
+that removes the modes.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ CONFIDENCE = 0.95
 class Interval:
     """A mean over launches and its confidence interval.
 
-    `estimate` is None without a launch; `low` and `high` are None with fewer than two. The standard error
-    is that of the mean, in logs for a ratio. `launches` counts pairs; unpaired, those of the smaller side.
+    `estimate` is None without a launch; `low` and `high` are None with fewer than two. The standard error is
+    that of the mean, in logs for a ratio. `launches` counts pairs; if unpaired, the smaller side's launches.
     """
 
     estimate: float | None
@@ -45,7 +45,7 @@ class Interval:
     degrees_of_freedom: float | None = None
 
     def inverse(self) -> Interval:
-        """Of a ratio that is above 0: the ratio the other way round."""
+        """Return the interval of the inverse ratio. The ratio must be above 0."""
         low, estimate, high = (
             None if bound is None else (1 / bound if bound else math.inf)
             for bound in (self.high, self.estimate, self.low)
@@ -54,12 +54,12 @@ class Interval:
 
     @property
     def log_distance(self) -> float:
-        """How far a ratio stands from 1, in logs: alike for its inverse. 0 without an estimate."""
+        """Return the distance of a ratio from 1, in logs, equal for its inverse. 0 without an estimate."""
         return abs(math.log(self.estimate)) if self.estimate is not None else 0.0
 
     @property
     def log_half_width(self) -> float:
-        """Half the width of a ratio's interval, in logs, where it is symmetric. Infinite without one."""
+        """Return half the width of a ratio's interval, in logs. Infinite if there is no interval."""
         if self.estimate is None or self.high is None:
             return math.inf
         return math.log(self.high) - math.log(self.estimate)
@@ -67,7 +67,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class _Mean:
-    """A mean on the scale of the test. No standard error and degrees of freedom: too few launches."""
+    """A mean on the scale of the test. With too few launches it has neither error nor degrees of freedom."""
 
     value: float
     launches: int
@@ -78,12 +78,12 @@ class _Mean:
 def ratio_interval(
     numerators: Sequence[float], denominators: Sequence[float], *, confidence: float = CONFIDENCE
 ) -> Interval:
-    """Geometric mean of numerator / denominator, paired by position, with its interval.
+    """Return the geometric mean of numerator / denominator, paired by position, with its interval.
 
-    Both [launches]: one positive number a launch, such as its median step in seconds. Student's t on the
-    log-ratios, and back: a ratio and its inverse get inverse intervals. Two launches have one degree of
-    freedom and a very wide interval (t = 12.7). Raises ValueError for lengths that differ or a value that
-    is not positive and finite.
+    Both have the shape [launches], with one positive number per launch, such as its median step in seconds.
+    Student's t is applied to the log-ratios, so a ratio and its inverse have inverse intervals. Two launches
+    have one degree of freedom and a very wide interval (t = 12.7). Raises ValueError if the lengths differ,
+    or if a value is not positive and finite.
     """
     return _exponential(_paired_mean(_logs(numerators), _logs(denominators)), confidence)
 
@@ -91,36 +91,36 @@ def ratio_interval(
 def unpaired_ratio_interval(
     numerators: Sequence[float], denominators: Sequence[float], *, confidence: float = CONFIDENCE
 ) -> Interval:
-    """`ratio_interval` for launches that have no common seed: Welch's t on the logs. [a], [b]."""
+    """Return `ratio_interval` for launches without common seeds: Welch's t on the logs. Shapes [a], [b]."""
     return _exponential(_welch_mean(_logs(numerators), _logs(denominators)), confidence)
 
 
 def difference_interval(
     values: Sequence[float], baselines: Sequence[float], *, confidence: float = CONFIDENCE
 ) -> Interval:
-    """Mean of value - baseline, paired by position, with its interval.
+    """Return the mean of value - baseline, paired by position, with its interval.
 
-    Both [seeds], such as test accuracies as fractions. It speaks of the seeds (weights and batch order): the
-    test images are the same for all and are no source of chance here. Raises ValueError as `ratio_interval`,
-    but for the sign.
+    Both have the shape [seeds]: for example test accuracies, as fractions. Only the seeds (weights and batch
+    order) are a source of chance here, because all use the same test images. Raises ValueError as
+    `ratio_interval` does, but accepts any sign.
     """
     return _linear(_paired_mean(_finite(values), _finite(baselines)), confidence)
 
 
 def common_seeds(first: Mapping[int, object], second: Mapping[int, object]) -> list[int]:
-    """Return the seeds that both sides have, in order: those that can be paired."""
+    """Return the seeds that both sides have, in order. Their launches can be paired."""
     return sorted(first.keys() & second.keys())
 
 
 def t_quantile(probability: float, degrees_of_freedom: float) -> float:
-    """Return the value that Student's t stays under with `probability`."""
+    """Return the value that Student's t does not exceed with this probability."""
     from scipy.special import stdtrit  # slow to import: not before the first interval
 
     return float(stdtrit(degrees_of_freedom, probability))
 
 
 def _paired_mean(first: Sequence[float], second: Sequence[float]) -> _Mean:
-    """Mean of first - second. Sums are exact (fsum), so the order of the launches cannot matter."""
+    """Return the mean of first - second. Sums are exact (fsum), so the order of launches has no influence."""
     if len(first) != len(second):
         raise ValueError(f"pairs need equal numbers of launches; found {len(first)} and {len(second)}")
     return _mean([a - b for a, b in zip(first, second, strict=True)])
@@ -138,7 +138,7 @@ def _mean(values: Sequence[float]) -> _Mean:
 
 
 def _welch_mean(first: Sequence[float], second: Sequence[float]) -> _Mean:
-    """Mean of first minus mean of second; degrees of freedom after Welch (1947) and Satterthwaite (1946)."""
+    """Return mean of first - mean of second; degrees of freedom by Welch (1947), Satterthwaite (1946)."""
     a, b = _mean(first), _mean(second)
     difference, launches = a.value - b.value, min(a.launches, b.launches)
     if a.standard_error is None or b.standard_error is None:
@@ -177,7 +177,7 @@ def _exponential(mean: _Mean, confidence: float) -> Interval:
 
 
 def _exp(value: float | None) -> float | None:
-    """exp, infinite where two wild launches would overflow it."""
+    """Return exp(value), or infinity if it would overflow, as with two extreme launches."""
     if value is None:
         return None
     return math.exp(value) if value < 709 else math.inf

@@ -1,4 +1,4 @@
-"""What a ratio over several machines says, in a sentence: pure text."""
+"""Writes a sentence about a ratio over several machines, with pure functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compare.statistics.verdicts import ratio_kind
 
 
 def machines_sentence(machines: Machines, other: str, baseline: str) -> str:
-    """Say what is known of the step times of two variants; both names are for the sentence."""
+    """Return a sentence on the step times of two variants over all machines. It uses both names."""
     if machines.pooled is None or machines.prediction is None:
         return each_machine(machines.by_machine, other, baseline)
     number = len(machines.by_machine)
@@ -35,7 +35,7 @@ def machines_sentence(machines: Machines, other: str, baseline: str) -> str:
 
 
 def each_machine(by_machine: Mapping[str, Interval], other: str, baseline: str) -> str:
-    """One machine or two: each for itself, and nothing in general."""
+    """Return a sentence for one or two machines: each machine's ratio, and no general statement."""
     ratios = " and ".join(f"{format_ratio(one)} on {name}" for name, one in by_machine.items())
     missing = FEWEST_MACHINES - len(by_machine)
     return (
@@ -55,7 +55,7 @@ def expected(prediction: tuple[float, float]) -> str:
 
 
 def plan(machines: Machines, kind: str) -> str:
-    """Say what would narrow the interval: more machines, or more launches on these."""
+    """Return what would narrow the interval: more machines, or more launches on these machines."""
     if machines.pooled is None or kind != "not_enough":
         return ""
     if not machines.needs_machines:

@@ -1,13 +1,14 @@
-"""A ratio over several machines: what holds on average, and what a machine that is not among them may give.
+"""Combines a ratio over several machines: its mean, and a prediction for one more machine.
 
-The same code gave 0.64 on one machine and 0.53 on another, each within 2 %: an interval over launches speaks
-of its own machine alone. So each machine is reduced to one number, the mean log-ratio of its launches, as
-`intervals` reduces each launch to one, and the interval over machines is Student's t.
+The same code gave 0.64 on one machine and 0.53 on another, each within 2 %. So an interval over launches
+holds only for its own machine. Each machine is therefore reduced to one number, the mean log-ratio of its
+launches, as `intervals` reduces each launch to one. The interval over machines is Student's t.
 
-Not a random-effects mean with weights (Paule and Mandel 1982, with the interval of Hartung and Knapp 2001):
-it weighs each machine by the variance of its launches, which three launches tell poorly. Simulated with
-machines that agree, its 95 % interval holds the truth in about 91 % of experiments, the plain mean's in 97 %
-(tests/statistics/test_machines.py). With machines that differ by 10 % both hold it in 95 %, equally wide.
+A random-effects mean with weights (Paule and Mandel 1982, with the interval of Hartung and Knapp 2001) is
+not used. It weighs each machine by the variance of its launches, which three launches estimate poorly. In
+simulations with machines that agree, its 95 % interval holds the truth in about 91 % of experiments, the
+plain mean's in 97 % (tests/statistics/test_machines.py). With machines that differ by 10 % both hold it in
+95 %, equally wide.
 
 The prediction interval is for the mean ratio that as many launches would give on one more machine:
 mean ± t · s · √(1 + 1/k) over k machines (Higgins, Thompson and Spiegelhalter 2009, with equal weights).
@@ -22,16 +23,16 @@ from dataclasses import dataclass
 from compare.statistics.intervals import CONFIDENCE, Interval, ratio_interval, t_quantile
 
 FEWEST_MACHINES = 3
-"""Two machines show that machines differ, not by how much: with one degree of freedom t is 12.7."""
+"""Two machines show that machines differ, but not by how much: with one degree of freedom t is 12.7."""
 
 
 @dataclass(frozen=True)
 class Machines:
-    """A ratio on several machines. Spreads are standard deviations of log-ratios, nearly fractions.
+    """A ratio on several machines. Spreads are standard deviations of log-ratios, close to fractions.
 
-    pooled: the mean over machines, its `launches` counting machines; None under FEWEST_MACHINES.
-    prediction: low and high for one more machine. between: of the machines' true ratios, launches' chance
-    taken out. within: of the launches on one machine; None when no machine has two launches.
+    pooled: the mean over machines, whose `launches` counts machines; None below FEWEST_MACHINES. prediction:
+    low and high for one more machine. between: the spread of the machines' true ratios, without the chance of
+    launches. within: the spread of the launches on one machine; None if no machine has two launches.
     """
 
     by_machine: Mapping[str, Interval]
@@ -42,12 +43,12 @@ class Machines:
 
     @property
     def needs_machines(self) -> bool:
-        """Whether more machines would narrow the pooled interval more than more launches on these."""
+        """Return whether more machines would narrow the pooled interval more than more launches would."""
         return self.between is not None and (self.within is None or self.between > self.within)
 
     @property
     def same_direction(self) -> bool:
-        """Whether every machine's estimate lies on the same side of 1."""
+        """Return whether every machine's estimate lies on the same side of 1."""
         logs = [math.log(one.estimate) for one in self.by_machine.values() if one.estimate]
         return all(log < 0 for log in logs) or all(log > 0 for log in logs)
 
@@ -58,7 +59,8 @@ def over_machines(
     """Return the ratio numerator ÷ denominator on each machine and over all of them.
 
     sides: by machine, the numerators and denominators of its launches [launches], paired by position, such as
-    median step seconds by seed. Raises ValueError as `ratio_interval`, and for a machine without a launch.
+    median step seconds by seed. Raises ValueError as `ratio_interval` does, and for a machine without a
+    launch.
     """
     by_machine = {name: ratio_interval(*pair, confidence=confidence) for name, pair in sides.items()}
     if empty := [name for name, interval in by_machine.items() if interval.estimate is None]:
@@ -79,7 +81,7 @@ def _prediction(pooled: Interval) -> tuple[float, float]:
 
 
 def _between(machines: Collection[Interval], pooled: Interval) -> float:
-    """Square root of the machines' variance less what the launches' chance puts into it; 0 at least."""
+    """Return √(variance over machines - the launches' share of it), at least 0."""
     errors = [one.standard_error for one in machines if one.standard_error is not None]
     chance = math.fsum(error**2 for error in errors) / len(errors) if errors else 0.0
     total = pooled.launches * (pooled.standard_error or 0.0) ** 2
@@ -87,7 +89,7 @@ def _between(machines: Collection[Interval], pooled: Interval) -> float:
 
 
 def _pooled_spread(machines: Collection[Interval]) -> float | None:
-    """Return the standard deviation of log-ratios of launches within a machine, over those that have two."""
+    """Return the pooled standard deviation of log-ratios within machines that have two launches or more."""
     squares, freedom = 0.0, 0.0
     for one in machines:
         if one.standard_error is not None and one.degrees_of_freedom:

@@ -1,4 +1,4 @@
-"""What the raw step times of launches look like, and sentences on what makes them a poor measurement."""
+"""Summarizes the raw step times of launches, and writes a sentence for each problem of the measurement."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from compare.numbers import count, format_percent, format_seconds
 
-FEWEST_STEPS = 50  # five in a decile; a median of 50 steps that vary by 10 % is known to 2 %
-WIDEST_WITHIN = 0.15  # interquartile range ÷ median; of a normal sample with 11 % standard deviation
-WIDEST_BETWEEN = 0.05  # standard deviation of the launches' log medians
-STEEPEST_TREND = 0.05  # of the last decile against the first
-TREND_ERRORS = 3.0  # and at least so many standard errors of that ratio
+FEWEST_STEPS = 50  # gives five steps per decile; a median of 50 steps that vary by 10 % is known to 2 %
+WIDEST_WITHIN = 0.15  # interquartile range ÷ median, as in a normal sample with 11 % standard deviation
+WIDEST_BETWEEN = 0.05  # the standard deviation of the launches' log medians
+STEEPEST_TREND = 0.05  # the last decile compared with the first
+TREND_ERRORS = 3.0  # the trend must also exceed so many standard errors
 DRIFT_ADVICE = {
     "slower": "Let the machine cool, and run again. If it happens again, look for memory that grows.",
     "faster": "Something else was busy at first: let the machine settle, and run again.",
@@ -26,41 +26,41 @@ CautionKind = Literal["few_steps", "spread_within", "spread_between", "trend"]
 
 @dataclass(frozen=True)
 class LaunchSummary:
-    """One launch's timed steps. `trend` is last decile ÷ first - 1, of medians; None under 50 steps."""
+    """One launch's timed steps. `trend`: last decile ÷ first - 1, of medians; None below 50 steps."""
 
     steps: int
     median_seconds: float
     lower_quartile_seconds: float
     upper_quartile_seconds: float
     trend: float | None
-    trend_error: float | None  # standard error, of steps taken as independent
+    trend_error: float | None  # the standard error, if steps are independent
 
     @property
     def spread(self) -> float:
-        """Interquartile range as a fraction of the median."""
+        """Return the interquartile range as a fraction of the median."""
         return (self.upper_quartile_seconds - self.lower_quartile_seconds) / self.median_seconds
 
     @property
     def drifts(self) -> bool:
-        """Whether the trend is both large and beyond the noise of its two deciles."""
+        """Return whether the trend is both large and greater than the noise of its two deciles."""
         if self.trend is None or self.trend_error is None:
             return False
         return abs(self.trend) > max(STEEPEST_TREND, TREND_ERRORS * self.trend_error)
 
 
-Launches = Mapping[str, Sequence[LaunchSummary]]  # by the title of their variant and device
+Launches = Mapping[str, Sequence[LaunchSummary]]  # by the title of the variant and device
 
 
 @dataclass(frozen=True)
 class Caution:
-    """A reason to trust a measurement less. The sentence says what was found and what to do next."""
+    """A reason to trust a measurement less. The sentence states the problem and the next action."""
 
     kind: CautionKind
     sentence: str
 
 
 def summarize_launch(step_seconds: Sequence[float]) -> LaunchSummary:
-    """One launch: [steps] seconds in order, without the warm-up. Raises ValueError without a step."""
+    """Summarize a launch from its [steps] seconds, without the warm-up. Raises ValueError without a step."""
     seconds = np.asarray(step_seconds, dtype=np.float64)
     if seconds.size == 0:
         raise ValueError("a launch without a timed step has no summary")
@@ -70,17 +70,17 @@ def summarize_launch(step_seconds: Sequence[float]) -> LaunchSummary:
 
 
 def spread_between(medians: Sequence[float]) -> float | None:
-    """Return the standard deviation of log medians [launches], nearly a fraction; None under 2 launches."""
+    """Return the standard deviation of log medians [launches], close to a fraction; None below 2 launches."""
     if len(medians) < 2:
         return None
     return float(np.std(np.log(medians), ddof=1))
 
 
 def warnings_for(launches: Mapping[str, Sequence[Sequence[float]]]) -> list[Caution]:
-    """Return what is wrong with the launches: one sentence for each kind of trouble, whoever has it.
+    """Return one sentence for each kind of problem, for all variants that have it.
 
-    launches: by the title that sentences name them by, [launches][steps] seconds without the warm-up;
-    launches without a step are passed over. What moves a verdict comes first.
+    launches: [launches][steps] seconds without the warm-up, by the title that sentences use. Launches without
+    a step are ignored. Problems that can change a verdict come first.
     """
     summaries = {
         title: [summarize_launch(steps) for steps in each if len(steps)] for title, each in launches.items()
@@ -90,10 +90,10 @@ def warnings_for(launches: Mapping[str, Sequence[Sequence[float]]]) -> list[Caut
 
 
 def _trend(seconds: np.ndarray) -> tuple[float, float]:
-    """Last decile's median ÷ first's - 1, and its standard error.
+    """Return the last decile's median ÷ the first's - 1, and its standard error.
 
-    That of a median is 1.2533 σ / √n for normal noise, with σ taken as 1.4826 times the median absolute
-    deviation (Rousseeuw and Croux 1993), which a few slow steps do not stretch.
+    The standard error of a median is 1.2533 σ / √n for normal noise. σ is taken as 1.4826 times the median
+    absolute deviation (Rousseeuw and Croux 1993), which a few slow steps do not enlarge.
     """
     tenth = seconds.size // 10
     first, last = seconds[:tenth], seconds[-tenth:]
@@ -150,7 +150,7 @@ def _wide_between(launches: Launches) -> Caution | None:
 
 
 def _drifting(launches: Launches) -> Caution | None:
-    """Look for variants of which at least half of the launches drift: one alone was disturbed."""
+    """Find variants with a drift in at least half of their launches; a single one may have been disturbed."""
     trends: dict[str, list[float]] = {}
     for title, each in launches.items():
         drifting = [one.trend for one in each if one.drifts and one.trend is not None]
@@ -179,7 +179,7 @@ def _change(trend: float) -> str:
 
 
 def _up_to(titles: Collection[str]) -> str:
-    """Return words before a figure that is the largest of several."""
+    """Return "up to " if the figure that follows is the largest of several."""
     return "up to " if len(titles) > 1 else ""
 
 
@@ -189,6 +189,6 @@ def _listed(titles: Collection[str]) -> str:
 
 
 def _share(some: Mapping[str, Sequence[object]], launches: Launches) -> str:
-    """Return how many launches of the variants that have any trouble have it."""
+    """Return how many launches have the problem, of all launches of the variants that have it."""
     found = sum(map(len, some.values()))
     return f"{found} of {count(sum(len(launches[title]) for title in some), 'launch')}"

@@ -1,7 +1,7 @@
-"""From an interval to words. Nothing is declared a winner inside the noise, and noise is not called equality.
+"""Turns an interval into a verdict. Noise gives no winner, and does not count as equality.
 
-Step time, with `smallest` the smallest difference that matters (2 %), everything in logs, so that swapping
-the two sides swaps the verdict:
+The verdict on a step time, with `smallest` the smallest difference that matters (2 %). All comparisons are in
+logs, so that an exchange of the two sides exchanges the verdict:
 
 | estimate             | interval                                       | verdict                        |
 |----------------------|------------------------------------------------|--------------------------------|
@@ -11,13 +11,13 @@ the two sides swaps the verdict:
 | below `smallest`     | reaches further                                | not enough launches to say     |
 | any                  | fewer than 3 launches                          | not enough launches to say     |
 
-An interval over 3 good launches (differing by 1 %) reaches 2.5 % on average and 4 % often, so asking it to
-stay within 2 % would deny "no difference" to a variant compared with itself; one that reaches 20 % shows
-nothing. Hence 5 × `smallest`; the sentence says how large a difference is not excluded.
+An interval over 3 good launches (which differ by 1 %) reaches 2.5 % on average and often 4 %. A limit of 2 %
+would deny "no difference" to a variant compared with itself. An interval that reaches 20 % shows nothing. So
+the limit is 5 × `smallest`, and the sentence gives the largest difference that is not excluded.
 
-Accuracy, with a `margin` (0.2 points): two one-sided t tests at 5 % (Schuirmann 1987), that is, a 90 %
-interval inside the margin, say `equivalent`; an interval that excludes 0 around an estimate beyond the
-margin says `differ`; all else is `not enough seeds to say`.
+The verdict on accuracy, with a `margin` (0.2 points): `equivalent` if two one-sided t tests at 5 % pass
+(Schuirmann 1987), that is, if a 90 % interval lies inside the margin. `differ` if the interval excludes 0 and
+the estimate exceeds the margin. In all other cases `not enough seeds to say`.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from compare.statistics.intervals import Interval, t_quantile
 from compare.statistics.sample_size import MINIMUM_LAUNCHES, launches_needed
 from compare.statistics.wording import Kind
 
-SMALLEST_DIFFERENCE = 0.02  # of a step time
+SMALLEST_DIFFERENCE = 0.02  # as a fraction of a step time
 WIDEST_REACH = 5  # times the smallest difference
-ACCURACY_MARGIN = 0.002  # of the test images: 0.2 points
-EQUIVALENCE_CONFIDENCE = 0.9  # two one-sided tests at 5 %
+ACCURACY_MARGIN = 0.002  # as a fraction of the test images: 0.2 points
+EQUIVALENCE_CONFIDENCE = 0.9  # gives two one-sided tests at 5 %
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an interval says. `words` fit a table's cell, `sentence` stands alone.
+    """The meaning of an interval. `words` fit a table's cell; `sentence` is complete without context.
 
-    `more_launches` would settle it, or narrow a "no difference" to ± the smallest difference that matters;
-    None where no more are needed.
+    `more_launches` would give a verdict, or narrow a "no difference" to ± the smallest difference that
+    matters. It is None if no more launches are needed.
     """
 
     kind: Kind
@@ -59,7 +59,7 @@ def ratio_verdict(
     smallest: float = SMALLEST_DIFFERENCE,
     quantity: str = "step time",
 ) -> Verdict:
-    """Return what a ratio of times, other ÷ baseline, says. The names and quantity are for the sentence."""
+    """Return the verdict on a ratio of times, other ÷ baseline. Its sentence uses the names and quantity."""
     kind = ratio_kind(interval, smallest)
     more = _more_for_ratio(interval, kind, smallest)
     words = wording.ratio_words(kind, interval)
@@ -72,7 +72,7 @@ def ratio_verdict(
 def accuracy_verdict(
     interval: Interval, *, other: str, baseline: str, margin: float = ACCURACY_MARGIN
 ) -> Verdict:
-    """Return what the difference of test accuracies (fractions), other - baseline, says, over seeds."""
+    """Return the verdict on the difference of test accuracies (fractions), other - baseline, over seeds."""
     kind = accuracy_kind(interval, margin)
     more = _more_for_accuracy(interval, kind, margin)
     words = wording.accuracy_words(kind, interval, margin)
@@ -81,7 +81,7 @@ def accuracy_verdict(
 
 
 def ratio_kind(interval: Interval, smallest: float = SMALLEST_DIFFERENCE) -> Kind:
-    """Return the kind, by the table at the top of this file."""
+    """Return the kind of verdict, by the table at the top of this file."""
     if interval.estimate is None or interval.launches < MINIMUM_LAUNCHES:
         return "not_enough"
     distance, half_width = interval.log_distance, interval.log_half_width
@@ -94,7 +94,7 @@ def ratio_kind(interval: Interval, smallest: float = SMALLEST_DIFFERENCE) -> Kin
 
 
 def accuracy_kind(interval: Interval, margin: float = ACCURACY_MARGIN) -> Kind:
-    """Equivalent, differ or not enough; one that is sure but below the margin is none of the first two."""
+    """Return `equivalent`, `differ` or `not_enough`, which includes a certain difference below the margin."""
     estimate, low, high = interval.estimate, interval.low, interval.high
     if estimate is None or low is None or high is None or interval.launches < MINIMUM_LAUNCHES:
         return "not_enough"
@@ -105,7 +105,7 @@ def accuracy_kind(interval: Interval, margin: float = ACCURACY_MARGIN) -> Kind:
 
 
 def is_equivalent(interval: Interval, margin: float) -> bool:
-    """Two one-sided t tests at 5 %: whether the 90 % interval lies inside ± margin (Schuirmann 1987)."""
+    """Return whether the 90 % interval is in ± margin: two one-sided t tests at 5 % (Schuirmann 1987)."""
     error, freedom = interval.standard_error, interval.degrees_of_freedom
     if interval.estimate is None or error is None or freedom is None:
         return False
@@ -114,7 +114,7 @@ def is_equivalent(interval: Interval, margin: float) -> bool:
 
 
 def _more_for_ratio(interval: Interval, kind: Kind, smallest: float) -> int | None:
-    """Until the estimate, if it stands, is outside the interval's noise, or the noise below `smallest`."""
+    """Return how many more launches bring the noise below the estimate, or below `smallest` if larger."""
     target = math.log1p(smallest)
     if kind == "no_difference":
         return launches_needed(interval, target) or None
@@ -126,7 +126,7 @@ def _more_for_ratio(interval: Interval, kind: Kind, smallest: float) -> int | No
 
 
 def _more_for_accuracy(interval: Interval, kind: Kind, margin: float) -> int | None:
-    """Until the estimate, if it stands, passes one of the two tests."""
+    """Return how many more seeds let the present estimate pass one of the two tests."""
     if kind != "not_enough":
         return None
     distance = abs(interval.estimate or 0)
@@ -137,6 +137,6 @@ def _more_for_accuracy(interval: Interval, kind: Kind, margin: float) -> int | N
 
 
 def _at_least(interval: Interval, needed: int | None) -> int:
-    """One at least, where nothing could be said. Below the minimum, what makes it up: no plan holds there."""
+    """Return the missing launches below the minimum, where no plan is possible; otherwise at least one."""
     missing = MINIMUM_LAUNCHES - interval.launches
     return missing if missing > 0 else max(needed or 0, 1)

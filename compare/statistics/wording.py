@@ -1,4 +1,4 @@
-"""The words and the sentence of a verdict: pure text."""
+"""Writes the words and the sentence of a verdict, with pure functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Kind = Literal["faster", "slower", "no_difference", "equivalent", "differ", "not
 
 
 def ratio_words(kind: Kind, interval: Interval) -> str:
-    """`1.25× as fast`, below 1 for what is slower, in as many digits as the interval allows."""
+    """Return `1.25× as fast`, below 1 if it is slower, with as many digits as the interval allows."""
     if kind == "no_difference":
         return "no difference"
     if kind == "not_enough":
@@ -39,7 +39,7 @@ def ratio_sentence(
     smallest: float,
     quantity: str = "step time",
 ) -> str:
-    """interval: of other ÷ baseline. quantity: what was timed. Names the faster one first."""
+    """Return a sentence that names the faster side first. interval: other ÷ baseline of the quantity."""
     size = _size(f"{quantity} {format_ratio(interval)}", interval, "launch")
     if kind == "no_difference":
         left_open = _left_open(interval, more, smallest)
@@ -60,7 +60,7 @@ def ratio_sentence(
 
 
 def accuracy_words(kind: Kind, interval: Interval, margin: float) -> str:
-    """`equivalent within 0.2 points`, `differ by 0.45 points`, or not enough."""
+    """Return `equivalent within 0.2 points`, `differ by 0.45 points`, or that the seeds are not enough."""
     if kind == "equivalent":
         return f"equivalent within {margin * 100:g} points"
     if kind == "differ":
@@ -87,7 +87,7 @@ def _size(text: str, interval: Interval, noun: str) -> str:
 
 
 def _left_open(interval: Interval, more: int | None, smallest: float) -> str:
-    """Return what "no difference" leaves open: one too small to matter, one up to the far end, or none."""
+    """Return what "no difference" does not exclude: a difference below 2 %, one up to a limit, or nothing."""
     reach = interval.log_distance + interval.log_half_width
     matters = f"{smallest * 100:g} %"
     if reach > math.log1p(smallest):
@@ -98,7 +98,7 @@ def _left_open(interval: Interval, more: int | None, smallest: float) -> str:
 
 
 def _plan(interval: Interval, more: int | None, noun: str) -> str:
-    """Return what to do about "not enough". Below the minimum nobody can say how many will settle it."""
+    """Return the advice for "not enough". Below the minimum, no number of launches can be estimated."""
     if more is None:
         return ""
     if interval.launches < MINIMUM_LAUNCHES:
