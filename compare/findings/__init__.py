@@ -1,1 +1,1 @@
-"""What a run's raw samples say: verdicts, warnings and parity, worked out whenever they are needed."""
+"""Derives verdicts, warnings and parity from a run's raw samples, each time that they are needed."""

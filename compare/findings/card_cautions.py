@@ -1,4 +1,4 @@
-"""Reasons to trust a figure from a card less, each with what to do next."""
+"""Finds reasons to trust a figure from a card less, each with the next action."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from compare.numbers import count
 from compare.records.environment import Card
 from compare.records.results import Results
 
-BUSY_PERCENT = 5  # of the time, before the first worker starts
-MOST_SLOWED = 0.01  # of the time that steps took on the card
+BUSY_PERCENT = 5  # percent of the time before the first worker starts
+MOST_SLOWED = 0.01  # as a fraction of the time that steps took on the card
 
 
 def card_cautions(results: Results) -> Iterable[str]:
-    """Of a run on CUDA; nothing for another."""
+    """Yield the cautions about the card of a run on CUDA; nothing for another run."""
     card = results.environment.card
     if card is not None:
         yield from other_processes(card)
@@ -22,7 +22,7 @@ def card_cautions(results: Results) -> Iterable[str]:
 
 
 def other_processes(card: Card) -> Iterable[str]:
-    """Workers are not among them: these are the moments before the first and after the last."""
+    """Yield a caution if other processes used the card before the first worker or after the last."""
     moments = [moment for moment in (card.before, card.after) if moment is not None]
     others = max((moment.other_processes or 0 for moment in moments), default=0)
     if others > 0:
@@ -44,9 +44,10 @@ def step_seconds_on_cards(results: Results) -> float:
 
 
 def slowed(card: Card, step_seconds: float) -> Iterable[str]:
-    """Clocks held down by power or heat: as the driver counts it, else as it was seen between blocks.
+    """Yield a caution if power or heat slowed the card's clock: by the driver's count, else by samples.
 
-    The driver's count moves by some nanoseconds on any card, so it must be a share of the steps' time.
+    The driver's counter increases by some nanoseconds on any card. So it counts only as a share of the steps'
+    time.
     """
     causes = []
     if card.before is not None and card.after is not None:
@@ -64,7 +65,7 @@ def slowed(card: Card, step_seconds: float) -> Iterable[str]:
 
 
 def tf32_unasked(results: Results) -> Iterable[str]:
-    """Products that were rounded to TF32 though the run said float32: read back by computing them."""
+    """Yield a caution if a worker found products rounded to TF32, by computing them, in a run in float32."""
     for run in results.runs:
         if run.rounded_to_tf32 and not run.runtime.get("tf32"):
             yield (

@@ -1,4 +1,4 @@
-"""Reasons to trust a run's figures less, each with what to do next."""
+"""Finds reasons to trust a run's figures less, each with the next action."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from compare.records.results import Launch, Results
 from compare.statistics.summaries import warnings_for
 from compare.supported import SUPPORTED, untested
 
-MOST_FOREIGN_LOAD = 0.05  # of the CPUs' time while a worker trained
-MOST_THROTTLED = 0.01  # of the periods of a CPU quota
-MOST_FENCE = 0.01  # of a step
-MOST_CLOCK_CHANGE = 0.10  # of the highest frequency seen
-MOST_MOVED = 0.05  # of a ratio of step times, between all steps and the quickest quarter
-STEADY = {"trend", "spread_within"}  # both sides of a pair meet them alike: they matter if a ratio moves
+MOST_FOREIGN_LOAD = 0.05  # as a fraction of the CPUs' time while a worker trained
+MOST_THROTTLED = 0.01  # as a fraction of the periods of a CPU quota
+MOST_FENCE = 0.01  # as a fraction of a step
+MOST_CLOCK_CHANGE = 0.10  # as a fraction of the highest frequency
+MOST_MOVED = 0.05  # as a fraction of a ratio of step times, between all steps and the quickest quarter
+STEADY = {"trend", "spread_within"}  # they affect both sides of a pair: they matter only if a ratio moves
 
 
 def warnings_about(results: Results) -> list[str]:
-    """Return reasons to trust the figures less, each with what to do next; what weighs most comes first."""
+    """Return reasons to trust the figures less, each with the next action, most important first."""
     timed = {
         label.full_title: [run.timed_seconds for run in runs_of(results.runs, label)]
         for label in labels(results.runs)
@@ -91,9 +91,9 @@ def quickest_quarter(run: Launch) -> Launch:
 
 
 def foreign_load(results: Results) -> Iterable[str]:
-    """Other programs on the CPUs that the workers may use, while they trained."""
+    """Yield a caution if other programs used the workers' CPUs during the training."""
     shares = []
-    # files from before cpus_allowed counted what others did on every CPU
+    # in files without cpus_allowed, other programs were counted on every CPU
     cpus = results.environment.cpus_allowed or results.environment.cpus_total or 1
     for run in results.runs:
         ends = run.warmup_steps
@@ -108,7 +108,7 @@ def foreign_load(results: Results) -> Iterable[str]:
 
 
 def throttled(results: Results) -> Iterable[str]:
-    """Periods of a container's CPU quota that the workers had used up before their end."""
+    """Yield a caution if the workers used up a container's CPU quota before the end of too many periods."""
     periods = sum(run.quota_periods for run in results.runs)
     waited = sum(run.throttled_periods for run in results.runs)
     if waited > MOST_THROTTLED * periods:
@@ -121,7 +121,7 @@ def throttled(results: Results) -> Iterable[str]:
 
 
 def clock_change(results: Results) -> Iterable[str]:
-    """Return the processor's frequency, where the system tells it, at the start of each seed."""
+    """Yield a caution if the processor's frequency differed between the starts of the seeds."""
     seen = [value for value in results.environment.cpu_mhz if value]
     if seen and min(seen) < (1 - MOST_CLOCK_CHANGE) * max(seen):
         yield (
@@ -131,7 +131,7 @@ def clock_change(results: Results) -> Iterable[str]:
 
 
 def launch_bound_unknown(results: Results) -> Iterable[str]:
-    """Return a network this small may keep a card waiting, which only a sweep of batch sizes shows."""
+    """Yield a caution if a card ran without a sweep of batch sizes, which shows if the card had to wait."""
     if any(run.device == "cuda" and run.status == "ok" for run in results.runs) and not any(
         run.batch_size_seconds for run in results.runs if run.device == "cuda"
     ):
@@ -142,7 +142,7 @@ def launch_bound_unknown(results: Results) -> Iterable[str]:
 
 
 def costly_fences(results: Results) -> Iterable[str]:
-    """Yield whose steps hold so much of the harness's own waiting that it changes their time."""
+    """Yield a caution for each label whose steps consist too much of the harness's own wait."""
     for label in labels(results.runs):
         shares = [
             run.fence_seconds / median(run.timed_seconds)
@@ -158,7 +158,7 @@ def costly_fences(results: Results) -> Iterable[str]:
 
 
 def notes(runs: Sequence[Launch]) -> Iterable[str]:
-    """Yield each thing that went wrong after a result stood, once, with everyone that it befell."""
+    """Yield each problem that occurred after a result was complete, once, with the titles that had it."""
     befell: dict[str, list[str]] = {}
     for run in runs:
         for note in run.notes:
@@ -169,7 +169,7 @@ def notes(runs: Sequence[Launch]) -> Iterable[str]:
 
 
 def untested_versions(runs: Sequence[Launch]) -> Iterable[str]:
-    """Supported versions that the tests do not run with: parity still proves that they compute the same."""
+    """Yield a caution for each supported version that the tests do not use."""
     versions = {(name, str(v)) for run in runs for name, v in run.versions.items() if name in SUPPORTED}
     for name, version in sorted(versions):
         if caution := untested(name, version):

@@ -1,4 +1,4 @@
-"""Which labels are compared with which, on what: from launches to verdicts."""
+"""Selects the pairs of labels to compare, and turns their launches into verdicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Metric = Literal["step_seconds", "test_accuracy"]
 
 @dataclass(frozen=True)
 class Compared:
-    """Two labels on one device, one metric. The verdict's interval: other ÷ baseline, or their difference."""
+    """Two labels, one device, one metric. The verdict's interval is other ÷ baseline, or other - baseline."""
 
     metric: Metric
     baseline: Label
@@ -27,11 +27,11 @@ class Compared:
 
     @property
     def across(self) -> bool:
-        """Whether it compares the two frameworks."""
+        """Return whether the pair compares the two frameworks."""
         return self.baseline.framework != self.other.framework
 
     def record(self) -> Comparison:
-        """As results.json holds it."""
+        """Return the comparison in the form of results.json."""
         interval = self.verdict.interval
         return Comparison(
             metric=self.metric,
@@ -50,7 +50,7 @@ class Compared:
 
 
 def compare_runs(runs: Sequence[Launch]) -> list[Compared]:
-    """Step time and accuracy of every pair of interest, over the seeds that both finished."""
+    """Compare step time and accuracy of every pair in `pairs`, over the seeds that both sides finished."""
     found = []
     for baseline, other in pairs(runs):
         first, second = paired(runs_of(runs, baseline), runs_of(runs, other))
@@ -65,7 +65,7 @@ def compare_runs(runs: Sequence[Launch]) -> list[Compared]:
 
 
 def paired(first: Sequence[Launch], second: Sequence[Launch]) -> tuple[list[Launch], list[Launch]]:
-    """Return the launches of the seeds that both sides have, in one order."""
+    """Return the launches of the seeds that both sides have, in the same order."""
     ones, others = ({run.seed: run for run in side} for side in (first, second))
     seeds = common_seeds(ones, others)
     return [ones[seed] for seed in seeds], [others[seed] for seed in seeds]
@@ -80,7 +80,7 @@ def test_accuracies(runs: Sequence[Launch]) -> list[float]:
 
 
 def pairs(runs: Sequence[Launch]) -> list[tuple[Label, Label]]:
-    """Baseline and other: on each device all against the first, then each against its framework's first."""
+    """Return (baseline, other) per device: all with the first, then each with its framework's first."""
     found: dict[tuple[Label, Label], None] = {}
     good = labels(run for run in runs if run.status == "ok")
     for device in dict.fromkeys(label.device for label in good):
@@ -101,7 +101,7 @@ def first_of_each_framework(present: Sequence[Label]) -> list[Label]:
 
 
 def batch_sweep(runs: Sequence[Launch]) -> list[SweepPoint]:
-    """Return the median over launches of each launch's median, at each batch size that was swept."""
+    """Return the median over launches of each launch's median step time, at each batch size of the sweep."""
     found = []
     for label in labels(runs):
         good = [run.batch_size_seconds for run in runs_of(runs, label)]

@@ -1,7 +1,7 @@
-"""What a run's raw samples say: worked out when a run is written, and again whenever its file is read.
+"""Derives the findings of a run from its raw samples, when it is written and whenever its file is read.
 
-A file from anyone may hold verdicts of its own. They are not shown; whether they are those that the samples
-give is said.
+A file from another person may hold other verdicts. They are not shown; the report says if they differ from
+those that the samples give.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from compare.records.parity import Gate
 from compare.records.results import Comparison, Results, SweepPoint
 
 METRICS = {"step_seconds": "step time", "test_accuracy": "test accuracy"}
-FIRST_WORDS = {"no_difference": "no", "not_enough": "not"}  # of older verdicts; else the kind itself
-SAME_FIGURE = 1e-6  # relative: the last digits are another machine's
+FIRST_WORDS = {"no_difference": "no", "not_enough": "not"}  # the others' first word is the kind
+SAME_FIGURE = 1e-6  # relative: the last digits differ between machines
 
 
 @dataclass(frozen=True)
 class Findings:
-    """One run. `name` is A or B if two stand side by side."""
+    """The findings of one run. `name` is A or B if a report shows two runs."""
 
     results: Results
     parity: Gate | None
@@ -33,7 +33,7 @@ class Findings:
     name: str = ""
 
     def record(self) -> None:
-        """Put what was found into the results, to be written beside the samples."""
+        """Add the findings to the results, to be written together with the samples."""
         self.results.parity = self.parity
         self.results.comparisons = [one.record() for one in self.comparisons]
         self.results.warnings = list(self.warnings)
@@ -53,7 +53,7 @@ def find(results: Results, name: str = "") -> Findings:
 
 
 def contradictions(found: Findings) -> list[str]:
-    """On what the file holds another verdict than its samples give."""
+    """Return the findings that differ from the verdicts in the file."""
     return list(dict.fromkeys([*other_parity(found), *other_comparisons(found), *other_sweep(found)]))
 
 
@@ -82,7 +82,7 @@ def key(one: Comparison) -> tuple[str, ...]:
 
 def same_verdict(held: Comparison, right: Comparison) -> bool:
     figures = zip((held.estimate, held.low, held.high), (right.estimate, right.low, right.high), strict=True)
-    if held.kind is None:  # a file from before verdicts had one: its words were others
+    if held.kind is None:  # in older files, the kind is missing and the words differ
         words = held.verdict.partition(" ")[0] == FIRST_WORDS.get(right.kind or "", right.kind)
     else:
         words = (held.verdict, held.sentence) == (right.verdict, right.sentence)

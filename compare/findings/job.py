@@ -1,6 +1,6 @@
-"""What the whole job takes: input pipelines, the time to a test accuracy, and inference. From raw samples.
+"""Derives the figures of the whole job from raw samples: input pipelines, time to an accuracy, inference.
 
-The launch is the unit, as everywhere: each is reduced to one number before launches are compared.
+The launch is the unit, as in all comparisons: each launch is reduced to one number before the comparison.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from compare.statistics.intervals import common_seeds, ratio_interval
 from compare.statistics.verdicts import Verdict, ratio_verdict
 
 R = TypeVar("R", InputsRun, InferenceRun)
-HEAD_STEPS = 20  # of a pipeline's launch, left out: as deep as what it may have prepared at the start
+HEAD_STEPS = 20  # omitted at the start of a pipeline's launch, because it may have prepared as many batches
 
 
 @dataclass(frozen=True)
 class Fed:
-    """A pipeline, over its good launches. Seconds are medians over launches, of each launch's median step."""
+    """A pipeline, over its good launches. Seconds are medians over launches of each launch's median step."""
 
     label: Label
     does: str
     step_seconds: float  # with its input
-    step_alone_seconds: float  # of the eager launches of the same seeds, on arrays at hand
+    step_alone_seconds: float  # of the eager launches of the same seeds, with arrays in memory
     pipeline_alone_seconds: float
     first_batch_seconds: float
-    cpu_seconds: float  # a step
+    cpu_seconds: float  # per step
     launches: int
 
     @property
     def stall_seconds(self) -> float:
-        """What the input adds to a step; below 0 where noise is larger."""
+        """Return the time that the input adds to a step. It is below 0 if noise is larger."""
         return self.step_seconds - self.step_alone_seconds
 
     @property
@@ -62,7 +62,7 @@ class Answering:
 
 @dataclass(frozen=True)
 class Reaching:
-    """When the launches of a label first had the target. Medians over the launches that reached it."""
+    """The time at which a label's launches reached the target, as medians over those that reached it."""
 
     label: Label
     launches: int
@@ -110,7 +110,7 @@ def input_verdicts(results: Results) -> list[Verdict]:
 
 
 def verdicts_between(results: Results) -> list[Verdict]:
-    """Every pipeline against the first, then each against its framework's first."""
+    """Compare every pipeline with the first, then each with its framework's first."""
     launches = good(results.input_runs)
     pipelines = [label for label in launches if Label.read(label).number == 1]
     firsts: dict[str, str] = {}
@@ -126,7 +126,7 @@ def verdicts_between(results: Results) -> list[Verdict]:
 
 
 def verdicts_against_itself(results: Results) -> list[Verdict]:
-    """Each pipeline that --inputs names again, against its first place there."""
+    """Compare each repeated pipeline of --inputs with its first place there."""
     launches = good(results.input_runs)
     again = [(Label.read(label).name, label) for label in launches if Label.read(label).number > 1]
     return [input_verdict(launches, first, label) for first, label in again if first in launches]
@@ -171,7 +171,7 @@ def percentile_99(run: InferenceRun, batch_size: int) -> float:
 
 
 def single_image_verdict(results: Results) -> Verdict | None:
-    """Each framework's fastest form at one image, with all threads, held against each other."""
+    """Compare each framework's fastest form for one image, with all threads."""
     threads = max((run.threads for run in results.inference_runs), default=0)
     best = [fastest(answering(results), framework, threads) for framework in ("tf", "torch")]
     if best[0] is None or best[1] is None:
@@ -188,7 +188,7 @@ def fastest(found: Sequence[Answering], framework: str, threads: int) -> Answeri
 
 
 def reaching(results: Results) -> list[Reaching]:
-    """Nothing without --target-accuracy."""
+    """Return the times to the target for each label; nothing without --target-accuracy."""
     target = results.config.target_accuracy
     if target is None:
         return []
@@ -214,13 +214,13 @@ def middle(values: Sequence[float]) -> float | None:
 
 
 def steps_to(run: Launch, target_percent: float) -> int | None:
-    """Return after how many steps an evaluation first had the target; None if none had."""
+    """Return the steps before the first evaluation that reached the target; None if none did."""
     looks = zip(run.evaluated_steps, run.evaluated_accuracies, strict=True)
     return next((steps for steps, share in looks if share >= target_percent / 100), None)
 
 
 def training_seconds(run: Launch, steps: int) -> float:
-    """Of so many steps, the first, which compiles, taken as long as the others."""
+    """Return the time of the first `steps` steps. The first one compiles, so it counts as a typical one."""
     first = min(run.step_seconds[0], median(run.step_seconds[:steps]))
     return first + sum(run.step_seconds[1:steps])
 
@@ -230,7 +230,7 @@ def cold_seconds(run: Launch, steps: int) -> float:
 
 
 def target_verdict(results: Results) -> Verdict | None:
-    """Hold the first label of each framework against each other, from a cold start."""
+    """Compare the first label of each framework, from a cold start."""
     target = results.config.target_accuracy
     firsts: dict[str, Label] = {}
     for label in labels(run for run in results.runs if run.status == "ok"):
@@ -252,7 +252,7 @@ def target_verdict(results: Results) -> Verdict | None:
 def compared(
     baseline: dict[int, float], other: dict[int, float], *, names: tuple[str, str], quantity: str
 ) -> Verdict:
-    """One number a seed of each side: paired over the seeds that both have."""
+    """Compare one number per seed of each side, paired over the seeds that both have."""
     seeds = common_seeds(baseline, other)
     interval = ratio_interval([other[seed] for seed in seeds], [baseline[seed] for seed in seeds])
     return ratio_verdict(interval, other=names[1], baseline=names[0], quantity=quantity)
@@ -271,7 +271,7 @@ def good(runs: Sequence[R]) -> dict[str, list[R]]:
 
 
 def failed(results: Results) -> list[str]:
-    """Say of every launch of a pipeline or form why it has no result, once for each reason."""
+    """Return one line for each label and reason of a failed launch of a pipeline or form."""
     lines: dict[str, None] = {}
     for fed_run in results.input_runs:
         if fed_run.status != "ok":
@@ -283,5 +283,5 @@ def failed(results: Results) -> list[str]:
 
 
 def reason(text: str | None) -> str:
-    """Without the log's name, in which launches that failed alike differ."""
+    """Return a reason without the log's name, so that equal failures have equal reasons."""
     return (text or "").partition("; log: ")[0]

@@ -1,4 +1,4 @@
-"""Runs of several machines: joined into one file, taken apart again, and held against each other."""
+"""Joins runs of several machines into one file, separates them again, and compares them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compare.records.queries import labels, runs_of
 from compare.records.results import Launch, Machine, Results
 from compare.statistics.machines import Machines, over_machines
 
-# What must be equal for step times to be of the same work, by its name for a reader.
+# Options that must be equal for step times to be of the same work, with their names for a reader.
 SAME_WORK = {
     "steps": "steps",
     "batch_size": "batch size",
@@ -31,7 +31,7 @@ SAME_WORK = {
 
 @dataclass(frozen=True)
 class AcrossMachines:
-    """The step times of two labels on every machine that has both; `machines` are other ÷ baseline."""
+    """The step times of two labels on every machine that has both. `machines` holds other ÷ baseline."""
 
     baseline: Label
     other: Label
@@ -39,9 +39,9 @@ class AcrossMachines:
 
 
 def differences(runs: Mapping[str, Results]) -> list[str]:
-    """Say in what the runs differ that makes their step times those of other work, or of other code.
+    """Return the differences between runs that make their step times belong to other work or other code.
 
-    runs: by the name that a reader knows each by.
+    runs: by a name for the reader.
     """
     first, *others = runs
     found = []
@@ -52,7 +52,7 @@ def differences(runs: Mapping[str, Results]) -> list[str]:
 
 
 def differing(first: Results, second: Results) -> Iterator[tuple[str, Any, Any]]:
-    """Yield what differs, with both values."""
+    """Yield the name of each difference, with both values."""
     for field, name in SAME_WORK.items():
         one, two = getattr(first.config, field), getattr(second.config, field)
         if one != two:
@@ -80,7 +80,7 @@ def versions(runs: Sequence[Launch]) -> dict[str, str | None]:
 
 
 def repeated(runs: Mapping[str, Results]) -> str | None:
-    """Name the first launch that stands in two of the runs: the same machine, label and seed."""
+    """Name the first launch that two of the runs hold: same machine, label and seed."""
     seen: dict[tuple[str, str, str, int], str] = {}
     for name, results in runs.items():
         for run in results.runs:
@@ -92,13 +92,13 @@ def repeated(runs: Mapping[str, Results]) -> str | None:
 
 
 def join_results(runs: Sequence[Results]) -> Results:
-    """Put the launches of all runs into one file, with the machine of each."""
+    """Join the launches of all runs into one file, with the machine of each."""
     machines: dict[str, Machine] = {}
     for one in (part for results in runs for part in apart(results).values()):
         identity = next(iter(one.machines))
         held = machines.setdefault(identity, Machine(one.config.threads, one.environment, one.parity))
         if one.parity is not None and not one.parity.passed:
-            held.parity = one.parity  # of two runs of one machine the one that failed must be seen
+            held.parity = one.parity  # if one of two runs on a machine failed, that must be visible
     launches = [run for results in runs for run in results.runs]
     first = runs[0]
     return Results(
@@ -124,7 +124,7 @@ def seeds_of(runs: Sequence[Launch]) -> dict[str, int]:
 
 
 def apart(results: Results) -> dict[str, Results]:
-    """Take a file apart into one for each machine, by its id."""
+    """Separate a file into one for each machine, by its id."""
     found = {}
     for identity, machine in results.machines.items():
         runs = [run for run in results.runs if run.machine == identity]
@@ -146,7 +146,7 @@ def apart(results: Results) -> dict[str, Results]:
 
 
 def names(results: Mapping[str, Results]) -> dict[str, str]:
-    """By its id, what a reader calls a machine: processor and CPUs, with a number if two are called alike."""
+    """Return a name for each machine, by its id: processor and CPUs, with a number if two are equal."""
     plain = {identity: describe(one) for identity, one in results.items()}
     found, seen = {}, dict.fromkeys(plain.values(), 0)
     for identity, name in plain.items():
@@ -157,7 +157,7 @@ def names(results: Mapping[str, Results]) -> dict[str, str]:
 
 
 def describe(results: Results) -> str:
-    """`AMD EPYC, 2 CPUs`, with the card's name for a run that used one."""
+    """Return, for example, `AMD EPYC, 2 CPUs`, with the card's name if the run used a card."""
     environment = results.environment
     cards = dict.fromkeys(run.device_name for run in results.runs if run.device_name)
     cpus = environment.cpus_usable
@@ -166,9 +166,9 @@ def describe(results: Results) -> str:
 
 
 def across(found: Mapping[str, Findings]) -> list[AcrossMachines]:
-    """Compare every pair of labels that some machine compares, over the machines that have both.
+    """Compare every pair of labels that some machine compares, over all machines that have both labels.
 
-    found: by the machine's name. Only launches that ended well, of seeds that both sides have.
+    found: by the machine's name. Uses only successful launches, of seeds that both sides have.
     """
     wanted = dict.fromkeys(pair for one in found.values() for pair in pairs(one.results.runs))
     compared = []

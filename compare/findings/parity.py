@@ -1,4 +1,4 @@
-"""What the parity ladder's differences say, whatever verdicts a file holds beside them."""
+"""Derives the parity verdicts from the ladder's differences, without trust in a file's own verdicts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LOSSES = "losses"
 
 
 def judged(gate: Gate, config: Config) -> Gate:
-    """Return the gate with its verdicts worked out anew; config: of its run.
+    """Return the gate with recalculated verdicts; config: the options of its run.
 
-    Rungs that stand in no climb count as another climb: a failure counts wherever it stands.
+    Rungs that belong to no climb count as another climb, so that each failure counts.
     """
     if gate.tasks:
         return msgspec.structs.replace(gate, passed=all(holds(one) for one in gate.tasks))
@@ -37,7 +37,7 @@ def judged(gate: Gate, config: Config) -> Gate:
 
 
 def holds(task: TaskParity) -> bool:
-    """Whether every rung of a porter's own network passed, by its figures too."""
+    """Return whether every rung of a porter's own network passed, also by its figures."""
     return bool(task.rungs) and all(
         rung.verdict == "pass"
         and (rung.relative is None or rung.tolerance is None or rung.relative <= rung.tolerance)
@@ -54,7 +54,7 @@ def judged_climb(climb: Climb) -> Climb:
 
 
 def measured_again(difference: Difference, climb: Climb) -> Difference:
-    """Between two sides' losses, which the climb holds, the difference is measured again."""
+    """Measure the difference again if it is between two sides' losses, which the climb holds."""
     left, right = climb.losses.get(difference.left), climb.losses.get(difference.right)
     if difference.tensor != LOSSES or left is None or right is None:
         return difference
@@ -67,7 +67,7 @@ def measured_again(difference: Difference, climb: Climb) -> Difference:
 
 
 def judged_rungs(rungs: Sequence[Rung]) -> list[Rung]:
-    """Each rung judged by its differences; none beyond the first that fails, and none without differences."""
+    """Judge each rung by its differences, up to the first failure. Skips rungs without differences."""
     found: list[Rung] = []
     for rung in rungs:
         stopped = any(one.verdict == "fail" for one in found)
@@ -79,7 +79,7 @@ def judged_rungs(rungs: Sequence[Rung]) -> list[Rung]:
 
 
 def judged_difference(difference: Difference) -> Difference:
-    """Hold the error against its tolerance. What has no number, such as a shape, stands as it is."""
+    """Compare the error with its tolerance. A difference without a number, such as a shape, is unchanged."""
     one = difference
     within = one.first_failing is None if one.relative is None else one.relative <= one.tolerance
     if one.passed and within:
@@ -88,6 +88,6 @@ def judged_difference(difference: Difference) -> Difference:
 
 
 def kind_of(rung: Rung) -> RungKind:
-    """Return the rung of that number, under the name that it was given."""
+    """Return the kind of rung with that number, with the rung's own name."""
     known = {kind.number: kind for kind in RUNGS}.get(rung.number, RungKind(rung.number, "", "", rung.name))
     return replace(known, name=rung.name)
