@@ -1,1 +1,1 @@
-"""The harness measured against itself: a variant beside itself, and beside itself slowed down."""
+"""Measures the harness itself: compares a variant with itself, and with itself slowed down."""

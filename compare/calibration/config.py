@@ -1,4 +1,4 @@
-"""What a calibration is asked to do, as the command line gives it."""
+"""Defines the options of a calibration on the command line."""
 
 from __future__ import annotations
 

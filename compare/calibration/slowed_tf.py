@@ -1,4 +1,4 @@
-"""TensorFlow's eager step made slower by a known share. Loaded in a worker only."""
+"""TensorFlow's eager step, slowed by a known share. Loaded only in a worker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tf_impl.train import Trainer as Eager
 
 
 class Trainer(Slowed, Eager):
-    """`tf:eager` plus `Slowed.share` of its own time."""
+    """`tf:eager`, slowed by `Slowed.share` of its own time."""
 
     def step(self, *batch: Any) -> tuple[Any, Any]:
         return self.slowed(super().step, batch)

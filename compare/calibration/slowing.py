@@ -1,4 +1,4 @@
-"""A known slowdown: after each step, spin for a share of the time that the step took."""
+"""Slows a step by a known share: after each step, spins for that share of the step's time."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 
 class Slowed:
-    """Mixed into a Trainer. Spins, since a sleeping thread wakes late, by more than the share."""
+    """A mixin for a Trainer. It spins, because a sleeping thread wakes late by more than the share."""
 
     share = 0.05
 
     def slowed(self, step: Callable[..., tuple[Any, Any]], batch: Sequence[Any]) -> tuple[Any, Any]:
-        """Return the step's loss and logits, (1 + share) times as late."""
+        """Return the step's loss and logits after (1 + share) times the step's own time."""
         start = time.perf_counter()
         loss, logits = step(*batch)
-        float(loss)  # the whole step, as the worker's clock counts it
+        float(loss)  # waits for the whole step, as the worker's clock does
         end = time.perf_counter()
         until = end + self.share * (end - start)
         while time.perf_counter() < until:

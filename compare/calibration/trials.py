@@ -1,4 +1,4 @@
-"""Runs the trials: each is a run of the harness as any other, with the same variant on both sides."""
+"""Runs the trials. Each is an ordinary run of the harness, with the same variant on both sides."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from compare.variants import VARIANTS_BY_NAME, Variant
 
 
 class Silent:
-    """`training.Progress` that shows nothing: a trial's line says enough."""
+    """A `training.Progress` that shows nothing, because each trial prints a line."""
 
     def starting(self, labels: list[str], seed: int) -> None: ...
     def trained(self, label: str, steps: int, seconds: float) -> None: ...
@@ -37,20 +37,20 @@ class Silent:
 
 
 def calibrate(config: CalibrationConfig, console: Console | None = None) -> Calibration:
-    """Raise UserError if an option or the directory will not do; a failed launch is one too."""
+    """Run all trials and write them. Raises UserError for a bad option or directory, or if a launch fails."""
     console = console or Console(highlight=False)
     for name in config.variants:
         if name not in VARIANTS_BY_NAME or VARIANTS_BY_NAME[name].variant != "eager":
             raise UserError(f"--variants: {name!r} cannot be calibrated. Use torch:eager, tf:eager or both.")
     for flag, launches in (("--launches", config.launches), ("--slowed-launches", config.slowed_launches)):
-        check_bounds(flag, launches, 2, BOUNDS["seeds"][1])  # an interval needs two
+        check_bounds(flag, launches, 2, BOUNDS["seeds"][1])  # an interval needs two launches
     dataset = mnist.load()
     calibration = Calibration(environment=machine.describe())
     with new_directory(config.out) as place:
         for number, (variant, slowdown) in enumerate(plan(config)):
             started = time.monotonic()
             launches = config.slowed_launches if slowdown else config.launches
-            # a launch that fails later leaves the trials before it
+            # if a later launch fails, the earlier trials are kept
             with place.refusable() if number == 0 else contextlib.nullcontext():
                 run_config = trial_config(config, launches, first_seed=100 * number)
                 runs = train(run_config, variant, slowdown, dataset, place.path)
@@ -63,7 +63,7 @@ def calibrate(config: CalibrationConfig, console: Console | None = None) -> Cali
 
 
 def plan(config: CalibrationConfig) -> list[tuple[Variant, float]]:
-    """Return the trials in order, the variants taking turns."""
+    """Return the trials in order. The variants take turns."""
     variants = [VARIANTS_BY_NAME[name] for name in config.variants]
     trials = [(variant, 0.0) for _ in range(config.trials) for variant in variants]
     return trials + [(variant, Slowed.share) for _ in range(config.slowed_trials) for variant in variants]
@@ -84,7 +84,7 @@ def trial_config(config: CalibrationConfig, launches: int, first_seed: int) -> R
 def train(
     config: RunConfig, variant: Variant, slowdown: float, dataset: mnist.Dataset, directory: Path
 ) -> list[Launch]:
-    """Return the launches of both sides, interleaved as in any run."""
+    """Return the launches of both sides, interleaved as in an ordinary run."""
     second = variant
     if slowdown:
         module = f"compare.calibration.slowed_{variant.framework}"
@@ -95,7 +95,7 @@ def train(
         runs += train_seed(
             config, sides, seed, dataset, directory, progress=Silent(), save=lambda _: None, complete=False
         )
-        for path in directory.glob("*.safetensors"):  # weights are no result here
+        for path in directory.glob("*.safetensors"):  # weights are not a result here
             path.unlink()
     for run in runs:
         if run.status != "ok":
