@@ -1,1 +1,1 @@
-"""Trained weights from one framework's file to the other's, checked by the test images' logits."""
+"""Converts trained weights from one framework's file to the other's, and checks the test images' logits."""

@@ -1,4 +1,4 @@
-"""Whether two files' models compute the same: the logits of every test image, side by side."""
+"""Compares the models of two files: the logits of every test image."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from compare.conversion.config import ConvertConfig
     from compare.conversion.stored_models import StoredModel
 
-# Of the largest logit, or of 1 where all are smaller. Two float32 models with the same weights were 4e-7
-# of it apart (measured); a wrong layout, activation or padding moves logits by their own size.
+# Relative to the largest logit, or to 1 if all are smaller. Two float32 models with equal weights differed by
+# 4e-7 of it (measured). A wrong layout, activation or padding changes logits by their own size.
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of the logits of the source's model and of the target's, both [images, 10]."""
+    """A comparison of the logits of the source's model and the target's, both [images, 10]."""
 
     images: int
     equal_predictions: int
@@ -42,7 +42,7 @@ class Agreement:
 
 
 def check_agreement(source: StoredModel, written: StoredModel, config: ConvertConfig) -> Agreement:
-    """Raise UserError if a value changed on the way, or the two models give other logits."""
+    """Raise UserError if a value changed in the conversion, or if the two models give different logits."""
     for name, array in source.weights.items():
         if array.dtype != written.weights[name].dtype or array.tobytes() != written.weights[name].tobytes():
             raise UserError(
@@ -62,7 +62,7 @@ def check_agreement(source: StoredModel, written: StoredModel, config: ConvertCo
 
 
 def agreement_of(one: np.ndarray, other: np.ndarray, labels: np.ndarray, dtype: str) -> Agreement:
-    """Predictions that differ within the tolerance are ties, which rounding decides: they do not refuse."""
+    """Return the agreement. A prediction may differ within the tolerance: rounding decides such a tie."""
     one, other = one.astype(np.float64), other.astype(np.float64)
     scale = max(1.0, float(np.abs(one).max()))
     predictions = other.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""What a conversion is asked to do, as the command line gives it."""
+"""Defines the options of a conversion on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paths of a conversion: checked first; TARGET appears whole, or stays as it was."""
+"""Checks the paths of a conversion, and writes TARGET completely or leaves it unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_paths(config: ConvertConfig) -> None:
-    """Raise UserError if SOURCE is no file to read, or an option breaks its rule."""
+    """Raise UserError if SOURCE is not a readable file, or if an option breaks its rule."""
     check_utf8("SOURCE", config.source)
     check_utf8("TARGET", config.target)
     with open_content(config.source):
@@ -33,9 +33,9 @@ def check_paths(config: ConvertConfig) -> None:
 
 @contextmanager
 def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Yield a path to write to, moved to `target` if the block ends well, and removed if it does not.
+    """Yield a path to write to. It is moved to `target` if the block succeeds, else removed.
 
-    Raises UserError where `target` is there and may not be replaced, or its directory cannot be written.
+    Raises UserError if `target` exists and may not be replaced, or if its directory cannot be written.
     """
     if target.is_dir():
         raise UserError(f"{target} is a directory. Name a file.")
@@ -60,7 +60,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def move(temporary: Path, target: Path, *, overwrite: bool) -> None:
-    """Without `overwrite`, also what came into being in the meantime is not replaced."""
+    """Move a complete file to `target`. Without `overwrite`, refuses even a target that was just created."""
     with temporary.open("rb") as file:
         synchronize(file)
     if not overwrite:

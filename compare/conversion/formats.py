@@ -1,4 +1,4 @@
-"""Which kind of file a path names: one to write by its suffix, one to read by what it holds."""
+"""Finds the format of a file: by the suffix for a file to write, by the content for a file to read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from compare.errors import UserError
 
-Format = Literal["canonical", "tf", "torch"]  # the latter two need that framework
+Format = Literal["canonical", "tf", "torch"]  # "tf" and "torch" need that framework
 
 FORMATS: dict[str, Format] = {
     ".pt": "torch",
@@ -19,12 +19,12 @@ FORMATS: dict[str, Format] = {
 }
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
-PICKLE = b"\x80"  # torch.save before PyTorch 1.6
+PICKLE = b"\x80"  # the format of torch.save before PyTorch 1.6
 START_BYTES = 16
 
 
 def format_of_target(path: Path) -> Format:
-    """Raise UserError for a suffix that stands for no format."""
+    """Return the format that a target's suffix names. Raises UserError if it names none."""
     if kind := format_of_suffix(path):
         return kind
     if path.name.lower().endswith((".h5", ".hdf5")):
@@ -41,10 +41,10 @@ def format_of_suffix(path: Path) -> Format | None:
 
 
 def format_of_source(path: Path) -> Format:
-    """Return the kind of a file by its content, whatever its name; by its suffix if that says nothing.
+    """Return the format of a file by its content; by its suffix if the content does not show it.
 
-    A safetensors file without a name like conv1/kernel is taken for torch's. Raises UserError for a file of
-    no known kind.
+    A safetensors file without a name like conv1/kernel counts as torch's. Raises UserError for a file of no
+    known format.
     """
     with path.open("rb") as file:
         start = file.read(START_BYTES)
@@ -68,7 +68,7 @@ def format_of_source(path: Path) -> Format:
 
 
 def stored_names(path: Path) -> list[str]:
-    """Return the names in a safetensors file; no tensor is read. Raises UserError for another file."""
+    """Return the names in a safetensors file without reading a tensor. Raises UserError for another file."""
     import safetensors
 
     try:

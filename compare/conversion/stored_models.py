@@ -1,4 +1,4 @@
-"""The two ends of a conversion: a framework's in a process of its own, the canonical one in NumPy."""
+"""Reads and writes the files of a conversion: a framework's in its own process, a canonical one in NumPy."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 SPEC = LeNetSpec()
 STORED_DTYPES = {"F32": "float32", "F64": "float64", "F16": "float16", "BF16": "bfloat16"}
-ORACLE_IMAGES = 250  # at a time: float64 patches of more would take gigabytes
+ORACLE_IMAGES = 250  # images per call: float64 patches of all images would take gigabytes
 
 
 @dataclass(frozen=True)
 class StoredModel:
-    """What a file holds and what its model makes of the test images."""
+    """A file's weights, and its model's logits for the test images."""
 
     weights: dict[str, np.ndarray]  # canonical names and layouts, float32 or float64
     logits: np.ndarray  # [images, 10]
@@ -42,7 +42,7 @@ class StoredModel:
 
 
 def read(config: ConvertConfig, kind: Format) -> StoredModel:
-    """SOURCE, checked. Raises UserError where it does not match, WorkerFailed where the process dies."""
+    """Read and check SOURCE. Raises UserError if it does not match, WorkerFailed if the process dies."""
     try:
         if kind == "canonical":
             return canonical_model(config.source)
@@ -53,7 +53,7 @@ def read(config: ConvertConfig, kind: Format) -> StoredModel:
 
 
 def write(config: ConvertConfig, kind: Format, path: Path, weights: Mapping[str, np.ndarray]) -> StoredModel:
-    """Write the weights to `path` and read them back. Raises as `read`."""
+    """Write the weights to `path` and read them back. Raises the same errors as `read`."""
     content = safetensors.numpy.save({name: np.ascontiguousarray(weights[name]) for name in weights})
     if kind == "canonical":
         write_atomically(path, content)
@@ -65,7 +65,7 @@ def write(config: ConvertConfig, kind: Format, path: Path, weights: Mapping[str,
 def ask(
     config: ConvertConfig, framework: str, request: messages.ReadCheckpoint | messages.WriteCheckpoint
 ) -> StoredModel:
-    """Ask a fresh process of the framework once; its log goes with it."""
+    """Send one request to a fresh process of the framework. Its log is not kept."""
     try:
         with Conditions().launch(
             framework,
@@ -92,7 +92,7 @@ def ask(
 
 
 def canonical_model(path: Path) -> StoredModel:
-    """Return one of our files; its logits are the float64 oracle's, so that no framework is needed for it."""
+    """Return the model of a canonical file. The float64 oracle computes its logits, without a framework."""
     from compare.ladder.oracle import Oracle
 
     weights = read_canonical(path)
@@ -105,7 +105,7 @@ def canonical_model(path: Path) -> StoredModel:
 
 
 def read_canonical(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of one of our files, in the spec's order. Raises UserError for another file."""
+    """Return the arrays of a canonical file, in the spec's order. Raises UserError for another file."""
     with safetensors.safe_open(path, "numpy") as file:
         found = {}
         for name in file.keys():  # noqa: SIM118  (not a dict)
