@@ -1,7 +1,7 @@
 """Turns an interval into a verdict. Noise gives no winner, and does not count as equality.
 
-The verdict on a step time, with `smallest` the smallest difference that matters (2 %). All comparisons are in
-logs, so that an exchange of the two sides exchanges the verdict:
+This table gives the verdict on a step time. `smallest` is the smallest difference that matters (2 %). All
+comparisons are in logs, so that an exchange of the two sides exchanges the verdict:
 
 | estimate             | interval                                       | verdict                        |
 |----------------------|------------------------------------------------|--------------------------------|
@@ -15,9 +15,9 @@ An interval over 3 good launches (which differ by 1 %) reaches 2.5 % on average 
 would deny "no difference" to a variant compared with itself. An interval that reaches 20 % shows nothing. So
 the limit is 5 × `smallest`, and the sentence gives the largest difference that is not excluded.
 
-The verdict on accuracy, with a `margin` (0.2 points): `equivalent` if two one-sided t tests at 5 % pass
-(Schuirmann 1987), that is, if a 90 % interval lies inside the margin. `differ` if the interval excludes 0 and
-the estimate exceeds the margin. In all other cases `not enough seeds to say`.
+The verdict on accuracy uses a `margin` (0.2 points). It is `equivalent` if two one-sided t tests at 5 % pass
+(Schuirmann 1987), that is, if a 90 % interval lies inside the margin. It is `differ` if the interval excludes
+0 and the estimate exceeds the margin. In all other cases it is `not enough seeds to say`.
 """
 
 from __future__ import annotations
