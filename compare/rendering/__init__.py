@@ -1,1 +1,1 @@
-"""Results as a terminal, a page, Markdown, charts and event files show them."""
+"""Renders results for a terminal, as a page, as Markdown, as charts and as event files."""

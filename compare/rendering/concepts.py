@@ -1,4 +1,4 @@
-"""What a porter must translate: each concept, its code in both implementations, its trap, and its rung."""
+"""Lists what a porter must translate: each concept, its code in both implementations, its trap and rung."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from compare.ladder.rungs import RUNGS
 
 @dataclass(frozen=True)
 class Concept:
-    """`tensorflow` and `pytorch` name definitions as `file:qualified.name`; `traps` are in the catalogue."""
+    """A concept. `tensorflow` and `pytorch` name definitions: `file:qualified.name`. `traps`: their names."""
 
     name: str
-    translation: str  # how the code of one framework becomes that of the other
-    trap: str  # what goes wrong, and what it looks like
+    translation: str  # how to translate the code of one framework to the other
+    trap: str  # the typical mistake, and its symptom
     rungs: tuple[int, ...]  # the rungs of the parity ladder that fail first
     tensorflow: tuple[str, ...]
     pytorch: tuple[str, ...]
@@ -21,7 +21,7 @@ class Concept:
 
     @property
     def caught(self) -> str:
-        """Which rung catches the trap, in a sentence."""
+        """Return a sentence on the rung that catches the trap."""
         if not self.rungs:
             return "No rung catches it, because the numbers are right."
         names = " or ".join(f"rung {number} ({RUNGS[number - 1].name})" for number in self.rungs)

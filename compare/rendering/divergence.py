@@ -1,4 +1,4 @@
-"""divergence.html and divergence.svg: how far the losses of a proof part."""
+"""Writes divergence.html and divergence.svg, which show how far the losses of a proof differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HTML_NAME, SVG_NAME = "divergence.html", "divergence.svg"
 
 
 def write(parity: Parity, directory: Path) -> None:
-    """Write the page, which works offline, and the picture; nothing without two losses to compare."""
+    """Write the page, which works offline, and the picture. Writes nothing without two losses to compare."""
     chart = proof_chart(parity)
     if chart is None:
         return

@@ -1,7 +1,7 @@
-"""TensorBoard's event files of a run's curves: one directory a launch. Imports no framework.
+"""Writes TensorBoard's event files of a run's curves: one directory per launch. Imports no framework.
 
-Not `tensorboard.summary.writer.EventFileWriter`: it imports TensorFlow where there is one, and puts this
-machine's name in the file's. Its record writer and messages do neither.
+`tensorboard.summary.writer.EventFileWriter` is not used: it imports TensorFlow if it is installed, and puts
+the machine's name into the file's name. TensorBoard's record writer and messages do neither.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FILE_NAME = "events.out.tfevents.0.lenet-compare"  # TensorBoard looks for "tfev
 
 
 def check_available() -> None:
-    """Raise UserError if the tensorboard package is missing: before anything is trained."""
+    """Raise UserError if the tensorboard package is missing. A run calls this before the training."""
     try:
         import tensorboard.summary.writer.record_writer  # noqa: F401
     except ImportError as error:
@@ -34,11 +34,11 @@ def check_available() -> None:
 
 
 def write_events(results: Results, directory: Path) -> list[Path]:
-    """Write `directory`/tensorboard/<label>-<device>-seed<n>/ for every run that took a step.
+    """Write `directory`/tensorboard/<label>-<device>-seed<n>/ for every launch with at least one step.
 
-    Scalars, which the format keeps as float32: loss, train_accuracy and step_seconds by step, counted from
-    0, and test_accuracy after the last. An event's time is the run's own training clock, the sum of its step
-    times, so that TensorBoard's "relative" axis compares training time. Returns the files.
+    The scalars, which the format stores as float32, are loss, train_accuracy and step_seconds by step,
+    counted from 0, and test_accuracy after the last step. The time of an event is the sum of the step times
+    so far, so that TensorBoard's "relative" axis compares training time. Returns the files.
     """
     written = []
     for run in results.runs:

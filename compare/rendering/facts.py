@@ -1,4 +1,4 @@
-"""How it was measured and where, as rows of name and value: one source for Markdown and for the page."""
+"""Lists the method and the environment of a run as rows of name and value, for Markdown and the page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Facts = list[tuple[str, str]]
 
 
 def conditions(config: Config) -> str:
-    """`3 seeds × 1,000 steps × batch 128 · cpu, 2 threads · float32`."""
+    """Return, for example, `3 seeds × 1,000 steps × batch 128 · cpu, 2 threads · float32`."""
     return " · ".join(
         [
             f"{count(config.seeds, 'seed')} × {count(config.steps, 'step')} × batch {config.batch_size}",
@@ -30,12 +30,12 @@ def conditions(config: Config) -> str:
 
 
 def headline(config: Config) -> str:
-    """Return what was trained on what, and how: the terminal's first line."""
+    """Return the terminal's first line: the network, the data, and the conditions of the training."""
     return f"{subject(config)} · {conditions(config)}"
 
 
 def subject(config: Config) -> str:
-    """Return what was trained on what; of a porter's own network its files."""
+    """Return the network and the data; for a porter's own network its files."""
     if config.task:
         return f"{' and '.join(config.task_modules)} on {config.task}"
     return f"LeNet on {set_name(config.data.sha256)}"
@@ -48,7 +48,7 @@ def title(found: Sequence[Findings]) -> str:
 
 
 def all_conditions(found: Sequence[Findings]) -> str:
-    """Of one run with its machine, or of several that share them; else each run's own."""
+    """Return the conditions and the machine, once if all runs share them, else for each run."""
     each = {one.name: f"{conditions(one.results.config)} · {machine(one.results)}" for one in found}
     if len(set(each.values())) == 1:
         return next(iter(each.values()))
@@ -56,7 +56,7 @@ def all_conditions(found: Sequence[Findings]) -> str:
 
 
 def machine(results: Results) -> str:
-    """`AMD EPYC, 2 CPUs · TensorFlow 2.21.0 · PyTorch 2.14.1`: on what the answer depends first."""
+    """Return the most important facts: `AMD EPYC, 2 CPUs · TensorFlow 2.21.0 · PyTorch 2.14.1`."""
     packages = {"tensorflow": "TensorFlow", "torch": "PyTorch"}
     named = {
         f"{packages[name]} {number}": None
@@ -68,7 +68,7 @@ def machine(results: Results) -> str:
 
 
 def method(one: Findings) -> Facts:
-    """Return the options that decide what the figures mean."""
+    """Return the options that determine the meaning of the figures."""
     config = one.results.config
     warmup = sorted({run.warmup_steps for run in one.results.runs if run.step_seconds})
     rows: list[tuple[str, Any]] = [
@@ -108,7 +108,7 @@ def environment(results: Results) -> Facts:
 
 
 def denormals(results: Results) -> str | None:
-    """Return who flushes denormal numbers to zero, if not all do: TensorFlow always does, torch on a CPU."""
+    """Return which sides flush denormal numbers to zero, if not all do: TensorFlow always, torch on a CPU."""
     found = {
         f"{FRAMEWORK_NAMES.get(run.framework, run.framework)} on {run.device}": run.runtime["flush_denormals"]
         for run in results.runs
@@ -127,7 +127,7 @@ def cpus(found: Environment) -> str | None:
 
 
 def card_rows(card: Card) -> list[tuple[str, Any]]:
-    """Return what NVML told of the card before the run; why there is nothing, if it told nothing."""
+    """Return the facts that NVML gave about the card before the run, or why it gave none."""
     before = card.before or CardMoment()
     watts, memory = before.power_limit_watts, before.memory_bytes
     return [
@@ -139,7 +139,7 @@ def card_rows(card: Card) -> list[tuple[str, Any]]:
 
 
 def versions(results: Results) -> dict[str, str]:
-    """Each framework's libraries; launches that differ are all named."""
+    """Return each framework's libraries and versions, including all versions if launches differ."""
     named: dict[str, list[str]] = {}
     for run in results.runs:
         text = ", ".join(f"{name} {number}" for name, number in run.versions.items() if number)

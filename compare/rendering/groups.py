@@ -1,4 +1,4 @@
-"""Launches by what they share: a label. The rows of every chart and table, of one run or of two."""
+"""Groups launches by their label. A group is a row of a chart or a table, for one run or two."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compare.records.results import Launch
 
 @dataclass(frozen=True)
 class Group:
-    """The good launches of one label; config: of their run. `title` tells it from those it stands among."""
+    """The good launches of one label, with their run's config. `title` is unique among the groups shown."""
 
     label: Label
     title: str
@@ -28,14 +28,14 @@ class Group:
 
     @property
     def step_seconds(self) -> float | None:
-        """The median over launches of each launch's median step."""
+        """Return the median over launches of each launch's median step time."""
         values = [median(run.timed_seconds) for run in self.runs if run.timed_seconds]
         return median(values) if values else None
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Groups that share a chart. `name` becomes part of the chart's; `suffix` ends its title."""
+    """Groups that share a chart. `name` becomes a part of the chart's name; `suffix` ends its title."""
 
     name: str
     suffix: str
@@ -43,7 +43,7 @@ class Panel:
 
 
 def groups(found: Sequence[Findings]) -> list[Group]:
-    """Every label with at least one good launch, in the runs' order."""
+    """Return a group for each label with at least one good launch, in the runs' order."""
     return titled(
         [
             Group(label.of(one.name), "", runs, one.results.config)
@@ -55,18 +55,18 @@ def groups(found: Sequence[Findings]) -> list[Group]:
 
 
 def titled(shown: Sequence[Group]) -> list[Group]:
-    """With titles that name the device only if there are several."""
+    """Return the groups with titles, which name the device only if there are several."""
     several = len({group.label.device for group in shown}) > 1
     return [replace(group, title=group.label.full_title if several else group.label.title) for group in shown]
 
 
 def device_panels(found: Sequence[Findings]) -> list[Panel]:
-    """One for each device: two runs share it."""
+    """Return one panel for each device. Two runs share it."""
     return panels(groups(found), lambda label: (label.device, ""))
 
 
 def run_panels(found: Sequence[Findings]) -> list[Panel]:
-    """One for each device of each run, for what only launches of one run can be held against."""
+    """Return one panel for each device of each run, for launches that are comparable only within a run."""
     return panels(groups(found), lambda label: (label.device, label.run))
 
 
@@ -86,7 +86,7 @@ def panels(shown: Sequence[Group], key: Callable[[Label], tuple[str, str]]) -> l
 
 
 def pair(shown: Sequence[Group]) -> list[Group]:
-    """Return the first of each framework."""
+    """Return the first group of each framework."""
     firsts: dict[str, Group] = {}
     for group in shown:
         firsts.setdefault(group.framework, group)

@@ -1,4 +1,4 @@
-"""The whole job in sentences and tables: the same for the terminal, Markdown and the page."""
+"""Describes the whole job in sentences and tables, for the terminal, Markdown and the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compare.records.results import Results
 
 
 class Table(NamedTuple):
-    """name: of its place on the page; note: what the figures are; more: sentences on every comparison."""
+    """A table. name: its id on the page; note: what the figures are; more: a sentence per comparison."""
 
     name: str
     title: str
@@ -23,7 +23,7 @@ class Table(NamedTuple):
 
 
 def answers(found: Sequence[Findings]) -> list[str]:
-    """One line each: the target from a cold start, a single image, loader or step; and what failed."""
+    """Return one sentence each: time to the target, time of a single image, bottleneck, and each failure."""
     lines = []
     for one in found:
         own = [*target(one.results), *single_image(one.results), *bottlenecks(one.results)]
@@ -50,7 +50,7 @@ def single_image(results: Results) -> Iterator[str]:
 
 
 def bottlenecks(results: Results) -> Iterator[str]:
-    """For each framework its first pipeline, which its tutorials use, and the one that adds least."""
+    """Yield for each framework the stall of its first pipeline (its tutorials'), and the smallest stall."""
     found = job.fed(results)
     for framework in dict.fromkeys(one.label.framework for one in found):
         mine = [one for one in found if one.label.framework == framework]

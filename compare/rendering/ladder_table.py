@@ -1,4 +1,4 @@
-"""The parity ladder's rungs as rows of text."""
+"""Formats the parity ladder's rungs as rows of text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HEADER = ("rung", "verdict", "largest relative error", "tolerance", "tensor")
 
 
 def rows(rungs: list[Rung]) -> list[list[str]]:
-    """Return a row a rung: its name, its verdict, and of its differences the one nearest to its tolerance."""
+    """Return a row per rung: its name, its verdict, and the difference that is nearest to its tolerance."""
     made = []
     for rung in rungs:
         worst = rung.largest

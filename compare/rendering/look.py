@@ -1,11 +1,11 @@
-"""Colours and fonts of every chart. One colour a framework, kept apart for the colour-blind.
+"""Defines the colours and fonts of every chart: one colour per framework, visible to the colour-blind.
 
-Orange against indigo differ in hue and in lightness under every common colour blindness, and each has at
-least 3:1 against its ground, what WCAG asks of graphics.
+Orange and indigo differ in hue and in lightness under every common colour blindness. Each has a contrast of
+at least 3:1 with its background, which WCAG requires of graphics.
 
-A colour is a variable of the page's style sheet, so that light, dark and print need no redrawing, with the
-value that it has where there is no style sheet. A file of its own gets the values alone: few viewers of SVG
-know variables.
+A colour is a variable of the page's style sheet, with a default value, so that a chart needs no redrawing
+for the light, dark and print schemes. A separate SVG file contains only the values, because few viewers
+support variables.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ BAND = "var(--band, #e9ebee)"
 BAD = "var(--bad, #a8202a)"
 GROUND = "var(--ground, #ffffff)"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-WIDTH = 680  # pixels, of a chart that stands still; the page's script draws it as wide as its place
+WIDTH = 680  # pixels, of a static chart; the page's script draws it as wide as the surrounding element
 
 
 def colour(framework: str) -> str:
-    """Return the framework's colour; ink for another."""
+    """Return the framework's colour; the text colour if it is neither framework."""
     return {"tf": TF, "torch": TORCH}.get(framework, INK)
 
 
 def plain(drawing: str) -> str:
-    """Return a drawing with each variable's own value in its place."""
+    """Return a drawing with each variable replaced by its default value."""
     return re.sub(r"var\(--[a-z]+, (#[0-9a-f]+)\)", r"\1", drawing)

@@ -1,4 +1,4 @@
-"""The report of several machines: a row for each, what they say together, and what one more may give."""
+"""Renders the report of several machines: a row for each, their mean, and a prediction for another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POOLED, PREDICTED = "all machines", "one more machine"
 
 @dataclass(frozen=True)
 class Row:
-    """A machine, or what all of them say, as a chart shows it."""
+    """A row of the chart: a machine, the mean of all machines, or the prediction."""
 
     title: str
     value: str
@@ -37,7 +37,7 @@ class Row:
 
 
 def headlines(compared: Sequence[AcrossMachines]) -> list[Verdict]:
-    """Return the sentence of the first comparison across the frameworks on each device, with its figure."""
+    """Return, for each device, a sentence on the first comparison across the frameworks, with its figure."""
     chosen: dict[str, AcrossMachines] = {}
     for one in sorted(compared, key=lambda one: one.baseline.framework == one.other.framework):
         chosen.setdefault(one.other.device, one)
@@ -63,7 +63,7 @@ def header(one: AcrossMachines) -> list[str]:
 
 
 def table(one: AcrossMachines, found: Mapping[str, Findings]) -> list[list[str]]:
-    """Return a row for each machine, then for all together, if there are enough."""
+    """Return a row for each machine, and one for all machines together if there are enough."""
     rows = []
     for machine, interval in one.machines.by_machine.items():
         times = {group.label.of(""): group.step_seconds for group in groups([found[machine]])}
@@ -151,7 +151,7 @@ def row(title: str, interval: Interval, kind: str) -> Row:
 
 
 def page_values(compared: Sequence[AcrossMachines], found: Mapping[str, Findings]) -> dict[str, Any]:
-    """Return what the page's own part holds: a table for each comparison."""
+    """Return the part of the page for several machines: a table for each comparison."""
     return {
         "machine_tables": [(title(one), header(one), table(one, found)) for one in compared],
     }

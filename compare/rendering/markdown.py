@@ -1,4 +1,4 @@
-"""`report.md`: the page's verdicts, table and charts as Markdown, fit for a pull request or a wiki."""
+"""Writes `report.md`: the page's verdicts, tables and charts in Markdown, for a pull request or a wiki."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CHARTS = "charts"  # the directory of the SVG files, beside report.md
 def report(
     found: Sequence[Findings], pictures: Sequence[Chart] = (), places: Mapping[str, str] | None = None
 ) -> str:
-    """Return the whole report of one run, or of two; places: where each of two lies, by its name.
+    """Return the whole report of one run, or of two; places: the path of each of two runs, by its name.
 
-    `pictures` are shown from `charts/<name>.svg`, each with its message.
+    Shows `pictures` from `charts/<name>.svg`, each with its message.
     """
     parts = [f"# {escape(facts.title(found))}", escape(facts.all_conditions(found))]
     parts += first_lines(found)
@@ -62,7 +62,7 @@ def machines_report(
 
 
 def first_lines(found: Sequence[Findings]) -> list[str]:
-    """Return the same sentences as at the top of the page."""
+    """Return the sentences at the top of the page."""
     parts = [f"**{escape(sentence)}**" for sentence in verdicts.written_otherwise(found)]
     if failed := verdicts.failures(found):
         parts += ["**First, what failed**", bullets(failed)]
@@ -116,12 +116,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def rule(cells: Iterable[str]) -> str:
-    """Numbers stand to the right, words to the left."""
+    """Return a table's separator line: numbers are aligned to the right, words to the left."""
     return "---:" if all(re.match(r"[-+−×<≤]?\s?\d|$", cell) for cell in cells) else "---"
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it stands, on one line: no markup, no HTML, no list, no heading."""
+    """Return text on one line that Markdown shows literally: no markup, HTML, list or heading."""
     text = " ".join(text.split())
     text = re.sub(r"[\\`*_{}\[\]<>|#~&$!]", r"\\\g<0>", text)
     return re.sub(r"^(\d*)([-+.)])(?=\s)", r"\1\\\2", text)

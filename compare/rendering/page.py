@@ -1,4 +1,4 @@
-"""`report.html`: one file that needs nothing else. Jinja2 escapes every value; no request leaves the page."""
+"""Writes `report.html`, one file without external resources. Jinja2 escapes every value."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from compare.rendering import (
 from compare.rendering.charts.frame import Chart
 
 ASSETS = Path(__file__).parent / "assets"
-WIDE = ("step-time", "ratio", "machines", "batch-size", "threads")  # charts that take the page's full width
+WIDE = ("step-time", "ratio", "machines", "batch-size", "threads")  # charts that use the page's full width
 
 
 @dataclass(frozen=True)
 class Link:
-    """A file beside the report: its name, and its address relative to the report."""
+    """A file next to the report: its name, and its address relative to the report."""
 
     name: str
     href: str
@@ -48,7 +48,7 @@ def page(
     files: Sequence[Link] = (),
     places: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the report of one run, or of two, as HTML; places: where each of two lies, by its name."""
+    """Return the report of one run, or of two, as HTML; places: the path of each of two runs, by its name."""
     values = contents(found) | assets(pictures) | {"files": files}
     if places:
         values |= beside(found, places)
@@ -82,7 +82,7 @@ def machines_page(
 
 
 def contents(found: Sequence[Findings]) -> dict[str, Any]:
-    """Return the page's words and tables."""
+    """Return the page's texts and tables."""
     one = found[0] if len(found) == 1 else None
     rows = variant_table.rows(found)
     rungs = one.parity.rungs if one is not None and one.parity is not None else []
@@ -110,7 +110,7 @@ def contents(found: Sequence[Findings]) -> dict[str, Any]:
 
 
 def beside(found: Sequence[Findings], places: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a page of two runs holds besides."""
+    """Return the additional content of a page about two runs."""
     rows, conditions = side_by_side.beside(found), side_by_side.conditions(found)
     return {
         "places": places,
@@ -122,7 +122,7 @@ def beside(found: Sequence[Findings], places: Mapping[str, str]) -> dict[str, An
 
 
 def assets(pictures: Sequence[Chart]) -> dict[str, Any]:
-    """Return the charts with what draws them: the library only where there is something to draw."""
+    """Return the charts and the code that draws them. The library is omitted if there is no chart."""
     script = (ASSETS / "report.js").read_text(encoding="utf-8")
     library = vega_library() if pictures else ""
     return {
@@ -151,21 +151,21 @@ def environment() -> Any:
 
 
 def safe(text: str) -> Any:
-    """Our own style sheet, script and library: nothing in them comes from results."""
+    """Mark text as safe HTML. Use it only for our own style sheet, script and library, not for results."""
     from markupsafe import Markup
 
     return Markup(text)  # noqa: S704  (ours, as it says above)
 
 
 def json_for_script(value: Any) -> Any:
-    """JSON that no text in it can end the script element with."""
+    """Return JSON whose texts cannot end the script element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return safe(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 @cache
 def vega_library() -> str:
-    """Vega, Vega-Lite and vega-embed of the versions that Altair writes for, as one script."""
+    """Return Vega, Vega-Lite and vega-embed, in the versions that Altair writes for, as one script."""
     import altair as alt
     import vl_convert
 
@@ -180,10 +180,10 @@ def vega_library() -> str:
 
 
 def kept(name: str, make: Callable[[], str]) -> str:
-    """Return the text that the virtual environment keeps under this name; if it has none, make and keep it.
+    """Return the text that the virtual environment stores under this name, or make and store it.
 
-    For what takes seconds to make and is always the same. Without a virtual environment, or if this user may
-    not write to it, the text is made each time.
+    Use it for text that takes seconds to make and never changes. Without a virtual environment, or without
+    the right to write to it, the text is made each time.
     """
     if sys.prefix == sys.base_prefix:
         return make()
@@ -198,14 +198,14 @@ def kept(name: str, make: Callable[[], str]) -> str:
 
 
 def content_policy(scripts: Sequence[str]) -> str:
-    """Return the page's content security policy: only these scripts run, nothing is loaded or evaluated."""
+    """Return the page's content security policy: only these scripts run; nothing is loaded or evaluated."""
     digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:"
 
 
 def links(directory: Path, start: str = "") -> list[Link]:
-    """Return the files of a run for a reader, the results first; `start` leads from the page to them."""
+    """Return a run's files for a reader, the results first; `start` is the path from the page to them."""
     wanted = [
         path.name
         for pattern in ("results.json", "curves.csv", "report.md", "*.safetensors", "*.log")

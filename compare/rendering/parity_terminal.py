@@ -1,4 +1,4 @@
-"""What `compare.parity` prints. Pure functions from records to rich renderables."""
+"""Formats the output of `compare.parity`: pure functions from records to rich renderables."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from compare.data.known_sets import set_name
 from compare.numbers import count
 from compare.records.parity import Climb, Difference, NoiseFloor, Parity, Rung, severity
 
-WIDE = 100  # columns from which the absolute error and the two sides are shown too
+WIDE = 100  # from this width in columns on, the absolute error and the two sides are shown too
 STYLES = {"pass": "green", "fail": "bold red", "not judged": "dim"}
 
 
 def report(parity: Parity, width: int) -> RenderableType:
-    """Return a table a climb, the noise floor, and the verdict in one line."""
+    """Return a table per climb, the noise floor, and the verdict in one line."""
     parts: list[RenderableType] = [Text(conditions(parity))]
     for climb in parity.climbs:
         parts += [Text(), Text(heading(climb), style="bold"), climb_table(climb, width)]
@@ -44,7 +44,7 @@ def heading(climb: Climb) -> str:
 
 
 def climb_table(climb: Climb, width: int) -> Table:
-    """Return a row a rung, two for the last one: its losses and its parameters."""
+    """Return a row per rung, and two for the last rung: its losses and its parameters."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     wide = width >= WIDE
     names = ["rung", "largest error in", *(["absolute"] if wide else []), "relative", "allowed"]
@@ -76,14 +76,14 @@ def rung_rows(rung: Rung, climb: Climb) -> list[dict[str, str]]:
 
 
 def name_of(rung: Rung, climb: Climb) -> str:
-    """Return the last rung by its number of steps."""
+    """Return the rung's name; for the last rung with its number of steps."""
     if rung.number != 8:
         return rung.name
     return count(climb.judged_steps, "step")
 
 
 def worst_of_each_kind(rung: Rung) -> list[Difference]:
-    """Return the worst difference; on the last rung, of the losses and of the parameters."""
+    """Return the worst difference; for the last rung, one of the losses and one of the parameters."""
     kinds: dict[bool, list[Difference]] = {}
     for difference in rung.differences:
         kinds.setdefault(rung.number == 8 and difference.tensor == "losses", []).append(difference)
@@ -112,7 +112,7 @@ def number(value: float | None) -> str:
 
 
 def floor_lines(floor: NoiseFloor) -> list[RenderableType]:
-    """Return the float32 losses at a few steps: the pair, then each framework from itself."""
+    """Return the float32 losses at a few steps: of the pair, then of each framework and itself."""
     header, rows = floor_rows(floor)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for place, name in enumerate(header):
@@ -129,7 +129,7 @@ def floor_lines(floor: NoiseFloor) -> list[RenderableType]:
 
 
 def floor_rows(floor: NoiseFloor) -> tuple[list[str], list[list[str]]]:
-    """Return the largest loss difference by a few steps: the pair, then each change of each framework."""
+    """Return the largest loss difference up to a few steps: the pair, then each change of each framework."""
     steps = len(floor.pair_differences)
     shown = sorted({step for step in (1, 10, 100, 1000) if step <= steps} | {steps})
     header = ["largest loss difference by step", *(f"{step:,}" for step in shown)]

@@ -1,4 +1,4 @@
-"""Live progress on a terminal, a line now and then on anything else."""
+"""Shows live progress on a terminal, and prints a line at intervals on any other output."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LINE_EVERY_SECONDS = 30.0
 
 
 class Estimate:
-    """Time left, from what each label's steps and launches have cost so far."""
+    """Estimates the time left from the cost of each label's steps and launches so far."""
 
     def __init__(self, steps: dict[str, int], launches: int, clock: Callable[[], float]) -> None:
         self.clock, self.started = clock, clock()
-        self.left = dict(steps)  # steps not done yet, by label
+        self.left = dict(steps)  # remaining steps, by label
         self.launches_left = launches
         self.done: dict[str, int] = defaultdict(int)
         self.seconds: dict[str, float] = defaultdict(float)
@@ -36,13 +36,13 @@ class Estimate:
         self.seconds[label] += seconds
 
     def launched(self, launches: int, seconds: float) -> None:
-        """Note that so many launches have started, which took so long together."""
+        """Record that `launches` launches have started, and that they took `seconds` together."""
         self.launches_left -= launches
         self.launched_count += launches
         self.launch_seconds += seconds
 
     def remaining_seconds(self) -> float | None:
-        """None until a first step is done. A label not seen yet is taken for an average one."""
+        """Return the time left; None before the first step. A label without a step yet counts as average."""
         total_done = sum(self.done.values())
         if not total_done:
             return None
@@ -51,7 +51,7 @@ class Estimate:
             left * (self.seconds[label] / self.done[label] if self.done[label] else average)
             for label, left in self.left.items()
         )
-        # whatever is neither a step nor a launch (evaluation, digests, files) grows with both
+        # all other work (evaluation, digests, files) grows with steps and launches
         elapsed = self.clock() - self.started
         counted = sum(self.seconds.values()) + self.launch_seconds
         overhead = max(1.0, elapsed / counted) if counted else 1.0
@@ -60,10 +60,10 @@ class Estimate:
 
 
 class RatioSoFar:
-    """The step time of the second label, as a multiple of the first's: by block at first, then by launch."""
+    """The step time of the second label ÷ the first's: measured by block at first, then by launch."""
 
     def __init__(self) -> None:
-        self.block_rates: dict[str, list[float]] = defaultdict(list)  # seconds a step, by label
+        self.block_rates: dict[str, list[float]] = defaultdict(list)  # seconds per step, by label
         self.finished: list[Launch] = []
         self.by_launch = ""
 
@@ -71,7 +71,7 @@ class RatioSoFar:
         self.block_rates[label].append(seconds / steps)
 
     def ended(self, launch: Launch) -> None:
-        """Work the ratio out anew, with its interval if there are two launches of both."""
+        """Recalculate the ratio, with its interval if both labels have two launches."""
         if launch.status == "ok":
             self.finished.append(launch)
             times = [one for one in compare_runs(self.finished) if one.metric == "step_seconds"]
@@ -82,7 +82,7 @@ class RatioSoFar:
                 self.by_launch = f"{ratio}, {count(interval.launches, 'launch')}"
 
     def text(self) -> str:
-        """Empty until two labels have trained."""
+        """Return the ratio as text; empty until two labels have trained."""
         if self.by_launch or len(self.block_rates) < 2:
             return self.by_launch
         (first, own), (second, other), *_ = self.block_rates.items()
@@ -90,7 +90,7 @@ class RatioSoFar:
 
 
 class TrainingProgress:
-    """A bar with the time left; `training.Progress` as the training code knows it. A context manager."""
+    """A progress bar with the time left. Implements `training.Progress`, and is a context manager."""
 
     def __init__(
         self,

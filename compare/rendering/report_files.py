@@ -1,4 +1,4 @@
-"""The files of a report: report.html, report.md and charts/*.svg, of one run or of two side by side."""
+"""Writes the files of a report: report.html, report.md and charts/*.svg, for one run or two."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def render(found: Findings, directory: Path, *, files_from: Path | None = None) 
 
 
 def render_two(found: Sequence[Findings], runs: Sequence[Path], out: Path) -> None:
-    """Both runs in one report; `runs`, directories or results files, are named in it and linked to."""
+    """Write both runs in one report. It names `runs`, directories or results files, and links to them."""
     pictures = charts(found)
     write_charts(pictures, out)
     places = dict(zip((one.name for one in found), run_names(runs), strict=True))
@@ -38,9 +38,9 @@ def render_two(found: Sequence[Findings], runs: Sequence[Path], out: Path) -> No
 
 
 def render_machines(results: Results, differences: Sequence[str], out: Path) -> list[str]:
-    """Write the report of several machines into `out`, and each machine's own beside it.
+    """Write the report of several machines to `out`, and a report of each machine to a subdirectory.
 
-    Returns the sentences at its top.
+    Returns the first sentences of the report.
     """
     parts = apart(results)
     called = names(parts)
@@ -60,12 +60,12 @@ def render_machines(results: Results, differences: Sequence[str], out: Path) -> 
 
 
 def directory_of(run: Path) -> Path:
-    """Of a run that is named by its directory or by a results file."""
+    """Return the directory of a run that is named by its directory or by a results file."""
     return run if run.is_dir() else run.parent
 
 
 def run_names(runs: Sequence[Path]) -> list[str]:
-    """Return what tells each run from the other: as many last parts of its path as that takes."""
+    """Return a different name for each run: the last parts of its path, as many as needed."""
     paths = [path.resolve() for path in runs]
     paths = [path.parent if path.name == FILE_NAME and path.is_file() else path for path in paths]
     longest = max(len(path.parts) for path in paths)
@@ -77,13 +77,13 @@ def run_names(runs: Sequence[Path]) -> list[str]:
 
 
 def run_files(directory: Path, start: Path) -> list[Link]:
-    """Links from a page in `start` to the files of the run in `directory`."""
+    """Return links from a page in `start` to the files of the run in `directory`."""
     way = os.path.relpath(directory.resolve(), start.resolve())
     return links(directory, "" if way == "." else Path(way).as_posix() + "/")
 
 
 def write_charts(pictures: Sequence[Chart], directory: Path) -> None:
-    """Write charts/*.svg anew: a chart that is no longer drawn is not left lying there."""
+    """Write charts/*.svg, and remove the charts of an earlier report."""
     folder = directory / "charts"
     shutil.rmtree(folder, ignore_errors=True)
     if pictures:

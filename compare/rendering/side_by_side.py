@@ -1,4 +1,4 @@
-"""Two runs held against each other: what both trained, and what differs between their conditions."""
+"""Compares two runs: the variants that both trained, and the differences between their conditions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADER = (
     "test accuracy, B",
     "losses of one seed",
 )
-# Conditions, by their names in the report, that can change the order of a sum, or what is summed.
+# The report's names of conditions that can change a sum, or the order of its terms.
 MOVES_LOSSES = (
     "batch size",
     "threads",
@@ -41,7 +41,7 @@ MOVES_LOSSES = (
 
 @dataclass(frozen=True)
 class Losses:
-    """How the losses of launches of equal seeds differ. `first_step` is None if they are identical."""
+    """The loss differences between launches of equal seeds. `first_step` is None if losses are identical."""
 
     seeds: int
     steps: int
@@ -56,15 +56,15 @@ class Losses:
 
 @dataclass(frozen=True)
 class Beside:
-    """One variant that both runs trained. Unpaired: launches of two runs share nothing but the seed."""
+    """One variant that both runs trained. The ratio is unpaired: launches of two runs share only the seed."""
 
     first: Group
     second: Group
     ratio: Interval | None  # of step times, second ÷ first
-    losses: Losses | None  # None: no seed in common, or two dtypes
+    losses: Losses | None  # None: the seeds or the dtypes differ
 
     def cells(self) -> list[str]:
-        """As HEADER names them."""
+        """Return the cells in the order of HEADER."""
         sides = (self.first, self.second)
         return [
             self.first.label.of("").full_title,
@@ -77,7 +77,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Condition:
-    """A fact of method or environment, and its value in each run."""
+    """A fact about the method or the environment, and its value in each run."""
 
     name: str
     values: list[str]
@@ -102,7 +102,7 @@ def ratio(first: Group, second: Group) -> Interval | None:
 
 
 def losses(first: Sequence[Launch], second: Sequence[Launch]) -> Losses | None:
-    """Whether the launches of one seed have the same losses in both runs, to the last bit."""
+    """Return how losses of equal seeds differ between the runs; None without equal seeds and dtypes."""
     other = {run.seed: run for run in second}
     pairs = [(run.losses, other[run.seed].losses) for run in first if run.seed in other]
     if not pairs or len({run.dtype for run in [*first, *second]}) > 1:
@@ -120,7 +120,7 @@ def losses(first: Sequence[Launch], second: Sequence[Launch]) -> Losses | None:
 
 
 def why_losses_differ(rows: Sequence[Beside], found: Sequence[Condition]) -> str:
-    """Return a sentence on what can have moved the losses; empty if none moved."""
+    """Return a sentence on the possible causes of different losses; empty if the losses are equal."""
     if not any(row.losses and row.losses.first_step is not None for row in rows):
         return ""
     differing = [one.name for one in found if one.differs and one.name in MOVES_LOSSES]
@@ -142,7 +142,7 @@ def why_losses_differ(rows: Sequence[Beside], found: Sequence[Condition]) -> str
 
 
 def conditions(found: Sequence[Findings]) -> list[Condition]:
-    """Every fact of method and environment."""
+    """Return every fact about the method and the environment."""
     each = [dict(facts.method(one) + facts.environment(one.results)) for one in found]
     names = dict.fromkeys(name for one in each for name in one)
     return [Condition(name, [one.get(name, "") for one in each]) for name in names]

@@ -1,4 +1,4 @@
-"""Each concept in both frameworks' real lines, cut from the source by name when rendered; never imported."""
+"""Shows each concept in both frameworks' source. Finds the lines by name, without importing them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 
 from compare.rendering.concepts import CONCEPTS, Concept
 
-ROOT = Path(__file__).resolve().parents[2]  # where lenet_spec.py and both implementations lie
+ROOT = Path(__file__).resolve().parents[2]  # the directory of lenet_spec.py and both implementations
 
 
 class SourceMissing(LookupError):
-    """A concept names a definition that is no longer where it says."""
+    """A definition that a concept names and that its file no longer has."""
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Definitions out of one file. `where` is `file: names`; `code` their lines, as they stand."""
+    """Definitions from one file. `where` is `file: names`; `code` holds their lines, unchanged."""
 
     where: str
     code: str
@@ -29,7 +29,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Pair:
-    """A concept, and how each framework's source reads there."""
+    """A concept, with its source in each framework."""
 
     concept: Concept
     tensorflow: Excerpt
@@ -37,12 +37,12 @@ class Pair:
 
 
 def pairs() -> list[Pair]:
-    """Raise SourceMissing if a concept names what is gone."""
+    """Return the excerpts of all concepts. Raises SourceMissing if a definition no longer exists."""
     return [Pair(concept, excerpt(concept.tensorflow), excerpt(concept.pytorch)) for concept in CONCEPTS]
 
 
 def excerpt(addresses: Sequence[str]) -> Excerpt:
-    """addresses: `tf_impl/train.py:Trainer.loss`; the parts of one excerpt may come from several files."""
+    """Return definitions by addresses like `tf_impl/train.py:Trainer.loss`, also from several files."""
     code = "\n\n".join(definition(*address.split(":")) for address in addresses)
     by_file: dict[str, list[str]] = {}
     for address in addresses:
@@ -65,7 +65,7 @@ def definition(file: str, name: str) -> str:
 
 @cache
 def parsed(file: str) -> tuple[list[str], dict[str, tuple[int, int]]]:
-    """Return a file's lines, and the first and last line of each definition by qualified name."""
+    """Return a file's lines, and the first and last line of each definition by its qualified name."""
     text = (ROOT / file).read_text(encoding="utf-8")
     return text.splitlines(), dict(definitions(ast.parse(text).body))
 
@@ -84,7 +84,7 @@ def definitions(body: Sequence[ast.stmt], prefix: str = "") -> Iterator[tuple[st
 
 
 def rendered() -> list[dict[str, Any]]:
-    """For the page: each concept with both excerpts as highlighted HTML, or why one cannot be shown."""
+    """Return each concept for the page, with both excerpts as highlighted HTML, or why one is missing."""
     return [
         {
             "concept": concept,
@@ -98,7 +98,7 @@ def rendered() -> list[dict[str, Any]]:
 
 
 def shown_excerpt(addresses: Sequence[str]) -> tuple[str, Any]:
-    """Return where the code stands, and the code as HTML; empty if the file is no Python."""
+    """Return the place of the code and the code as HTML, which is empty if the code cannot be read."""
     try:
         found = excerpt(addresses)
     except (OSError, SyntaxError, ValueError, RecursionError, SourceMissing) as error:
@@ -109,7 +109,7 @@ def shown_excerpt(addresses: Sequence[str]) -> tuple[str, Any]:
 
 @cache
 def highlighted(code: str) -> Any:
-    """Python as HTML with Pygments' short classes, which the page's style sheet colours; escaped."""
+    """Return Python code as escaped HTML with Pygments' short classes. The page's style sheet colours it."""
     from markupsafe import Markup
     from pygments import highlight
     from pygments.formatters import HtmlFormatter

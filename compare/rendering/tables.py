@@ -1,4 +1,4 @@
-"""Cells and tables of text, for the terminal, Markdown and CSV alike. Pure functions."""
+"""Formats cells and tables of text for the terminal, Markdown and CSV, with pure functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from compare.variants import FRAMEWORK_NAMES
 
 
 def curves_csv(runs: Iterable[Launch]) -> str:
-    """One line a step: label, device, seed, step, loss, batch accuracy, seconds."""
+    """Return CSV with one line per step: label, device, seed, step, loss, batch accuracy, seconds."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["label", "device", "dtype", "seed", "step", "loss", "train_accuracy", "step_seconds"])
@@ -25,11 +25,11 @@ def curves_csv(runs: Iterable[Launch]) -> str:
 
 
 def curve_table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """Loss and batch accuracy every so many steps: the first seed, a variant of each, and the tutorial."""
+    """Return losses and accuracies at regular steps: a variant of each, first seed, and the tutorial."""
     shown = first_of_each_framework(results.runs)
     tutorial = {point.step: point for point in published(results.config)}
     header = ["step"]
-    accuracy = [] if results.config.task else ["accuracy"]  # a task names none
+    accuracy = [] if results.config.task else ["accuracy"]  # a task has no accuracy
     for run in shown:
         header += [f"{FRAMEWORK_NAMES[run.framework]} loss", *accuracy]
     header += ["tutorial 2017", "accuracy"] if tutorial else []
@@ -61,7 +61,7 @@ def first_of_each_framework(runs: Sequence[Launch]) -> list[Launch]:
 
 
 def accuracy_cell(runs: Sequence[Launch]) -> str:
-    """Mean test accuracy over seeds and its standard deviation, in percent."""
+    """Return the mean test accuracy over seeds and its standard deviation, in percent."""
     values = [run.test_accuracy * 100 for run in runs if run.test_accuracy is not None]
     if not values:
         return ""

@@ -1,4 +1,4 @@
-"""What `compare.parity --task` prints. Pure functions from records to rich renderables."""
+"""Formats the output of `compare.parity --task`: pure functions from records to rich renderables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STYLES = {"pass": "green", "fail": "bold red", "not judged": "dim"}
 
 
 def report(parity: TaskParity) -> RenderableType:
-    """Conditions, a row a rung, what failed and why, what is worth knowing, and the verdict in one line."""
+    """Return the conditions, a row per rung, failures with reasons, notes, and the verdict in one line."""
     parts: list[RenderableType] = [Text(conditions(parity)), Text(), rung_table(parity)]
     for rung in parity.rungs:
         if rung.verdict == "fail":

@@ -1,4 +1,4 @@
-"""What `compare.run` prints: a headline, then tables. Pure functions to rich renderables."""
+"""Formats the output of `compare.run`, a headline and tables, with pure functions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from compare.numbers import count
 from compare.rendering import facts, job, tables, variant_table, verdicts
 from compare.variants import FRAMEWORK_NAMES
 
-NARROW = 80  # columns; below it headings stand word under word, and long cells take two lines
-MANY_COLUMNS = 7  # of long headings: they stand so at any width
+NARROW = 80  # columns; below this width, headings are one word per line, and long cells take two lines
+MANY_COLUMNS = 7  # with so many columns, long headings take several lines at any width
 LINE_ENDS = re.compile(
     r" (?=\[)"  # before an interval
     r"| (?=as fast)" + "".join(f"|(?<=^{name}) " for name in FRAMEWORK_NAMES.values())
@@ -24,7 +24,7 @@ LINE_ENDS = re.compile(
 
 
 def summary(found: Findings, width: int) -> RenderableType:
-    """Return the tables, the verdicts in sentences, and the warning that weighs most."""
+    """Return the tables, the verdicts in sentences, and the most important warning."""
     one = [found]
     parts: list[RenderableType] = [Text(), Text(facts.machine(found.results), style="dim"), Text()]
     header, rows = tables.curve_table(found.results)

@@ -1,4 +1,4 @@
-"""Fewer points that still tell the truth: running medians, bins and quantiles. Pure functions on lists."""
+"""Reduces the points of a curve without distortion: running medians, bins and quantiles of lists."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CURVE_POINTS = 200
 
 
 def running_median(values: Sequence[float], window: int) -> list[float]:
-    """Return the median of the `window` values around each; towards the ends, of as many on both sides.
+    """Return the median of the `window` values around each value; near the ends, of a smaller window.
 
-    So the first and the last value stand for themselves: a window that reached inwards only would bend the
-    curve's start to where it goes next.
+    Each window is symmetric, so the first and the last value are unchanged. A one-sided window would bend the
+    start towards its next values.
     """
     half, count = window // 2, len(values)
     array = np.asarray(values, np.float64)
@@ -31,14 +31,14 @@ def running_median(values: Sequence[float], window: int) -> list[float]:
 
 
 def evenly(count: int, points: int = CURVE_POINTS) -> list[int]:
-    """At most `points` indices from 0 to count - 1, first and last among them."""
+    """Return at most `points` indices from 0 to count - 1, including the first and the last."""
     if count <= points:
         return list(range(count))
     return sorted({round(i * (count - 1) / (points - 1)) for i in range(points)})
 
 
 def significant(value: float, digits: int = 5) -> float:
-    """Round to so many significant digits: what a chart can show, in a third of the bytes."""
+    """Round to so many significant digits: as many as a chart can show, in a third of the bytes."""
     if value == 0 or not math.isfinite(value):
         return value
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))
@@ -52,7 +52,7 @@ def quantiles(values: Sequence[float]) -> dict[str, float]:
 
 
 def median_over(curves: Sequence[Sequence[float]]) -> list[float]:
-    """Return the median at each step of curves that may differ in length: of those that reach it."""
+    """Return the median at each step. Shorter curves count only at the steps that they have."""
     length = max((len(curve) for curve in curves), default=0)
     if length == 0:
         return []

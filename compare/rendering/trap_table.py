@@ -1,4 +1,4 @@
-"""The traps as rows of text, for the terminal and the docs alike. Pure functions."""
+"""Formats the traps as rows of text, for the terminal and the docs, with pure functions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from statistics import fmean
 from compare.ladder.rungs import RUNGS
 from compare.records.traps import RightRun, Trial, Trials
 
-GAP_STEPS = (1, 10, 100, 300)  # counted from 1, as a reader does
+GAP_STEPS = (1, 10, 100, 300)  # counted from 1
 
 
 def rung_name(number: int | None, dtype: str = "float64") -> str:
-    """Return `6 gradients`, with the dtype of the climb if it is not the one that proves."""
+    """Return, for example, `6 gradients`, with the dtype of the climb if it is not float64."""
     if number is None:
         return "none"
     return f"{number} {RUNGS[number - 1].name}" + (f", {dtype}" if dtype != "float64" else "")
@@ -34,14 +34,14 @@ def accuracy_cell(trial: Trial) -> str:
 
 
 def missed_cell(trial: Trial) -> str:
-    """Whether a look at the accuracy alone would have told that something is wrong."""
+    """Return whether the accuracy alone shows that something is wrong."""
     if trial.accuracy_misses_it is None:
         return ""
     return "misses it" if trial.accuracy_misses_it else "shows it"
 
 
 def missed_sentence(trials: Trials) -> str:
-    """How many of the traps an accuracy after so many steps would have let pass, and by which rule."""
+    """Return how many traps the ladder catches, and how many the accuracy misses by which rule."""
     tested = [trial for trial in trials.trials if trial.accuracy_misses_it is not None]
     missed = sum(bool(trial.accuracy_misses_it) for trial in tested)
     caught = sum(trial.caught for trial in trials.trials)
@@ -58,7 +58,7 @@ def missed_sentence(trials: Trials) -> str:
 
 
 def is_near(trials: Trials, trial: Trial) -> bool:
-    """Whether its accuracy is less than half a percentage point below the right implementation's mean."""
+    """Return whether the accuracy is less than 0.5 points below the right implementation's mean."""
     for right in trials.right_runs:
         if (right.framework, right.dropout) == (trial.framework, trial.dropout):
             return (trial.test_accuracy or 0.0) > fmean(right.test_accuracies) - 0.005

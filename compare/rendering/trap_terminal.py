@@ -1,4 +1,4 @@
-"""What `compare.parity --traps` prints."""
+"""Formats the output of `compare.parity --traps`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.text import Text
 from compare.records.traps import Trial, Trials
 from compare.rendering import trap_table
 
-WIDE = 120  # columns from which the rungs' names and the loss gaps are shown too
+WIDE = 120  # from this width in columns on, the rungs' names and the loss gaps are shown too
 GAP_STEPS = (10, 300)
 
 
 def report(trials: Trials, width: int) -> RenderableType:
-    """Return a row a trap; of a single trap also what the ladder says about it."""
+    """Return a row per trap; for a single trap also the ladder's reason."""
     lines: list[RenderableType] = [Text(), trap_rows(trials, wide=width >= WIDE), Text()]
     if len(trials.trials) == 1:
         trial = trials.trials[0]
@@ -40,7 +40,7 @@ def trap_rows(trials: Trials, *, wide: bool) -> Table:
 
 
 def caught_cell(trial: Trial, *, wide: bool) -> str:
-    """Return the rung, and the declared one if it is another."""
+    """Return the rung that caught the trap, with the declared rung if it differs."""
     caught = (
         trap_table.rung_name(trial.caught_rung, trial.caught_dtype)
         if wide

@@ -1,4 +1,4 @@
-"""What the TensorFlow 1.4 eager tutorial printed, to show beside ours."""
+"""Holds the output of the TensorFlow 1.4 eager tutorial, for comparison with a run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from compare.records.config import Config
 
 
 class TutorialPoint(NamedTuple):
-    """A line that the tutorial printed while it trained."""
+    """A line that the tutorial printed during its training."""
 
     step: int
     loss: float
-    batch_accuracy: float  # fraction of the batch of 128
+    batch_accuracy: float  # the fraction of the batch of 128 that is right
 
 
 PUBLISHED_RUN = (
@@ -32,5 +32,5 @@ PUBLISHED_RUN = (
 
 
 def published(config: Config) -> Sequence[TutorialPoint]:
-    """Return the tutorial's run, for a run on the set that it trained on; nothing beside another set."""
+    """Return the tutorial's points if the run used the tutorial's data set; nothing for another set."""
     return PUBLISHED_RUN if set_name(config.data.sha256) == MNIST else ()

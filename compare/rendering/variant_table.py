@@ -1,4 +1,4 @@
-"""Every variant in a row: each cell with its text and what it sorts by. The page shows all columns."""
+"""Formats every variant as a row: each cell has a text and a sort key. The page shows all columns."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ SUMMARY = {
     "CPU time": "CPU time",
     "energy": "energy",
     "verdict": "verdict",
-}  # what the terminal and Markdown show, each under its heading
+}  # the columns in the terminal and Markdown, with their headings
 
 
 @dataclass(frozen=True)
 class Cell:
-    """`key` is what the column sorts by: a number, or text; None sorts last."""
+    """A cell. `key` is a number or a text that the column sorts by; None sorts last."""
 
     text: str
     key: float | str | None = None
@@ -55,17 +55,17 @@ class Row:
     """A variant's cells, in the order of COLUMNS."""
 
     label: Label
-    cells: Mapping[str, Cell]  # by column
+    cells: Mapping[str, Cell]  # by column name
 
 
 def rows(found: Sequence[Findings]) -> list[Row]:
-    """One for each label of each run, also if none of its launches is good."""
+    """Return one row for each label of each run, even if none of its launches is good."""
     several = len({run.device for one in found for run in one.results.runs}) > 1
     return [row(label, one, several=several) for one in found for label in queries.labels(one.results.runs)]
 
 
 def summary(found: Sequence[Findings]) -> tuple[list[str], list[list[str]]]:
-    """Return the columns of SUMMARY that hold anything as text: header and rows."""
+    """Return the columns of SUMMARY with at least one text: header and rows."""
     every = rows(found)
     shown = [column for column in SUMMARY if column in columns(every)]
     return [SUMMARY[column] for column in shown], [
@@ -111,7 +111,7 @@ def row(label: Label, one: Findings, *, several: bool) -> Row:
 
 
 def cpu_seconds(run: Launch) -> float | None:
-    """Return what all threads used in a median step: the same time can cost more or fewer CPUs."""
+    """Return the CPU time of all threads in a median step. Steps of equal time can use different CPU time."""
     timed = run.step_cpu_seconds[run.warmup_steps :]
     return median(timed) if timed else None
 
@@ -125,13 +125,13 @@ def step_joules(run: Launch) -> float | None:
 
 
 def is_baseline(label: Label, one: Findings) -> bool:
-    """Whether it is the first with a good launch on its device: what the others are held against."""
+    """Return whether the label is the first on its device with a good launch. Others are compared with it."""
     good = queries.labels(run for run in one.results.runs if run.status == "ok")
     return label == next((other for other in good if other.device == label.device), None)
 
 
 def comparison_of(label: Label, one: Findings) -> Compared | None:
-    """Its step time against the baseline's."""
+    """Return the comparison of the label's step time with the baseline's."""
     found = (each for each in one.comparisons if (each.metric, each.other) == ("step_seconds", label))
     return next(found, None)
 
@@ -143,7 +143,7 @@ def ratio(compared: Compared | None, *, baseline: bool) -> Cell:
 
 
 def verdict(runs: Sequence[Launch], compared: Compared | None, *, baseline: bool) -> Cell:
-    """Return what was found, or why nothing was."""
+    """Return the verdict, or why there is none."""
     bad = [run for run in runs if run.status != "ok"]
     if len(bad) == len(runs):
         return Cell(bad[0].status, bad[0].status, shortened(bad[0].reason))
@@ -153,7 +153,7 @@ def verdict(runs: Sequence[Launch], compared: Compared | None, *, baseline: bool
 
 
 def shortened(reason: str | None, length: int = 90) -> str:
-    """Return the start of a reason, which the report's first lines give in full."""
+    """Return the start of a reason. The report's first lines give the whole reason."""
     text = " ".join((reason or "").split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
@@ -164,7 +164,7 @@ def middle(values: Sequence[float | None], text: Callable[[float], str]) -> Cell
 
 
 def changes(found: Sequence[Findings]) -> list[tuple[str, str]]:
-    """Return what each of our own variants in the table changes: title and words, in the table's order."""
+    """Return the title of each built-in variant in the table and what it changes, in the table's order."""
     names = dict.fromkeys(run.full_label.name for one in found for run in one.results.runs)
     return [
         (Label.read(name).title, VARIANTS_BY_NAME[name].changes) for name in names if name in VARIANTS_BY_NAME

@@ -1,4 +1,4 @@
-"""What a report says first, in sentences: what failed, then who is faster, then whether both learn alike."""
+"""Writes the first sentences of a report: failures, then step times, then test accuracies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ METRICS = ("step_seconds", "test_accuracy")
 
 
 class Verdict(NamedTuple):
-    """A comparison in a sentence; its estimate, and its interval with its unit: either may be empty."""
+    """A comparison in a sentence, its estimate, and its interval with the unit. The last two may be empty."""
 
     sentence: str
     estimate: str
@@ -22,7 +22,7 @@ class Verdict(NamedTuple):
 
 
 def written_otherwise(found: Sequence[Findings]) -> list[str]:
-    """Return a sentence for each run whose file holds verdicts that its samples do not give."""
+    """Return a sentence for each run whose file holds other verdicts than its samples give."""
     sentences = []
     for one in found:
         if others := contradictions(one):
@@ -36,7 +36,7 @@ def written_otherwise(found: Sequence[Findings]) -> list[str]:
 
 
 def failures(found: Sequence[Findings]) -> list[str]:
-    """Failed parity first, then every kind of launch that is not ok, once, with its seeds."""
+    """Return failed parity first, then each kind of failed launch once, with its seeds."""
     return [line for one in found for line in [*failed_parity(one), *failed_launches(one)]]
 
 
@@ -68,7 +68,7 @@ def failed_launches(one: Findings) -> list[str]:
 
 
 def seed_list(seeds: Sequence[int]) -> str:
-    """`seed 3`, `seeds 0–9`, `seeds 1, 4, 5`."""
+    """Return, for example, `seed 3`, `seeds 0–9` or `seeds 1, 4, 5`."""
     ordered = sorted(set(seeds))
     if len(ordered) == 1:
         return f"seed {ordered[0]}"
@@ -78,12 +78,12 @@ def seed_list(seeds: Sequence[int]) -> str:
 
 
 def headlines(found: Sequence[Findings]) -> list[Verdict]:
-    """For each run, device and metric what a reader came for: the first comparison across the frameworks."""
+    """Return the first comparison across the frameworks, for each run, device and metric."""
     return [verdict(compared, one) for one in found for compared in headline_comparisons(one)]
 
 
 def others(found: Sequence[Findings]) -> list[Verdict]:
-    """Return the comparisons that are no headline."""
+    """Return the comparisons that are not headlines."""
     return [
         verdict(compared, one)
         for one in found
@@ -102,7 +102,7 @@ def headline_comparisons(one: Findings) -> list[Compared]:
 
 
 def verdict(compared: Compared, one: Findings) -> Verdict:
-    """In words; the run and the device are named if there are several."""
+    """Return the verdict in words. It names the run and the device if there are several."""
     several = len({run.device for run in one.results.runs}) > 1
     place = ", ".join(filter(None, (one.name, compared.other.device if several else "")))
     found = compared.verdict
@@ -115,7 +115,7 @@ def verdict(compared: Compared, one: Findings) -> Verdict:
 
 
 def fastest(found: Sequence[Findings]) -> list[str]:
-    """Each framework's fastest variant, if it is not the headline's: one sentence a run and device."""
+    """Return a sentence per run and device on the fastest variants, if they are not the headline's."""
     sentences = []
     for one in found:
         timed = [group for group in groups([one]) if group.step_seconds is not None]
@@ -138,7 +138,7 @@ def quickest(timed: Sequence[Group], name: str) -> Group | None:
 
 
 def parity_lines(found: Sequence[Findings]) -> list[tuple[str, str]]:
-    """Return that parity holds, or was not checked, of each run: what to stress, and the rest."""
+    """Return for each run whether parity holds or was not checked: the words to stress, and the rest."""
     lines = []
     for one in found:
         whose = f" in {one.name}" if one.name else ""
@@ -152,5 +152,5 @@ def parity_lines(found: Sequence[Findings]) -> list[tuple[str, str]]:
 
 
 def warnings(found: Sequence[Findings]) -> list[str]:
-    """Each run's, under its name if there are two."""
+    """Return the warnings of each run, with its name if there are two runs."""
     return [f"{one.name}: {text}" if one.name else text for one in found for text in one.warnings]

@@ -1,7 +1,7 @@
 "use strict";
 
-/* Charts: each stands there as a still picture, which its script replaces: as wide as its place, with tooltips.
-   Both are SVG in the page's CSS variables, so that a change of colour scheme needs no redrawing. */
+/* Charts: this replaces each static picture by a chart with tooltips, as wide as the surrounding element.
+   Both are SVG with the page's CSS variables, so a change of colour scheme needs no redrawing. */
 function drawCharts() {
   const source = document.getElementById("specs");
   if (!source) return Promise.resolve();
@@ -24,7 +24,7 @@ function drawCharts() {
   return Promise.all(drawn);
 }
 
-/* Tables: a heading's button sorts by its column; empty cells stay last. */
+/* Tables: the button in a heading sorts by its column. Empty cells stay last. */
 function compareCells(one, other) {
   const numbers = [Number(one), Number(other)];
   return numbers.some(Number.isNaN) ? one.localeCompare(other) : numbers[0] - numbers[1];

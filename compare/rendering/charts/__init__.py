@@ -1,4 +1,4 @@
-"""Every chart of a report. Each function gives its charts, or none where the results hold nothing to show."""
+"""Draws every chart of a report. Each function returns its charts, or none if the results lack the data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = (
 
 
 def charts(found: Sequence[Findings]) -> list[Chart]:
-    """Of one run or two, in the order of the report, with names that are all different."""
+    """Return the charts of one run or two, in the order of the report. Each has a different name."""
     drawn: dict[str, Chart] = {}
     for kind in KINDS:
         for chart in kind(found):

@@ -1,4 +1,4 @@
-"""Test accuracy of every seed."""
+"""Draws the test accuracy of every seed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_accuracy(found: Sequence[Findings]) -> list[Chart]:
 
 
 def accuracy_domain(accuracies: Sequence[float]) -> list[float]:
-    """Return a range wider than the values, never so narrow that one image of ten thousand looks large."""
+    """Return a range wider than the values. Its least width keeps a difference of one image small."""
     low, high = min(accuracies), max(accuracies)
     room = max(0.0005, (high - low) * 0.08)
     return [max(0.0, low - room), min(1.0, high + room)]

@@ -1,4 +1,4 @@
-"""Stacked bars, a row a variant: the form of every chart that explains a step time."""
+"""Draws stacked bars, one row per variant, for every chart that explains a step time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Parts = dict[str, float]
 
 @dataclass(frozen=True)
 class Quantity:
-    """What the bars measure. `of` gives a group's parts, none where it was not measured."""
+    """The measure of the bars. `of` returns a group's parts; none if the group was not measured."""
 
     name: str
     title: str
@@ -36,12 +36,12 @@ class Quantity:
     axis: str
     text: Callable[[float], str]
     note: str = ""
-    whole: float | None = None  # the axis reaches at least this far
+    whole: float | None = None  # the least length of the axis
     axis_format: str | None = None
 
 
 def bars(groups: Sequence[Group], quantity: Quantity) -> list[Chart]:
-    """One stacked bar a group, shades of its framework's colour; nothing where no group has a part."""
+    """Draw one stacked bar per group, in shades of its framework's colour; no chart if no group has parts."""
     shown = [(group, parts) for group in groups if (parts := quantity.of(group))]
     if not shown:
         return []
@@ -78,7 +78,7 @@ def bar_layer(rows: Sequence[dict[str, Any]], quantity: Quantity, height: int) -
 
 
 def shades(rows: Sequence[dict[str, Any]]) -> alt.Opacity:
-    """Parts from dark to pale, named in a legend where there are several."""
+    """Return an opacity scale from dark to pale, with a legend if there are several parts."""
     names = list(dict.fromkeys(row["part"] for row in rows))
     legend = alt.Legend(
         title=None,

@@ -1,4 +1,4 @@
-"""Loss against step: both frameworks, every variant, and the ten points that the tutorial published."""
+"""Draws loss against step for both frameworks and every variant, with the tutorial's ten published points."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from compare.rendering.groups import Group, Panel, pair, run_panels
 from compare.rendering.thinning import evenly, median_over, running_median, significant
 from compare.rendering.tutorial import TutorialPoint, published
 
-WINDOW = 25  # steps under one running median
+WINDOW = 25  # the steps in one running median
 HEIGHT = 300
 
 
 def losses(found: Sequence[Findings]) -> list[Chart]:
-    """Two panels a device, linear and logarithmic: the start shows in one, the end in the other."""
+    """Draw two charts per device: the linear one shows the start, the logarithmic one shows the end."""
     charts = []
     for panel in run_panels(found):
         trained = on_common_seeds(panel.groups)
@@ -30,9 +30,9 @@ def losses(found: Sequence[Findings]) -> list[Chart]:
 
 
 def on_common_seeds(shown: Sequence[Group]) -> list[Group]:
-    """Only launches that all can be compared on; if no seed is common to all, every launch with losses.
+    """Return the launches of the seeds that all groups share; all launches with losses if there are none.
 
-    Another seed is other weights and other batches: its curve differs for reasons of its own.
+    Another seed has other weights and other batches, so its curve differs for reasons of its own.
     """
     trained = [replace(group, runs=[run for run in group.runs if run.losses]) for group in shown]
     trained = [group for group in trained if group.runs]
@@ -54,7 +54,7 @@ def loss_chart(trained: list[Group], panel: Panel, scale: str) -> Chart:
         *(layer.encode(x, y) for layer in thin_lines(trained)),
         values(smoothed(pair(trained))).mark_line(strokeWidth=2).encode(x, y, *series_styles(pair(trained))),
     ]
-    if tutorial:  # an empty layer would leave the axes without an end
+    if tutorial:  # an empty layer would give the axes an undefined range
         tips = ["step:Q", alt.Tooltip("loss:Q", title="the tutorial's loss")]
         marks = values(tutorial).mark_point(shape="diamond", size=60, filled=True, color=look.INK)
         layers.append(marks.encode(x, y, tooltip=tips))
@@ -68,7 +68,7 @@ def loss_chart(trained: list[Group], panel: Panel, scale: str) -> Chart:
 
 
 def thin_lines(trained: Sequence[Group]) -> list[alt.Chart]:
-    """Behind the bold pair: every step of one seed of each, and the other variants' smoothed curves."""
+    """Draw thin lines behind the bold pair: each step of one seed, and other variants' smoothed curves."""
     first = pair(trained)
     single = [(values(single_steps(group)), group, 0.7, 0.28) for group in first]
     others = [(values(smoothed([group])), group, 1.0, 1.0) for group in trained if group not in first]
@@ -79,7 +79,7 @@ def thin_lines(trained: Sequence[Group]) -> list[alt.Chart]:
 
 
 def loss_axis(trained: Sequence[Group], points: Sequence[TutorialPoint], scale: str) -> alt.Y:
-    """From zero, or on the logarithmic scale from the smallest loss shown, with a tick a decade."""
+    """Return an axis from zero; on a logarithmic scale from the smallest loss, with a tick per decade."""
     if scale == "linear":
         return alt.Y("loss:Q", axis=alt.Axis(title=None, tickCount=5))
     shown = [loss for group in pair(trained) for loss in group.runs[0].losses if loss > 0]
@@ -93,7 +93,7 @@ def loss_axis(trained: Sequence[Group], points: Sequence[TutorialPoint], scale: 
 
 
 def series_styles(trained: Sequence[Group]) -> list[Any]:
-    """Colour by framework, dash by variant, one legend for both."""
+    """Return a colour per framework and a dash per variant, with one legend for both."""
     titles = [group.title for group in trained]
     dashes, _ = styles([(group.title, group.framework) for group in trained])
     legend = alt.Legend(title=None, orient="top", columns=2, symbolType="stroke")
@@ -105,7 +105,7 @@ def series_styles(trained: Sequence[Group]) -> list[Any]:
 
 
 def smoothed(trained: Sequence[Group]) -> list[dict[str, Any]]:
-    """Each variant's running median over steps of the median over seeds, at 200 steps."""
+    """Return, for 200 steps, each variant's running median over steps of the median over seeds."""
     rows = []
     for group in trained:
         curve = running_median(median_over([run.losses for run in group.runs]), WINDOW)
@@ -116,7 +116,7 @@ def smoothed(trained: Sequence[Group]) -> list[dict[str, Any]]:
 
 
 def single_steps(group: Group) -> list[dict[str, Any]]:
-    """Every step of the first seed."""
+    """Return the loss of every step of the first seed."""
     return [{"step": step, "loss": significant(loss, 4)} for step, loss in enumerate(group.runs[0].losses)]
 
 
@@ -131,6 +131,6 @@ def loss_message(trained: Sequence[Group], scale: str, tutorial: bool) -> str:
 
 
 def ends(trained: Sequence[Group]) -> list[tuple[Group, float, float]]:
-    """Where each group's smoothed curve starts and ends."""
+    """Return the start and the end of each group's smoothed curve."""
     curves = [(group, smoothed([group])) for group in trained]
     return [(group, curve[0]["loss"], curve[-1]["loss"]) for group, curve in curves if curve]

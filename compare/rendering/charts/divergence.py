@@ -1,4 +1,4 @@
-"""How far losses part, step by step: of both frameworks in a run, in the parity gate, and from themselves."""
+"""Draws the loss difference at each step: between frameworks in a run and in the gate, and to themselves."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class Curve:
 
     @property
     def largest(self) -> list[float]:
-        """Up to each step: what parts does not come together again for good."""
+        """Return the largest gap up to each step."""
         return list(accumulate(self.gaps, max))
 
     @property
     def drawn(self) -> bool:
-        """Whether there is anything to draw on a logarithmic scale."""
+        """Return whether a logarithmic scale can show the curve: not all gaps are zero."""
         return any(self.gaps)
 
 
 def divergence(found: Sequence[Findings]) -> list[Chart]:
-    """Draw the largest loss difference up to each step; one chart a device of each run."""
+    """Draw the largest loss difference up to each step: one chart per device of each run."""
     charts = []
     gates = {one.name: one.parity for one in found}
     for panel in run_panels(found):
@@ -67,12 +67,12 @@ def loss_gap(one: Group, other: Group) -> list[float]:
 
 
 def gap(one: Losses, other: Losses) -> list[float]:
-    """Return it at each step that both have; a loss that is not a number counts as no difference shown."""
+    """Return the absolute difference at each step that both have; 0 if a loss is not a number."""
     return [0.0 if a is None or b is None else abs(a - b) for a, b in zip(one, other, strict=False)]
 
 
 def gate_curves(gate: Gate | None) -> list[Curve]:
-    """Return both frameworks in the gate's climb without dropout: what is left without rounding's part."""
+    """Return the curve of both frameworks in the gate's float64 climb without dropout, if there is one."""
     for climb in gate.climbs if gate else ():
         sides = {Label.read(label).framework: losses for label, losses in reversed(climb.losses.items())}
         if climb.dtype == "float64" and not climb.dropout and {"tf", "torch"} <= set(sides):
@@ -83,7 +83,7 @@ def gate_curves(gate: Gate | None) -> list[Curve]:
 
 
 def proof_chart(parity: Parity) -> Chart | None:
-    """Draw each climb's pair, and the noise floor if it was measured; None without two losses to compare."""
+    """Draw each climb's pair, and the noise floor if it was measured. None if there are no two losses."""
     curves = [climb_curve(climb) for climb in parity.climbs if len(climb.losses) == 2]
     if parity.noise_floor is not None:
         curves += floor_curves(parity.noise_floor)
@@ -99,7 +99,7 @@ def climb_curve(climb: Climb) -> Curve:
 
 
 def floor_curves(floor: NoiseFloor) -> Iterator[Curve]:
-    """Yield the pair, then each framework from itself."""
+    """Yield the curve of the pair, then the curve of each framework compared with itself."""
     zeros: list[float | None] = [0.0] * len(floor.pair_differences)
     name = f"{' and '.join(floor.labels)}, {floor.dtype}"
     yield Curve(name, gap(floor.pair_differences, zeros), look.BAD, width=2.5)
@@ -116,7 +116,7 @@ def floor_curves(floor: NoiseFloor) -> Iterator[Curve]:
 
 
 def chart(name: str, curves: Sequence[Curve], suffix: str = "") -> Chart:
-    """Draw curves over one logarithmic axis, under one legend."""
+    """Draw curves over one logarithmic axis, with one legend."""
     points = [
         {"step": step, "gap": significant(value, 4), "series": curve.name}
         for curve in curves
@@ -134,7 +134,7 @@ def chart(name: str, curves: Sequence[Curve], suffix: str = "") -> Chart:
 
 
 def growth(largest: Sequence[float]) -> Iterator[tuple[int, float]]:
-    """Yield the steps at which the largest difference grows, and the last: a line of steps needs no more."""
+    """Yield the steps at which the largest difference grows, and the last step: a step line needs no more."""
     last = 0.0
     for step, value in enumerate(largest):
         if value and (value != last or step == len(largest) - 1):
@@ -143,7 +143,7 @@ def growth(largest: Sequence[float]) -> Iterator[tuple[int, float]]:
 
 
 def styles(curves: Sequence[Curve]) -> list[alt.Color | alt.StrokeDash | alt.StrokeWidth]:
-    """Return colour, dash and width of each curve."""
+    """Return the colour, dash and width of each curve."""
     names = [curve.name for curve in curves]
     legend = alt.Legend(title=None, orient="top", columns=1, symbolType="stroke", labelLimit=620)
     shared = {"legend": legend if len(names) > 1 else None, "sort": names}

@@ -1,4 +1,4 @@
-"""Why one is faster: phases of a step, the share of the peak, throughput, cold start and memory."""
+"""Draws charts that explain a step time: phases, share of the peak, throughput, cold start and memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compare.rendering.groups import Group, device_panels, groups
 
 
 def phases(found: Sequence[Findings]) -> list[Chart]:
-    """Milliseconds of each phase of a step, stacked; a chart a device, whose steps differ tenfold."""
+    """Draw the milliseconds of each phase of a step, stacked. One chart per device: steps differ tenfold."""
     quantity = Quantity(
         "phases",
         "Where a step's time goes",
@@ -41,7 +41,7 @@ def phase_milliseconds(group: Group) -> Parts:
 
 
 def share_of_peak(found: Sequence[Findings]) -> list[Chart]:
-    """Matrix-product operations a second in the median step, over the best that the same worker reached."""
+    """Draw the rate of matrix products in the median step, divided by the best rate of the same worker."""
 
     def of(group: Group) -> Parts:
         peaks = [run.matmul_peak_flops for run in group.runs if run.matmul_peak_flops]
@@ -64,7 +64,7 @@ def share_of_peak(found: Sequence[Findings]) -> list[Chart]:
 
 
 def throughput(found: Sequence[Findings]) -> list[Chart]:
-    """Images a second where only the last of many steps waits for the device."""
+    """Draw the images per second in a series of steps with a wait for the device only after the last step."""
 
     def of(group: Group) -> Parts:
         seconds = medians(group, {"images": lambda run: run.unsynchronized_step_seconds})
@@ -82,7 +82,7 @@ def throughput(found: Sequence[Findings]) -> list[Chart]:
 
 
 def cold_start(found: Sequence[Findings]) -> list[Chart]:
-    """Seconds from a fresh process to the end of the first step."""
+    """Draw the seconds from a fresh process to the end of the first step."""
     parts: dict[str, Callable[[Launch], float | None]] = {
         "import": lambda run: run.import_seconds,
         "build": lambda run: run.build_seconds,
@@ -100,7 +100,7 @@ def cold_start(found: Sequence[Findings]) -> list[Chart]:
 
 
 def memory(found: Sequence[Findings]) -> list[Chart]:
-    """Peak memory of the process, and on a card what the framework allocated there."""
+    """Draw the peak memory of the process, and on a card the peak of the framework's allocations there."""
     own = "As each framework's allocator counts it: the driver's context and loaded code are not in it."
     fields: dict[str, tuple[str, Callable[[Launch], int | None], str]] = {
         "memory": ("Peak memory of the process", lambda run: run.peak_rss_bytes, ""),
@@ -122,6 +122,6 @@ def mebibytes(value: float) -> str:
 
 
 def medians(group: Group, fields: dict[str, Callable[[Launch], float | None]]) -> Parts:
-    """Return the median over launches of each field that any launch has."""
+    """Return the median over launches of each field that at least one launch has."""
     found = {name: [v for run in group.runs if (v := of(run)) is not None] for name, of in fields.items()}
     return {name: median(numbers) for name, numbers in found.items() if numbers}

@@ -1,4 +1,4 @@
-"""What every chart shares: its size, its theme, its text alternative, rows with labels above them."""
+"""Holds what all charts share: size, theme, text alternative, and rows with labels above them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LABEL_HEIGHT = 20
 
 @dataclass(frozen=True)
 class Chart:
-    """`name` is its id and file name; `message` says in words and numbers what the picture shows.
+    """A chart. `name` is its id and file name. `message` describes the picture in words and numbers.
 
-    `numbers` are all of them, by name, for who cannot see the picture or wants to copy one.
+    `numbers` holds all values by name, for readers who cannot see the picture or want to copy a value.
     """
 
     name: str
@@ -30,8 +30,8 @@ class Chart:
     numbers: Sequence[tuple[str, str]] = ()
 
     def spec(self, width: int | str = look.WIDTH) -> dict[str, Any]:
-        """Return the chart as Vega-Lite; width: pixels, or "container" if its place decides."""
-        # not validated here, which takes seconds: a test validates every kind of chart
+        """Return the chart as Vega-Lite. width: pixels, or "container" for the surrounding element's."""
+        # validation takes seconds, so a test validates every kind of chart instead
         spec: dict[str, Any] = self.picture.properties(width=width, description=self.message).to_dict(
             validate=False
         )
@@ -39,7 +39,7 @@ class Chart:
 
     @cached_property
     def drawing(self) -> str:
-        """The chart as SVG that stands still, in the page's colours (`look.plain` for a file of its own)."""
+        """Return the chart as static SVG with the page's colour variables. `look.plain` resolves them."""
         import vl_convert
 
         version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
@@ -48,7 +48,7 @@ class Chart:
 
 
 def framed(layers: Sequence[alt.Chart], height: int) -> alt.LayerChart:
-    """Return the layers in the common theme: thin grid, no frame, text in the page's ink."""
+    """Return the layers in the common theme: a thin grid, no frame, text in the page's text colour."""
     quiet = {"labelColor": look.MUTED, "titleColor": look.MUTED, "titleFontWeight": "normal"}
     return (
         alt.layer(*layers)
@@ -73,20 +73,20 @@ def framed(layers: Sequence[alt.Chart], height: int) -> alt.LayerChart:
 
 
 def y_pixels(height: int) -> alt.Y:
-    """Return a vertical place counted in pixels from the top."""
+    """Return a vertical position in pixels from the top."""
     return alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[height, 0], nice=False, zero=False))
 
 
 def row_labels(rows: Sequence[dict[str, Any]], height: int) -> list[alt.Chart]:
-    """Each row's `title` above its marks at the left, its `value` at the right, a thin line between rows.
+    """Draw for each row its `title` at the left, its `value` at the right, and a thin line between rows.
 
-    rows: y, title, value.
+    rows: y, title, value. The texts are above the row's marks.
     """
     base = alt.Chart(alt.Data(values=list(rows))).encode(y=y_pixels(height))
     lines = [{"y": row["y"] - LABEL_HEIGHT / 2} for row in rows[1:]]
     layers = [values(lines).mark_rule(color=look.GRID).encode(y=y_pixels(height))]
     halo = {"stroke": look.GROUND, "strokeWidth": 4, "strokeJoin": "round"}
-    for style in (halo, {}):  # the text again over its own halo, so that no line runs through it
+    for style in (halo, {}):  # draws the text over its own halo, so that no line crosses it
         left = base.mark_text(align="left", baseline="middle", fontWeight=600, **style)
         right = base.mark_text(align="right", baseline="middle", **style)
         layers += [
@@ -97,7 +97,7 @@ def row_labels(rows: Sequence[dict[str, Any]], height: int) -> list[alt.Chart]:
 
 
 def all_or_extremes(rows: Sequence[tuple[str, str, float]]) -> str:
-    """Each title with its value if they are few, else the smallest and the largest."""
+    """Return each title with its value if there are at most three, else the smallest and the largest."""
     if len(rows) <= 3:
         return "; ".join(f"{title} {value}" for title, value, _ in rows)
     low, high = min(rows, key=lambda row: row[2]), max(rows, key=lambda row: row[2])
@@ -105,7 +105,7 @@ def all_or_extremes(rows: Sequence[tuple[str, str, float]]) -> str:
 
 
 def decades(values: Sequence[float], steps: Sequence[int] = (1,)) -> list[float]:
-    """Ticks for a logarithmic axis: `steps` times each power of ten within the values' range."""
+    """Return ticks for a logarithmic axis: `steps` times each power of ten within the range of the values."""
     low, high = min(values), max(values)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**power for power in powers for step in steps]
@@ -125,18 +125,18 @@ def framework_colour() -> alt.Color:
 
 
 def styles(labels: Sequence[tuple[str, str]]) -> tuple[list[list[int]], list[str]]:
-    """Return a dash and a shape for each (title, framework): by its place among its framework's."""
+    """Return a dash and a shape for each (title, framework), by its position among its framework's titles."""
     seen: dict[str, int] = {}
     dashes, shapes = [], []
     for _, framework in labels:
         place = seen.get(framework, 0)
         seen[framework] = place + 1
-        # the second framework starts dashed: two curves that coincide are then both seen
+        # the second framework starts dashed, so that both of two identical curves are visible
         dashes.append(DASHES[(place + (framework == "torch")) % len(DASHES)])
         shapes.append(SHAPES[(place + (framework == "torch")) % len(SHAPES)])
     return dashes, shapes
 
 
 def slug(text: str) -> str:
-    """Text as part of an id or a file name."""
+    """Return text as a part of an id or a file name."""
     return "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower()).strip("-") or "device"

@@ -1,4 +1,4 @@
-"""Where the time of an epoch goes with each input pipeline, and how fast each form answers one image."""
+"""Draws the time of a step with each input pipeline, and the time of each form to answer one image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from compare.rendering.groups import Group
 
 
 def inputs(found: Sequence[Findings]) -> list[Chart]:
-    """Milliseconds of a step with its input: the step itself, and what the input adds."""
+    """Draw the milliseconds of a step with its input: the step itself, and the time that the input adds."""
     parts: dict[str, Parts] = {}
     groups = []
     for one in found:
@@ -37,7 +37,7 @@ def inputs(found: Sequence[Findings]) -> list[Chart]:
 
 
 def inference(found: Sequence[Findings]) -> list[Chart]:
-    """Milliseconds to answer one image, with all threads."""
+    """Draw the milliseconds to answer one image, with all threads."""
     values: dict[str, float] = {}
     groups = []
     for one in found:

@@ -1,4 +1,4 @@
-"""How the step time grows with the batch and shrinks with the threads; both axes logarithmic."""
+"""Draws the step time against the batch size and the number of threads, with logarithmic axes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from compare.rendering.charts.frame import Chart, all_or_extremes, decades, fram
 from compare.statistics.fits import BatchCost, batch_cost
 
 HEIGHT = 320
-LABEL_SPACING = 14  # pixels between labels at the lines' ends
-MOSTLY_FIXED = 0.5  # of a step
+LABEL_SPACING = 14  # pixels between the labels at the ends of lines
+MOSTLY_FIXED = 0.5  # as a fraction of a step
 
 
 @dataclass(frozen=True)
 class Point:
-    """One place on a line: `size` is a batch or a number of threads."""
+    """One point of a line. `size` is a batch size or a number of threads."""
 
     label: Label
     size: int
@@ -58,7 +58,7 @@ def batch_points(found: Sequence[Findings]) -> list[Point]:
 
 
 def thread_points(found: Sequence[Findings]) -> list[Point]:
-    """Of each run with short launches at other thread counts: those, and its own."""
+    """Return the median step times by thread count, for each run that measured other thread counts."""
     times: dict[tuple[Label, int], list[float]] = {}
     for one in found:
         for run in [*one.results.runs, *one.results.thread_runs] if one.results.thread_runs else ():
@@ -73,7 +73,7 @@ def thread_points(found: Sequence[Findings]) -> list[Point]:
 def lines(
     points: Sequence[Point], *, what: str, axis: str, note: str, costs: Costs | None = None
 ) -> list[Chart]:
-    """One chart a device with at least two sizes. `costs`: fits to describe."""
+    """Draw one chart for each device with at least two sizes. `costs`: fits to describe in the message."""
     charts = []
     devices = list(dict.fromkeys(point.label.device for point in points))
     for device in devices:
@@ -129,24 +129,24 @@ def time_axis(points: Sequence[Point]) -> alt.Y:
 
 
 def points_with_names(points: Sequence[Point]) -> list[tuple[str, Point]]:
-    """Each point with its line's name, which names the device if a chart shows two."""
+    """Return each point with its line's name, which includes the device if a chart shows two."""
     several = len({point.label.device for point in points}) > 1
     return [(point.label.full_title if several else point.label.title, point) for point in points]
 
 
 def series_names(points: Sequence[Point]) -> dict[str, str]:
-    """Each line's name and framework."""
+    """Return the framework of each line, by its name."""
     return {name: point.label.framework for name, point in points_with_names(points)}
 
 
 def limits(points: Sequence[Point]) -> list[float]:
-    """Of the vertical axis, in milliseconds."""
+    """Return the limits of the vertical axis, in milliseconds."""
     times = [point.seconds * 1000 for point in points]
     return [min(times) / 1.3, max(times) * 1.3]
 
 
 def end_labels(points: Sequence[Point]) -> list[dict[str, object]]:
-    """Each line's name at its last point, moved up or down until no name covers another."""
+    """Return each line's name at its last point, moved up or down so that no two names overlap."""
     last = dict(sorted(points_with_names(points), key=lambda pair: pair[1].size))
     bottom, top = (math.log(limit) for limit in limits(points))
     unit = (top - bottom) / HEIGHT
@@ -159,7 +159,7 @@ def end_labels(points: Sequence[Point]) -> list[dict[str, object]]:
 
 
 def spread(places: Sequence[float], spacing: float) -> list[float]:
-    """Ascending places at least `spacing` apart, each cluster kept around its own middle."""
+    """Return the places, in ascending order, at least `spacing` apart. Each cluster keeps its own middle."""
     clusters: list[tuple[float, int]] = []  # middle, count
     for place in places:
         clusters.append((place, 1))
@@ -198,7 +198,7 @@ def batch_costs(points: Sequence[Point]) -> dict[Label, BatchCost]:
 
 
 def cost_message(points: Sequence[Point], costs: Costs) -> str:
-    """Return the fixed costs and the costs per image, in a sentence; empty without a fit."""
+    """Return a sentence on the fixed costs and the costs per image; empty if there is no fit."""
     fixed, per_image = {}, {}
     for name, point in points_with_names(points):
         if cost := costs.get(point.label):
@@ -213,7 +213,7 @@ def cost_message(points: Sequence[Point], costs: Costs) -> str:
 
 
 def launch_bound(points: Sequence[Point], costs: Costs, batch_size: int) -> str:
-    """Whose step is mostly fixed cost at the run's batch size, and what it means; empty if nobody's is."""
+    """Name the labels whose step is mostly a fixed cost, with the meaning; empty if there are none."""
     fixed = {label for label, cost in costs.items() if cost.fixed_share(batch_size) > MOSTLY_FIXED}
     names = list(dict.fromkeys(name for name, point in points_with_names(points) if point.label in fixed))
     if not names:

@@ -1,4 +1,4 @@
-"""Step time by launch, and the ratio of variants against the band of no difference."""
+"""Draws the step time of each launch, and the ratio of variants with the band of no difference."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RATIO_ROW = 46
 
 
 def step_times(found: Sequence[Findings]) -> list[Chart]:
-    """One chart a device: every launch's own distribution, so that the launch effect is seen."""
+    """Draw one chart per device with the distribution of every launch, so that launches can be compared."""
     charts = []
     for panel in device_panels(found):
         timed = [group for group in panel.groups if group.step_seconds is not None]
@@ -74,7 +74,7 @@ CUT = " Lines that end at the right edge go on: their launch had steps far slowe
 
 
 def axis_limit(launches: list[dict[str, Any]]) -> float:
-    """Where the axis ends: room for every bar and most lines, but not for one launch's long tail."""
+    """Return the end of the axis: it includes every bar and most lines, but not one launch's long tail."""
     reach = max(mark["high"] for mark in launches)
     needed = max(*(mark["q3"] for mark in launches), 2 * max(mark["median"] for mark in launches))
     return float(min(reach, needed)) * 1.03
@@ -84,7 +84,7 @@ TIPS = {"median": "median, ms", "q1": "lower quartile", "q3": "upper quartile", 
 
 
 def launch_rows(timed: list[Group]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
-    """Return a mark for each launch (milliseconds), a label for each group, and their height in pixels."""
+    """Return a mark for each launch (milliseconds), a label for each group, and the height in pixels."""
     launches: list[dict[str, Any]] = []
     labels: list[dict[str, Any]] = []
     y = LABEL_HEIGHT // 2
@@ -120,7 +120,7 @@ def step_time_numbers(group: Group) -> str:
 
 
 def ratios(found: Sequence[Findings]) -> list[Chart]:
-    """Return a chart for each baseline: every step-time comparison with it that has an interval."""
+    """Return a chart for each baseline, with every step-time comparison that has an interval."""
     shown: dict[str, list[Compared]] = {}
     for one in found:
         for compared in one.comparisons:
@@ -135,7 +135,7 @@ def ratios(found: Sequence[Findings]) -> list[Chart]:
 
 
 def ratio_chart(name: str, shown: list[Compared], *, several: bool) -> Chart:
-    """Comparisons with one baseline, beside the band within which nobody wins."""
+    """Draw the comparisons with one baseline, and the band in which no variant wins."""
     baseline = shown[0].baseline.title
     height = RATIO_ROW * len(shown)
     points = [ratio_point(number, compared, several=several) for number, compared in enumerate(shown)]
@@ -159,7 +159,7 @@ RATIO_TIPS = [alt.Tooltip("title:N", title="variant"), alt.Tooltip("value:N", ti
 
 
 def has_interval(interval: Interval) -> bool:
-    """Whether there is one that can be drawn."""
+    """Return whether there is an interval that can be drawn."""
     bounds = (interval.estimate, interval.low, interval.high)
     return all(bound is not None and 0 < bound < math.inf for bound in bounds)
 
@@ -192,7 +192,7 @@ def ratio_axis(points: list[dict[str, Any]]) -> alt.X:
 
 
 def ratio_ticks(low: float, high: float) -> list[float]:
-    """From 1 outwards, no two closer than a ninth of the axis: round tenths, then halves and wholes."""
+    """Return ticks from 1 outwards, at least a ninth of the axis apart: tenths, then halves and wholes."""
     candidates = (
         [n / 10 for n in range(1, 20)] + [n / 2 for n in range(4, 10)] + [float(n) for n in range(5, 100)]
     )
