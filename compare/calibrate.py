@@ -8,7 +8,7 @@ from compare.command_line import parse, run_entry_point
 
 
 def main(argv: Sequence[str]) -> int:
-    """Return 0 if 95 % of self-comparisons say "no difference" and each slowdown is found; else 1."""
+    """Return 0 if at least 95 % of self-comparisons find no difference and each slowdown is found; else 1."""
     from compare.calibration.config import CalibrationConfig
 
     config = parse(CalibrationConfig, argv, program="compare.calibrate")

@@ -55,7 +55,7 @@ def expand_home(argv: Sequence[str]) -> list[str]:
 def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
     """Run `main(argv)` and exit with its status. No traceback for errors that `explanation` knows."""
     # Applies to this process's NumPy, not to the workers': waiting OpenBLAS threads spin, and next to a busy
-    # worker they made the oracle twenty times slower. NumPy reads it only once, when it is imported.
+    # worker they made the oracle twenty times slower. NumPy reads the variable once, at its import.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         check_system()

@@ -27,9 +27,9 @@ Preset = Literal["quick", "standard", "rigorous"]
 DEVICES = ("cpu", "cuda")
 DEFAULTS = LeNetSpec()
 ALL = ("all",)
-TASK_FORMS = ("tf:eager", "tf:graph", "tf:xla", "torch:eager", "torch:compiled")  # of --task
+TASK_FORMS = ("tf:eager", "tf:graph", "tf:xla", "torch:eager", "torch:compiled")  # for --task
 PATHS = ("out", "resume", "data_dir", "tf_python", "torch_python")
-OWN_FILES = ("task", "tensorflow_module", "torch_module")  # of a network of the user's own
+OWN_FILES = ("task", "tensorflow_module", "torch_module")  # for a user's own network
 
 
 def separated_by_commas(of: Callable[[str], T], *, metavar: str) -> PrimitiveConstructorSpec[tuple[T, ...]]:

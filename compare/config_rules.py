@@ -140,7 +140,7 @@ def check_task(config: RunConfig) -> None:
 
 
 def check_job(config: RunConfig) -> None:
-    """Raise UserError if --inputs, --inference or --target-accuracy cannot be measured as asked."""
+    """Raise UserError if --inputs, --inference or --target-accuracy breaks a rule."""
     for flag, names, possible in (
         ("--inputs", config.inputs, list(PIPELINES_BY_NAME)),
         ("--inference", config.inference, list(FORMS_BY_NAME)),

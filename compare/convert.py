@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Return 0 if TARGET is written and checked, 1 if a framework's process failed. Raises UserError."""
+    """Return 0 if TARGET is written and checked, 1 if a framework's process failed; else raise UserError."""
     config = parse(ConvertConfig, argv, program="compare.convert")
     from compare.processes.launcher import WorkerFailed
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MergeConfig:
-    """Combine runs of several machines: report what holds on each, on all, and on one more.
+    """Combine runs of several machines: the ratio on each, on average, and expected on one more.
 
     Writes results.json, report.html, report.md and charts/*.svg under --out, and each machine's own report.
     """

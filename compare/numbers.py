@@ -111,7 +111,7 @@ def ratio_decimals(interval: Interval) -> int:
     """Return how many decimals show the interval's half-width in one digit: at least 2, at most 4.
 
     A half-width of 0.03 gives 2, and 0.003 gives 3. More decimals would show noise, fewer would hide the
-    measurement. If the interval has no width, 2.
+    measurement. An interval without width gives 2.
     """
     if interval.low is None or interval.high is None:
         return 2

@@ -1,4 +1,4 @@
-"""Imports a user's own Python file as a module, without name conflicts, and reports its errors as the file's.
+"""Imports a user's own Python file as a module, without name conflicts. Its errors name the file.
 
 Standard library only. The file is imported under a private name, as part of the package that it lies in. So
 `from .layers import conv` works, and a file called copy.py does not replace the standard `copy`.

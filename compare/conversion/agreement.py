@@ -62,7 +62,7 @@ def check_agreement(source: StoredModel, written: StoredModel, config: ConvertCo
 
 
 def agreement_of(one: np.ndarray, other: np.ndarray, labels: np.ndarray, dtype: str) -> Agreement:
-    """Return the agreement. A prediction may differ within the tolerance: rounding decides such a tie."""
+    """Return the agreement. Predictions may differ if the logits agree, since rounding decides a tie."""
     one, other = one.astype(np.float64), other.astype(np.float64)
     scale = max(1.0, float(np.abs(one).max()))
     predictions = other.argmax(axis=1)

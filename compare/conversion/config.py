@@ -14,7 +14,7 @@ import tyro
 class ConvertConfig:
     """Convert LeNet's weights between PyTorch (.pt, .pth), Keras (.keras, .weights.h5) and .safetensors.
 
-    The logits of all 10,000 test images are checked before anything is kept.
+    TARGET is kept only if the logits of all 10,000 test images agree.
     """
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]

@@ -18,7 +18,7 @@ class Batch(NamedTuple):
 
     images: np.ndarray  # [N, 28, 28, 1] of the run's dtype, in [0, 1]
     labels: np.ndarray  # [N] int64
-    dropout_mask: np.ndarray | None  # [N, 1024] of the run's dtype, 1 where kept; None if dropout is inactive
+    dropout_mask: np.ndarray | None  # [N, 1024] of the run's dtype, 1 for kept units; None if no dropout
 
 
 class TrainingImages(Protocol):

@@ -96,8 +96,8 @@ class Gzip:
 def open_content(path: Path) -> Iterator[Content]:
     """Yield the content of a regular file. Recognizes gzip by its first two bytes, not by the file's name.
 
-    Raises UserError if the path is not a regular file, cannot be opened or read, or is broken gzip, even if
-    the body of the `with` is the first to meet the error.
+    Raises UserError if the path is not a regular file, cannot be opened or read, or is broken gzip. Errors
+    that occur in the body of the `with` become UserError too.
     """
     try:
         with open_file(path) as file:

@@ -25,7 +25,7 @@ def batch_digests(stream: Iterator[Batch], steps: int) -> dict[str, list[str]]:
 
 
 def array_digest(array: np.ndarray) -> str:
-    """Return 16 hex digits for the shape and the values, as float64: it holds float32 and labels exactly."""
+    """Return 16 hex digits for the shape and the values, as float64, which holds them exactly."""
     digest = hashlib.sha256(repr(tuple(array.shape)).encode())
     digest.update(np.ascontiguousarray(array, np.float64).data)
     return digest.hexdigest()[:16]

@@ -26,7 +26,7 @@ Inputs = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Task:
-    """A task. inputs: layouts by name. pairs, differs: TensorFlow paths as keys. See docs/any_network.md."""
+    """A task: layouts by input; `pairs` and `differs` by TensorFlow path. See docs/any_network.md."""
 
     name: str
     inputs: Mapping[str, str]

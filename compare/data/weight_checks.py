@@ -21,8 +21,8 @@ def check_tensors(
 ) -> None:
     """Compare names, shapes and dtypes with `expected`, before any value is read.
 
-    found, expected: by the name in the file. names: the name in the file by canonical name. Raises UserError,
-    naming the first tensor that is missing, is not LeNet's, or has another shape or dtype.
+    The keys of `found` and `expected` are names in the file. `names` maps canonical names to them.
+    Raises UserError, naming the first tensor that is missing, is not LeNet's, or has another shape or dtype.
     """
     for canonical, name in names.items():
         if name not in found:
@@ -79,7 +79,7 @@ def check_one_dtype(dtypes: Mapping[str, str]) -> None:
 def check_finite(weights: Mapping[str, np.ndarray], names: Mapping[str, str]) -> None:
     """Raise UserError for the first of the canonical arrays that holds NaN or infinity.
 
-    names: the name in the file by canonical name. The message gives the position in the canonical layout.
+    `names` maps canonical names to names in the file. The message gives the canonical position.
     """
     for name, array in weights.items():
         bad = np.argwhere(~np.isfinite(array))

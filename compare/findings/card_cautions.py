@@ -65,7 +65,7 @@ def slowed(card: Card, step_seconds: float) -> Iterable[str]:
 
 
 def tf32_unasked(results: Results) -> Iterable[str]:
-    """Yield a caution if a worker found products rounded to TF32, by computing them, in a run in float32."""
+    """Yield a caution if a worker measured products rounded to TF32 although TF32 was off."""
     for run in results.runs:
         if run.rounded_to_tf32 and not run.runtime.get("tf32"):
             yield (

@@ -142,7 +142,7 @@ def launch_bound_unknown(results: Results) -> Iterable[str]:
 
 
 def costly_fences(results: Results) -> Iterable[str]:
-    """Yield a caution for each label whose steps consist too much of the harness's own wait."""
+    """Yield a caution for each label whose steps contain too much of the harness's own waiting."""
     for label in labels(results.runs):
         shares = [
             run.fence_seconds / median(run.timed_seconds)

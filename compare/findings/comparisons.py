@@ -80,7 +80,7 @@ def test_accuracies(runs: Sequence[Launch]) -> list[float]:
 
 
 def pairs(runs: Sequence[Launch]) -> list[tuple[Label, Label]]:
-    """Return (baseline, other) per device: all with the first, then each with its framework's first."""
+    """Return (baseline, other) per device: the first label with each other, then likewise per framework."""
     found: dict[tuple[Label, Label], None] = {}
     good = labels(run for run in runs if run.status == "ok")
     for device in dict.fromkeys(label.device for label in good):

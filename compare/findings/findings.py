@@ -17,7 +17,7 @@ from compare.records.parity import Gate
 from compare.records.results import Comparison, Results, SweepPoint
 
 METRICS = {"step_seconds": "step time", "test_accuracy": "test accuracy"}
-FIRST_WORDS = {"no_difference": "no", "not_enough": "not"}  # the others' first word is the kind
+FIRST_WORDS = {"no_difference": "no", "not_enough": "not"}  # the first word of any other kind is the kind
 SAME_FIGURE = 1e-6  # relative: the last digits differ between machines
 
 

@@ -126,7 +126,7 @@ def verdicts_between(results: Results) -> list[Verdict]:
 
 
 def verdicts_against_itself(results: Results) -> list[Verdict]:
-    """Compare each repeated pipeline of --inputs with its first place there."""
+    """Compare each pipeline that --inputs repeats with its first occurrence."""
     launches = good(results.input_runs)
     again = [(Label.read(label).name, label) for label in launches if Label.read(label).number > 1]
     return [input_verdict(launches, first, label) for first, label in again if first in launches]

@@ -54,7 +54,7 @@ def judged_climb(climb: Climb) -> Climb:
 
 
 def measured_again(difference: Difference, climb: Climb) -> Difference:
-    """Measure the difference again if it is between two sides' losses, which the climb holds."""
+    """Measure a difference between two sides' losses again, if the climb holds both."""
     left, right = climb.losses.get(difference.left), climb.losses.get(difference.right)
     if difference.tensor != LOSSES or left is None or right is None:
         return difference

@@ -1,4 +1,4 @@
-"""Defines the record of the place of a measurement: machine, system and card. Unknown is None, never 0."""
+"""Defines the record of a measurement's environment: machine, system and card. Unknown is None, never 0."""
 
 from __future__ import annotations
 

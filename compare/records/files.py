@@ -60,7 +60,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def synchronize(file: BinaryIO) -> None:
-    """Wait until a file is on the disk, if the file system can say so. Raises OSError if data are lost."""
+    """Wait until a file is on the disk, if the file system can report it. Raises OSError if data are lost."""
     file.flush()
     try:
         os.fsync(file.fileno())

@@ -88,7 +88,7 @@ def git(*arguments: str) -> str:
 
 
 def differ(before: Any, now: Any) -> bool:
-    """Return whether two readings of one fact differ. An unknown reading differs from nothing."""
+    """Return whether two readings of one fact differ. They do not differ if one is unknown."""
     if isinstance(before, dict) and isinstance(now, dict):
         return any(differ(value, now.get(name)) for name, value in before.items())
     if before is None or now is None:

@@ -135,7 +135,7 @@ class ProvedData(msgspec.Struct):
 
 
 class Options(msgspec.Struct, kw_only=True):
-    """The options of `compare.parity`, without paths of the machine. A user's module has its file's name."""
+    """The options of `compare.parity`, without paths of the machine. User modules: their file names."""
 
     steps: int
     dtype: str

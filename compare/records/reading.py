@@ -72,7 +72,7 @@ def read_content(path: Path, kind: Kind[T]) -> bytes:
 
 
 def read_bytes(path: Path, kind: Kind[T]) -> bytes:
-    """Read a regular file of at most LARGEST_BYTES. Raises UserError for another, OSError if unreadable."""
+    """Read a regular file of at most LARGEST_BYTES. Raises UserError for another file, or OSError."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)

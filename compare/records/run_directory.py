@@ -114,7 +114,7 @@ class RunDirectory:
 def new_directory(out: Path | None, *, prefix: str = "") -> RunDirectory:
     """Create and lock a run's directory. Without `out`, its name is the time, and no other run has it.
 
-    prefix: the start of such a name. Raises UserError if it holds files, is in use, or cannot be written.
+    prefix: the start of such a name. Raises UserError for a directory in use, with files, or read-only.
     """
     wanted = out or Path("runs") / time.strftime(f"{prefix}%Y-%m-%dT%H-%M-%S")
     try:

@@ -9,7 +9,7 @@ from compare.ladder.rungs import RUNGS
 
 @dataclass(frozen=True)
 class Concept:
-    """A concept. `tensorflow` and `pytorch` name definitions: `file:qualified.name`. `traps`: their names."""
+    """A concept. `tensorflow`, `pytorch`: definitions as `file:qualified.name`. `traps`: names of traps."""
 
     name: str
     translation: str  # how to translate the code of one framework to the other

@@ -10,7 +10,7 @@ from compare.findings.machines import AcrossMachines
 from compare.rendering import facts, job, machines, side_by_side, tables, variant_table, verdicts
 from compare.rendering.charts.frame import Chart
 
-CHARTS = "charts"  # the directory of the SVG files, beside report.md
+CHARTS = "charts"  # the directory of the SVG files, next to report.md
 
 
 def report(

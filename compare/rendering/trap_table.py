@@ -41,7 +41,7 @@ def missed_cell(trial: Trial) -> str:
 
 
 def missed_sentence(trials: Trials) -> str:
-    """Return how many traps the ladder catches, and how many the accuracy misses by which rule."""
+    """Say how many traps the ladder catches, how many the accuracy misses, and by which rule."""
     tested = [trial for trial in trials.trials if trial.accuracy_misses_it is not None]
     missed = sum(bool(trial.accuracy_misses_it) for trial in tested)
     caught = sum(trial.caught for trial in trials.trials)

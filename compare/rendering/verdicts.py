@@ -22,7 +22,7 @@ class Verdict(NamedTuple):
 
 
 def written_otherwise(found: Sequence[Findings]) -> list[str]:
-    """Return a sentence for each run whose file holds other verdicts than its samples give."""
+    """Return a sentence for each run whose file has verdicts that differ from those of its samples."""
     sentences = []
     for one in found:
         if others := contradictions(one):

@@ -12,7 +12,7 @@ from compare.statistics.verdicts import ratio_kind
 
 
 def machines_sentence(machines: Machines, other: str, baseline: str) -> str:
-    """Return a sentence on the step times of two variants over all machines. It uses both names."""
+    """Return a sentence on the step times of two variants over all machines. Both names appear in it."""
     if machines.pooled is None or machines.prediction is None:
         return each_machine(machines.by_machine, other, baseline)
     number = len(machines.by_machine)

@@ -30,9 +30,10 @@ FEWEST_MACHINES = 3
 class Machines:
     """A ratio on several machines. Spreads are standard deviations of log-ratios, close to fractions.
 
-    pooled: the mean over machines, whose `launches` counts machines; None below FEWEST_MACHINES. prediction:
-    low and high for one more machine. between: the spread of the machines' true ratios, without the chance of
-    launches. within: the spread of the launches on one machine; None if no machine has two launches.
+    `pooled` is the mean over machines, and its `launches` counts machines; None below FEWEST_MACHINES.
+    `prediction` holds low and high for one more machine. `between` is the spread of the machines' true
+    ratios, without the chance of launches. `within` is the spread of the launches on one machine; None if no
+    machine has two launches.
     """
 
     by_machine: Mapping[str, Interval]

@@ -189,6 +189,6 @@ def _listed(titles: Collection[str]) -> str:
 
 
 def _share(some: Mapping[str, Sequence[object]], launches: Launches) -> str:
-    """Return how many launches have the problem, of all launches of the variants that have it."""
+    """Return, for example, `3 of 10 launches`: those with the problem, of the variants that have any."""
     found = sum(map(len, some.values()))
     return f"{found} of {count(sum(len(launches[title]) for title in some), 'launch')}"

@@ -137,6 +137,6 @@ def _more_for_accuracy(interval: Interval, kind: Kind, margin: float) -> int | N
 
 
 def _at_least(interval: Interval, needed: int | None) -> int:
-    """Return the missing launches below the minimum, where no plan is possible; otherwise at least one."""
+    """Return the launches missing to the minimum; if none are missing, `needed`, but at least one."""
     missing = MINIMUM_LAUNCHES - interval.launches
     return missing if missing > 0 else max(needed or 0, 1)

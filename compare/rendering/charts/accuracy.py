@@ -57,7 +57,7 @@ def test_accuracy(found: Sequence[Findings]) -> list[Chart]:
 
 
 def accuracy_domain(accuracies: Sequence[float]) -> list[float]:
-    """Return a range wider than the values. Its least width keeps a difference of one image small."""
+    """Return a range wider than the values, with a minimum width: one image of 10,000 must look small."""
     low, high = min(accuracies), max(accuracies)
     room = max(0.0005, (high - low) * 0.08)
     return [max(0.0, low - room), min(1.0, high + room)]

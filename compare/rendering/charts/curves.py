@@ -105,7 +105,7 @@ def series_styles(trained: Sequence[Group]) -> list[Any]:
 
 
 def smoothed(trained: Sequence[Group]) -> list[dict[str, Any]]:
-    """Return, for 200 steps, each variant's running median over steps of the median over seeds."""
+    """Return each variant's median over seeds, smoothed by a running median, at up to 200 steps."""
     rows = []
     for group in trained:
         curve = running_median(median_over([run.losses for run in group.runs]), WINDOW)

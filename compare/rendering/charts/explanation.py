@@ -15,7 +15,7 @@ from compare.rendering.groups import Group, device_panels, groups
 
 
 def phases(found: Sequence[Findings]) -> list[Chart]:
-    """Draw the milliseconds of each phase of a step, stacked. One chart per device: steps differ tenfold."""
+    """Draw each phase of a step in milliseconds, stacked; one chart per device, as they differ tenfold."""
     quantity = Quantity(
         "phases",
         "Where a step's time goes",
@@ -64,7 +64,7 @@ def share_of_peak(found: Sequence[Findings]) -> list[Chart]:
 
 
 def throughput(found: Sequence[Findings]) -> list[Chart]:
-    """Draw the images per second in a series of steps with a wait for the device only after the last step."""
+    """Draw the images per second of a series of steps that waits for the device only once, at its end."""
 
     def of(group: Group) -> Parts:
         seconds = medians(group, {"images": lambda run: run.unsynchronized_step_seconds})

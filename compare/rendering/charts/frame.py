@@ -30,7 +30,7 @@ class Chart:
     numbers: Sequence[tuple[str, str]] = ()
 
     def spec(self, width: int | str = look.WIDTH) -> dict[str, Any]:
-        """Return the chart as Vega-Lite. width: pixels, or "container" for the surrounding element's."""
+        """Return the chart as Vega-Lite. width: pixels, or "container" to fill its element."""
         # validation takes seconds, so a test validates every kind of chart instead
         spec: dict[str, Any] = self.picture.properties(width=width, description=self.message).to_dict(
             validate=False
