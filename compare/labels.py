@@ -1,4 +1,4 @@
-"""Names of launches: framework, variant, number among equal variants, device, run. Standard library only.
+"""Names a launch by framework, variant, number among equal variants, device and run. Standard library only.
 
 All have one grammar: `framework:variant#2 on cuda (A)`. `#2` means the variant's second place in --variants.
 The CPU is not written. (A) and (B) distinguish two runs in one report.

@@ -214,7 +214,7 @@ def middle(values: Sequence[float]) -> float | None:
 
 
 def steps_to(run: Launch, target_percent: float) -> int | None:
-    """Return the steps before the first evaluation that reached the target; None if none did."""
+    """Return the number of steps before the first evaluation that reached the target; None if none did."""
     looks = zip(run.evaluated_steps, run.evaluated_accuracies, strict=True)
     return next((steps for steps, share in looks if share >= target_percent / 100), None)
 

@@ -43,7 +43,7 @@ class Trial(msgspec.Struct):
 class RightRun(msgspec.Struct):
     """The right implementation, trained on several seeds. A trap's accuracy is compared with these.
 
-    `lowest_unsuspected`: mean minus two standard deviations over seeds. A trap at or above it looks right.
+    `lowest_unsuspected`: mean minus two standard deviations over seeds. A trap that reaches it looks right.
     """
 
     framework: str

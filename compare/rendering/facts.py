@@ -108,7 +108,7 @@ def environment(results: Results) -> Facts:
 
 
 def denormals(results: Results) -> str | None:
-    """Return which sides flush denormal numbers to zero, if not all do: TensorFlow always, torch on a CPU."""
+    """Return which sides flush denormals to zero, if they differ: TensorFlow does, torch only on a CPU."""
     found = {
         f"{FRAMEWORK_NAMES.get(run.framework, run.framework)} on {run.device}": run.runtime["flush_denormals"]
         for run in results.runs

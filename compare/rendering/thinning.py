@@ -38,7 +38,7 @@ def evenly(count: int, points: int = CURVE_POINTS) -> list[int]:
 
 
 def significant(value: float, digits: int = 5) -> float:
-    """Round to so many significant digits: as many as a chart can show, in a third of the bytes."""
+    """Round to `digits` significant digits: enough for a chart, in a third of the bytes."""
     if value == 0 or not math.isfinite(value):
         return value
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))

@@ -213,7 +213,7 @@ def cost_message(points: Sequence[Point], costs: Costs) -> str:
 
 
 def launch_bound(points: Sequence[Point], costs: Costs, batch_size: int) -> str:
-    """Say which labels' step is mostly a fixed cost, and what that means; empty if there are none."""
+    """Say which labels have a mostly fixed step cost, and what that means; empty if none has."""
     fixed = {label for label, cost in costs.items() if cost.fixed_share(batch_size) > MOSTLY_FIXED}
     names = list(dict.fromkeys(name for name, point in points_with_names(points) if point.label in fixed))
     if not names:
