@@ -35,7 +35,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_joules(joules: float) -> str:
-    """Three significant digits in the unit that suits: `1.25 J`, `312 mJ`."""
+    """Return three significant digits with a suitable unit: `1.25 J`, `312 mJ`."""
     return f"{_three_digits(joules)} J" if joules >= 1 else f"{_three_digits(joules * 1e3)} mJ"
 
 

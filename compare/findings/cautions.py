@@ -48,14 +48,14 @@ def warnings_about(results: Results) -> list[str]:
 
 @dataclass(frozen=True)
 class Disturbance:
-    """A ratio of step times over all steps, and over those that other work reaches least."""
+    """A ratio of step times over all steps, and over the quickest steps, which other work affects least."""
 
     whole: Compared
     quick: Compared
 
     @property
     def change(self) -> float:
-        """By what factor the ratio moves, as an absolute log."""
+        """Return the absolute log of the factor between the two ratios."""
         whole, quick = self.whole.verdict.interval.estimate, self.quick.verdict.interval.estimate
         return abs(math.log(quick / whole)) if whole and quick else 0.0
 
@@ -72,7 +72,7 @@ class Disturbance:
 
 
 def largest_disturbance(runs: Sequence[Launch]) -> Disturbance | None:
-    """Return the comparison of step times that other work moves most; None if there is none.
+    """Return the comparison of step times that other work changes most; None if there is none.
 
     Other work makes steps slower, never faster, so a launch's quickest steps show the machine undisturbed.
     """

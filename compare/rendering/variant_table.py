@@ -117,7 +117,7 @@ def cpu_seconds(run: Launch) -> float | None:
 
 
 def step_joules(run: Launch) -> float | None:
-    """Return the mean energy of a step, without the first block; None if it was not metered throughout."""
+    """Return the mean energy of a step, without the first block; None if a block was not metered."""
     steps = sum(run.block_sizes[1:])
     metered = [one for one in run.energy_joules[1:] if one is not None]
     whole = steps and len(metered) == len(run.block_sizes) - 1
