@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib.util
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeGuard, TypeVar
 
-from compare.errors import UserError
+from compare.errors import UserError, typed
 from compare.processes.interruption import Terminated, listen, raise_if_received
 from compare.processes.starting import ACTIONS, refusal
 from compare.reasons import reason_of
@@ -20,7 +22,8 @@ C = TypeVar("C")
 
 ROOT = Path(__file__).resolve().parents[1]
 FAILED = 1
-# Errors of a standard stream, which has no file name. EPIPE: the reader has closed it and needs no message.
+NARROWEST, WIDEST = 20, 2000  # columns: at 0 Rich prints nothing, and below 6 tyro's help takes all memory
+# Of a standard stream, which has no file name. EPIPE: the reader has gone, and nobody is left to tell.
 OUTPUT_FAILURES = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
@@ -40,11 +43,15 @@ def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | No
 def expand_home(argv: Sequence[str]) -> list[str]:
     """Replace `~` by the home directory: a shell does not expand it after `=` or in quotation marks.
 
-    Raises UserError if the user has no home directory, because a directory called `~` would be a mistake.
+    Raises UserError if the user has none: no directory is called `~` by mistake. Also for an empty value,
+    such as that of a shell's variable that is not set, which as a path would be this directory.
     """
     expanded = []
-    for argument in argv:
+    for before, argument in zip(["", *argv], argv, strict=False):
         option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        if not value and (equals or not option):
+            name = option or (before if before.startswith("--") else "An argument")
+            raise UserError(f"{name} is empty. Give it a value, or leave it out.")
         path = os.path.expanduser(value)  # noqa: PTH111  (Path's raises RuntimeError for a user who has none)
         if path.startswith("~"):
             raise UserError(f"{argument}: no home directory is known for {value.split('/')[0]}. Name a path.")
@@ -60,8 +67,10 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
     try:
         check_system()
         make_streams_usable()
+        make_size_usable()
         listen()
         check_interpreter()
+        check_place()
         status = main(sys.argv[1:])
         sys.stdout.flush()
         raise_if_received()
@@ -76,7 +85,8 @@ def run_entry_point(main: Callable[[Sequence[str]], int]) -> NoReturn:
         if is_of_output(error):
             sys.stdout = None  # its buffered text cannot be written either
         if message:
-            print("\n".join([f"error: {message}", *getattr(error, "__notes__", [])]), file=sys.stderr)
+            with contextlib.suppress(OSError):  # the status tells it if standard error is full or gone
+                print("\n".join([f"error: {message}", *getattr(error, "__notes__", [])]), file=sys.stderr)
         status = error.status if isinstance(error, UserError) else FAILED
     sys.exit(status)
 
@@ -96,7 +106,7 @@ def explanation(error: Exception) -> str | None:
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return f"this system starts no more threads. {ACTIONS[errno.EAGAIN]}."
     if isinstance(error, ImportError):
-        install = f"{sys.executable} -m pip install {ROOT}"
+        install = f"{typed(sys.executable)} -m pip install {typed(ROOT)}"
         return (
             f"this command cannot import all that it needs: {reason_of(error)}\nInstall it again: {install}"
         )
@@ -124,6 +134,17 @@ def check_interpreter() -> None:
         )
 
 
+def check_place() -> None:
+    """Raise UserError if the directory of this process is gone or closed to it: no path can be made whole."""
+    try:
+        os.getcwd()  # noqa: PTH109  (no Path is needed)
+    except OSError as error:
+        raise UserError(
+            f"the directory that this command was started in cannot be found: {error.strerror}. "
+            "Change to another (cd), then give the command again."
+        ) from error
+
+
 def make_streams_usable() -> None:
     """Make a closed output harmless, and replace characters that an output's encoding lacks: no run is lost.
 
@@ -133,9 +154,23 @@ def make_streams_usable() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
-    if sys.stdout is None:
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (open to the end)
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # print() takes a missing standard error for standard output
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (open to the end)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def make_size_usable() -> None:
+    """Set the size that the environment gives anew: what it says is for a person, and may be any text.
+
+    Without it the terminal itself is asked, each time.
+    """
+    size = shutil.get_terminal_size()
+    width = min(max(size.columns, NARROWEST), WIDEST)
+    if "COLUMNS" in os.environ or width != size.columns:
+        os.environ["COLUMNS"] = str(width)
+    if "LINES" in os.environ:
+        os.environ["LINES"] = str(size.lines)

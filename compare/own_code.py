@@ -27,8 +27,8 @@ INIT = "__init__.py"
 
 
 def is_path(name: str) -> bool:
-    """Return whether the module is named by a path: the name holds a separator, or ends in .py."""
-    return os.sep in name or name.endswith(".py")
+    """Whether a module is named by a path: with a separator, with .py at its end, or a directory's `.`."""
+    return os.sep in name or name.endswith(".py") or not name.strip(".")
 
 
 def place(flag: str, name: str) -> str:

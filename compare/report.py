@@ -62,8 +62,10 @@ def report(config: ReportConfig) -> Path:
 
 
 def created(directory: Path) -> Path:
+    from compare.records.run_directory import make_directories
+
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directories(directory)
         if not os.access(directory, os.W_OK):
             raise PermissionError(13, os.strerror(13))
     except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compare.command_line import expand_home, parse, run_entry_point
-from compare.errors import Unwritable
+from compare.errors import Unwritable, typed
 from compare.processes.interruption import Terminated
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def run(config: RunConfig) -> Results:
 
 
 def resuming(directory: Path) -> str:
-    return f"python -m compare.run --resume {directory}"
+    return f"python -m compare.run --resume {typed(directory)}"
 
 
 def exit_status(results: Results) -> int:

@@ -121,7 +121,7 @@ def ports(config: ParityConfig) -> list[Port]:
     for entered in entrant_ports(entrants(config.run_config())):
         port, module = entered, own[entered.framework]
         if module is not None:
-            name = Path(module).stem if own_code.is_path(module) else module
+            name = Path(module).absolute().stem if own_code.is_path(module) else module
             label = Label(port.framework, name).on(port.device)
             place = own_code.place(port.framework, module)
             port = Port(str(label), port.framework, place, "Trainer", port.device)

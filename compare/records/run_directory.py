@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Self
 
-from compare.errors import UserError
+from compare.errors import UserError, typed
 from compare.observation import observe
 from compare.processes.locks import try_lock
 from compare.records.files import HALF_WRITTEN
@@ -30,9 +31,13 @@ class DirectoryLock:
         self.path = directory / LOCK_NAME
         try:
             self.file = opened_and_locked(self.path)
-            self.file.truncate(0)
-            self.file.write(str(os.getpid()))
-            self.file.flush()
+            try:
+                self.file.truncate(0)
+                self.file.write(str(os.getpid()))
+                self.file.flush()
+            except OSError:
+                self.release()
+                raise
         except BlockingIOError:
             holder = (observe(self.path.read_text) or "").strip() or "of unknown number"
             raise UserError(
@@ -49,7 +54,8 @@ class DirectoryLock:
         """Release the lock. A second call does nothing."""
         if not self.file.closed:
             self.path.unlink(missing_ok=True)
-            self.file.close()
+            with contextlib.suppress(OSError):  # what it could not write it cannot write now
+                self.file.close()
 
 
 def opened_and_locked(path: Path) -> IO[str]:
@@ -106,9 +112,7 @@ class RunDirectory:
                 elif path.suffix != ".log" or path.name not in refusal:
                     path.unlink()
         self.lock.release()
-        for directory in self.created:
-            with contextlib.suppress(OSError):
-                directory.rmdir()
+        remove_empty(self.created)
 
 
 def new_directory(out: Path | None, *, prefix: str = "") -> RunDirectory:
@@ -123,7 +127,11 @@ def new_directory(out: Path | None, *, prefix: str = "") -> RunDirectory:
         raise UserError(
             f"--out: {wanted} cannot be written to: {error.strerror}. Name a directory that you can write to."
         ) from error
-    directory = RunDirectory(path, created)
+    try:
+        directory = RunDirectory(path, created)
+    except UserError:
+        remove_empty(created)
+        raise
     if not directory.was_empty:
         directory.take_back("")
         raise UserError(not_empty(path))
@@ -131,16 +139,32 @@ def new_directory(out: Path | None, *, prefix: str = "") -> RunDirectory:
 
 
 def not_empty(path: Path) -> str:
-    resume = f" python -m compare.run --resume {path} continues the run in it."
+    resume = f" python -m compare.run --resume {typed(path)} continues the run in it."
     has_run = (path / "results.json").exists()
     return f"--out: {path} is not empty. Name a new directory, so that no result is lost.{resume * has_run}"
 
 
 def make_directories(path: Path) -> list[Path]:
-    """Create a directory and its parents. Returns the new ones, innermost first."""
-    missing = [directory for directory in (path, *path.parents) if not directory.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+    """Create a directory and those around it; return those that are new, innermost first.
+
+    Raises OSError, and leaves none of them: a name too long, a disk that is full, something else of its name.
+    """
+    missing = [directory for directory in (path, *path.parents) if not os.path.lexists(directory)]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        remove_empty(missing)
+        if isinstance(error, FileExistsError):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from error
+        raise
     return missing
+
+
+def remove_empty(directories: Iterable[Path]) -> None:
+    """Remove those of these directories, innermost first, that hold nothing."""
+    for directory in directories:
+        with contextlib.suppress(OSError):
+            directory.rmdir()
 
 
 def made_unique(wanted: Path) -> tuple[Path, list[Path]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
-from compare.errors import UserError
+from compare.errors import UserError, typed
+from compare.records.run_directory import make_directories, remove_empty
 
 TASK = '''"""What both sides share. Names no framework: both workers read it."""
 
@@ -94,14 +97,23 @@ FILES = {"task.py": TASK, "my_keras.py": KERAS, "my_torch.py": TORCH}
 
 def write_new_task(directory: Path) -> str:
     """Write the files and return the command that proves them. Raises UserError if one already exists."""
-    existing = [name for name in FILES if (directory / name).exists()]
+    paths = [directory / name for name in FILES]
+    existing = [path for path in paths if os.path.lexists(path)]
     if existing:
-        raise UserError(f"--new-task: {directory / existing[0]} already exists. Name a new directory.")
+        raise UserError(f"--new-task: {existing[0]} already exists. Name a new directory.")
+    made: list[Path] = []
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, text in FILES.items():
-            (directory / name).write_text(text)
+        made = make_directories(directory)
+        for path in paths:
+            path.write_text(FILES[path.name], encoding="utf-8")
     except OSError as error:
-        raise UserError(f"--new-task: {directory} cannot be written: {error.strerror}.") from error
-    task, keras, torch = (directory / name for name in FILES)
+        for path in paths:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        remove_empty(made)
+        raise UserError(
+            f"--new-task: {directory} cannot be written to: {error.strerror}. "
+            "Name a directory that you can write to."
+        ) from error
+    task, keras, torch = map(typed, paths)
     return f"python -m compare.parity --task {task} --tensorflow-module {keras} --torch-module {torch}"

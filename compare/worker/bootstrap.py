@@ -8,6 +8,7 @@ framework would then stand in for the worker's own.
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def check_needs() -> None:
     """Exit with LACKING, and a line for the log, if the interpreter lacks what every worker needs."""
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     if missing:
-        install = f"{sys.executable} -m pip install {' '.join(missing)}"
+        install = f"{shlex.quote(sys.executable)} -m pip install {' '.join(missing)}"
         print(f"its interpreter lacks {', '.join(missing)}. Install what is missing: {install}", flush=True)
         sys.exit(LACKING)
 

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 
+from compare.errors import typed
 from compare.reasons import Reason, reason_of
 from compare.worker import memory, refusals
 from compare.worker.refusals import RefusedRequest
@@ -57,7 +58,7 @@ def remedy_for(line: str, package: str) -> str:
     """Return what to do about the reason of a failed import; empty if nobody knows."""
     for pattern, remedy in REMEDIES.items():
         if found := re.search(pattern, line):
-            pip = f"{sys.executable} -m pip install"
+            pip = f"{typed(sys.executable)} -m pip install"
             return remedy.format(pip=pip, package=package, **found.groupdict())
     return ""
 

@@ -11,6 +11,7 @@ import numpy as np
 import safetensors.numpy
 
 from compare.data import mnist
+from compare.errors import typed
 from compare.inference_forms import FORMS_BY_NAME
 from compare.protocol import messages
 from compare.worker.contract import Answer, InferenceModule
@@ -57,6 +58,6 @@ def require_packages(form: str) -> None:
         raise RefusedRequest(
             "import",
             f"{form} needs {' and '.join(missing)}. "
-            f"Install: {sys.executable} -m pip install {' '.join(missing)}",
+            f"Install: {typed(sys.executable)} -m pip install {' '.join(missing)}",
             missing=missing,
         )
