@@ -11,6 +11,7 @@ import errno
 import os
 import platform
 import struct
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,18 @@ def refusing(refused: Mapping[str, str], command: Sequence[str]) -> list[str]:
         pytest.skip("knows the system calls' numbers of Linux on x86-64 only")
     given = [f"{error}:{name}" for name, error in refused.items()]
     return [sys.executable, str(ROOT / "tests" / "sandbox.py"), *given, "--", *command]
+
+
+def mounted(
+    lines: str, run: Sequence[object], variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command after these shell lines in a mount namespace; skip visibly if this user may have none."""
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no mount namespace can be made here")
+    return subprocess.run(
+        ["unshare", "-m", "sh", "-ec", f'{lines}\nexec "$@"', "sh", *map(str, run)],
+        cwd=ROOT, env=variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def refuse(errors: Mapping[int, int]) -> None:

@@ -63,7 +63,7 @@ def prove(
 
 def left_out_error(left_out: dict[str, str]) -> str:
     reasons = [reason_line(label, reason) for label, reason in left_out.items()]
-    action = "Name another device, interpreter (--tf-python, --torch-python) or module."
+    action = "Mend that, or name another device, interpreter (--tf-python, --torch-python) or module."
     if len(reasons) == 1:
         return f"the ladder cannot be climbed: {reasons[0]}\n{action}"
     return "\n".join(["the ladder cannot be climbed with all variants:", *reasons, action])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from tests.commands import (
     small_run,
 )
 from tests.faults.recording import Fault
-from tests.sandbox import refusing
+from tests.sandbox import mounted, refusing
 
 FAULTS = "A machine that refuses or hides"
 REFUSED = "nothing was trained; exit status 2"
@@ -40,18 +39,6 @@ def fails(*_, **__): raise NotImplementedError("x")
 psutil.cpu_freq = psutil.virtual_memory = os.getloadavg = fails
 runpy.run_module("compare.run", run_name="__main__", alter_sys=True)
 """
-
-
-def mounted(
-    lines: str, run: Sequence[object], variables: Mapping[str, str] = WIDE
-) -> subprocess.CompletedProcess[str]:
-    """Run a command after these shell lines in a mount namespace; skip visibly if this user may have none."""
-    if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no mount namespace can be made here")
-    return subprocess.run(
-        ["unshare", "-m", "sh", "-ec", f'{lines}\nexec "$@"', "sh", *map(str, run)],
-        cwd=ROOT, env=variables, capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,7 +70,7 @@ def hindered(tmp_path_factory: pytest.TempPathFactory) -> Hindered:
     hidden = "umask 077\nmount -t proc -o subset=pid proc /proc"
     resume = [sys.executable, "-m", "compare.run", "--resume", home / "x", "--data-dir", home / "data"]
     pythons = ["--tf-python", home / "python", "--torch-python", home / "python"]
-    return Hindered(first, mounted(hidden, [*resume, *pythons]), home)
+    return Hindered(first, mounted(hidden, [*resume, *pythons], WIDE), home)
 
 
 def test_both_end_well(hindered: Hindered, fault: Fault) -> None:
@@ -163,7 +150,7 @@ def test_a_damaged_library_of_a_framework(tmp_path: Path, fault: Fault) -> None:
     (tmp_path / "empty").touch()
     options = climb(tmp_path, "--variants", "tf:eager", "--out", tmp_path / "out")
     run = [sys.executable, "-m", "compare.parity", *options]
-    done = mounted(f"mount --bind {tmp_path}/empty {library}", run)
+    done = mounted(f"mount --bind {tmp_path}/empty {library}", run, WIDE)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "file too short" in done.stderr
     assert "ladder-tf" in done.stderr

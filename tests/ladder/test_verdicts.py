@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from compare.ladder.verdicts import summary
+from compare.numbers import format_loss
 from compare.records.parity import Climb, Difference, Rung
+from tests.faults.recording import Fault
+
+FAULTS = "Losses that went away"
 
 
 def climb(largest: dict[tuple[str, str], float]) -> Climb:
@@ -32,13 +36,22 @@ def test_the_pair_that_is_furthest_apart_is_the_one_that_counts() -> None:
     assert shown == "8 of 8 rungs · float64 losses agree to 3e-09 over 20 steps"
 
 
-def test_losses_that_went_away_agree_as_a_share_of_their_size() -> None:
+def test_losses_that_went_away_agree_as_a_share_of_their_size(fault: Fault) -> None:
     """A difference of 2e16 between losses of 1e20 is rounding, and no closeness of 2e16."""
     away = climb({("tf:eager", "torch:eager"): 0.0})
     away.rungs[-1].differences = [
         Difference("tf:eager", "torch:eager", "losses", 2e16, 2e-4, 1e-3, passed=True)
     ]
-    assert summary([away], {}).endswith("float64 losses agree to 2e-04 of their size over 20 steps")
+    said = summary([away], {})
+    assert said.endswith("float64 losses agree to 2e-04 of their size over 20 steps")
+    fault("Losses of 1e20, as at a learning rate of 1e6", seen=f"parity    {said}", survives="the proof")
+
+
+def test_a_loss_that_went_away_is_three_digits_and_an_exponent(fault: Fault) -> None:
+    """Not twenty digits over three lines."""
+    shown = format_loss(123_456_789_012_345_678_901.0)
+    assert shown == "1.23e+20"
+    fault("A loss of 123456789012345678901", words=f"`{shown}`", survives="all")
 
 
 def test_equal_losses_agree_to_the_last_bit() -> None:

@@ -12,11 +12,13 @@ import pytest
 
 from compare.rendering import page
 from compare.rendering.charts import charts
+from tests.faults.recording import Fault
 from tests.rendering import synthetic
 from tests.rendering.browser import BROWSER, DRIVER, MISSING, media, metrics, opened, started
 from tests.rendering.test_page import hostile
 
 pytestmark = pytest.mark.skipif(BROWSER is None or DRIVER is None, reason=MISSING)
+FAULTS = "A page whose scripts are blocked"
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +203,7 @@ BLOCKED = '<meta http-equiv="Content-Security-Policy" content="script-src \'self
 
 @pytest.mark.parametrize("width", [360, 1440])
 def test_charts_stand_still_where_scripts_are_blocked(
-    browser: Any, address: str, width: int, tmp_path_factory: pytest.TempPathFactory
+    browser: Any, address: str, width: int, tmp_path_factory: pytest.TempPathFactory, fault: Fault
 ) -> None:
     """As behind a server whose policy allows its own scripts only: the pictures are in the page."""
     text = Path(address.removeprefix("file://")).read_text(encoding="utf-8")
@@ -214,3 +216,5 @@ def test_charts_stand_still_where_scripts_are_blocked(
     assert all(marks > 0 for _, marks, _ in charts), charts
     assert all(right <= width for _, _, right in charts), charts
     browser.get_log("browser")
+    what = f"A policy that blocks the page's scripts (`script-src 'self'`), {width} pixels wide"
+    fault(what, words="every chart as a still picture", survives="the page")
