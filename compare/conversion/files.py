@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from compare.conversion.config import ConvertConfig
 
 
+MOST_BYTES = 16 << 20  # more than any kind of file takes: LeNet's weights in float64 are 9 MB
+
+
 def check_paths(config: ConvertConfig) -> None:
     """Raise UserError if SOURCE is not a readable file, or if an option breaks its rule."""
     check_utf8("SOURCE", config.source)
@@ -49,7 +52,11 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         ) from error
     try:
         temporary = directory / target.name
-        yield temporary
+        try:
+            yield temporary
+        except UserError:
+            check_space(directory)
+            raise
         move(temporary, target, overwrite=overwrite)
     except OSError as error:
         raise UserError(
@@ -57,6 +64,13 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def check_space(directory: Path) -> None:
+    """Raise OSError if the system lets no weights be written here: frameworks tell that otherwise."""
+    with (directory / "space").open("wb") as file:
+        file.write(bytes(MOST_BYTES))
+        synchronize(file)
 
 
 def move(temporary: Path, target: Path, *, overwrite: bool) -> None:

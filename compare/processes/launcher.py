@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,7 +30,13 @@ from compare.worker import bootstrap
 R = TypeVar("R")
 
 LOG_NAME = "worker.log"  # in the worker's own directory, which goes with it
+NO_PROC = " (this system has no /proc, in which TensorFlow looks itself up: mount it)"
 OLD_PYTHON = "Unknown option: -P"  # what an interpreter says that does not know it yet
+
+
+def lacks_proc() -> bool:
+    """Whether this is a Linux in a sandbox or chroot that has no /proc."""
+    return sys.platform == "linux" and not Path("/proc/self/exe").exists()
 
 
 class WorkerError(Exception):
@@ -194,7 +201,7 @@ class Worker:
             return f"cannot start: {lacking}{note('', missing, os.environ)}"
         if code and OLD_PYTHON in log:
             return "cannot start: its interpreter is older than Python 3.11. Name a newer one"
-        return in_words(code)
+        return in_words(code) + (NO_PROC if code == -signal.SIGABRT and lacks_proc() else "")
 
     def close(self, grace_seconds: float = 5) -> None:
         """End the process and all that it started. Safe to call twice."""

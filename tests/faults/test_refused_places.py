@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shlex
 import subprocess
@@ -10,8 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import safetensors.numpy
 
-from tests.commands import ROOT, WIDE, assert_refused, command, script
+from tests.commands import ROOT, WIDE, assert_refused, command, script, small_data
+from tests.conversion.commands import trained_alike
 from tests.faults.recording import Fault
 from tests.sandbox import mounted
 
@@ -134,3 +137,30 @@ def test_standard_error_that_takes_nothing(stream: str, tmp_path: Path, fault: F
     done = subprocess.run([refused], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     fault(f"Standard error is closed or full (`{stream}`)", words="nothing", survives=NOTHING)
+
+
+def test_a_disk_that_is_full_for_a_conversion(tmp_path: Path, fault: Fault) -> None:
+    """The system's reason, not a framework's words for it."""
+    disk, source = tmp_path / "disk", tmp_path / "source.safetensors"
+    disk.mkdir()
+    safetensors.numpy.save_file(trained_alike(), source)
+    run = [sys.executable, "-m", "compare.convert", source, disk / "weights.pt"]
+    said = assert_refused(
+        mounted(f"mount -t tmpfs -o size=800k none {disk}", run, WIDE),
+        "weights.pt cannot be written: No space left on device",
+    )
+    fault(
+        "A full disk for a conversion", seen=said, survives="the source; no target is written; exit status 2"
+    )
+
+
+def test_a_system_without_proc(tmp_path: Path, fault: Fault) -> None:
+    """TensorFlow aborts over a number; the cause is told beside it."""
+    options = ["--steps", 1, "--batch-size", 2, "--data-dir", small_data(tmp_path / "data")]
+    places = ["--variants", "tf:eager", "--out", tmp_path / "out"]
+    run = [sys.executable, "-m", "compare.parity", *options, *places]
+    said = assert_refused(
+        mounted("mount -t tmpfs none /proc", run, WIDE), "this system has no /proc, in which TensorFlow looks"
+    )
+    seen = re.sub(r"last line: .*; log", "last line: what TensorFlow printed; log", said)
+    fault("A system without /proc", seen=seen, survives="nothing was trained; exit status 2")
