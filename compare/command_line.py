@@ -22,8 +22,8 @@ C = TypeVar("C")
 
 ROOT = Path(__file__).resolve().parents[1]
 FAILED = 1
-NARROWEST, WIDEST = 20, 2000  # columns: at 0 Rich prints nothing, and below 6 tyro's help takes all memory
-# Of a standard stream, which has no file name. EPIPE: the reader has gone, and nobody is left to tell.
+NARROWEST, WIDEST = 20, 2000  # columns: at 0 Rich prints nothing, and below 6 tyro's help uses all memory
+# Errors of a standard stream, which has no file name. EPIPE: the reader has closed it and needs no message.
 OUTPUT_FAILURES = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
@@ -43,8 +43,9 @@ def parse(config: type[C], argv: Sequence[str], *, program: str, default: C | No
 def expand_home(argv: Sequence[str]) -> list[str]:
     """Replace `~` by the home directory: a shell does not expand it after `=` or in quotation marks.
 
-    Raises UserError if the user has none: no directory is called `~` by mistake. Also for an empty value,
-    such as that of a shell's variable that is not set, which as a path would be this directory.
+    Raises UserError if the user has no home directory, because a directory called `~` would be a mistake.
+    Raises it also for an empty value, such as an unset shell variable gives: as a path it would mean this
+    directory.
     """
     expanded = []
     for before, argument in zip(["", *argv], argv, strict=False):
@@ -135,7 +136,7 @@ def check_interpreter() -> None:
 
 
 def check_place() -> None:
-    """Raise UserError if the directory of this process is gone or closed to it: no path can be made whole."""
+    """Raise UserError if the working directory was removed or cannot be read."""
     try:
         os.getcwd()  # noqa: PTH109  (no Path is needed)
     except OSError as error:
@@ -154,7 +155,7 @@ def make_streams_usable() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # print() takes a missing standard error for standard output
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (open to the end)

@@ -1,4 +1,4 @@
-"""The one kind of error that is shown to a user instead of a traceback, and how it writes advice to type."""
+"""Defines the errors that a user sees as a message instead of a traceback, and how they quote advice."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Unwritable(UserError):
 
 
 def typed(word: object) -> str:
-    """Return a path, or another word, as a message advises to type it: quoted if a shell needs that.
+    """Return a path or another word as a user can type it in a shell, with quotation marks if it needs them.
 
-    A path that begins with `-` is no option: it becomes `./-…`.
+    A path that begins with `-` becomes `./-…`, so that no command takes it for an option.
     """
     text = str(word)
     return shlex.quote(f".{os.sep}{text}" if text.startswith("-") else text)

@@ -27,7 +27,7 @@ INIT = "__init__.py"
 
 
 def is_path(name: str) -> bool:
-    """Whether a module is named by a path: with a separator, with .py at its end, or a directory's `.`."""
+    """Return whether the module is named by a path: with a separator, a final .py, or nothing but dots."""
     return os.sep in name or name.endswith(".py") or not name.strip(".")
 
 

@@ -54,7 +54,7 @@ class DirectoryLock:
         """Release the lock. A second call does nothing."""
         if not self.file.closed:
             self.path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # what it could not write it cannot write now
+            with contextlib.suppress(OSError):  # it could not write before, and cannot now
                 self.file.close()
 
 
@@ -145,9 +145,9 @@ def not_empty(path: Path) -> str:
 
 
 def make_directories(path: Path) -> list[Path]:
-    """Create a directory and those around it; return those that are new, innermost first.
+    """Create a directory and its parents. Return the new ones, innermost first.
 
-    Raises OSError, and leaves none of them: a name too long, a disk that is full, something else of its name.
+    Raises OSError and removes the new ones if the name is too long, the disk is full, or a file has the name.
     """
     missing = [directory for directory in (path, *path.parents) if not os.path.lexists(directory)]
     try:
@@ -161,7 +161,7 @@ def make_directories(path: Path) -> list[Path]:
 
 
 def remove_empty(directories: Iterable[Path]) -> None:
-    """Remove those of these directories, innermost first, that hold nothing."""
+    """Remove the empty ones of these directories. They come innermost first."""
     for directory in directories:
         with contextlib.suppress(OSError):
             directory.rmdir()

@@ -139,6 +139,7 @@ def test_standard_error_that_takes_nothing(stream: str, tmp_path: Path, fault: F
     fault(f"Standard error is closed or full (`{stream}`)", words="nothing", survives=NOTHING)
 
 
+@pytest.mark.proof
 def test_a_disk_that_is_full_for_a_conversion(tmp_path: Path, fault: Fault) -> None:
     """The system's reason, not a framework's words for it."""
     disk, source = tmp_path / "disk", tmp_path / "source.safetensors"
@@ -154,6 +155,7 @@ def test_a_disk_that_is_full_for_a_conversion(tmp_path: Path, fault: Fault) -> N
     )
 
 
+@pytest.mark.proof
 def test_a_system_without_proc(tmp_path: Path, fault: Fault) -> None:
     """TensorFlow aborts over a number; the cause is told beside it."""
     options = ["--steps", 1, "--batch-size", 2, "--data-dir", small_data(tmp_path / "data")]
