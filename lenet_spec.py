@@ -1,7 +1,7 @@
-"""The LeNet of the TensorFlow 1.4 eager tutorial, as values: the one place both implementations read.
+"""Defines the LeNet of the TensorFlow 1.4 eager tutorial as values. Both implementations read them here.
 
-Standard library only. Every number that can be derived from another is derived (`flat_size`,
-`parameter_shapes`, `parameter_count`, `training_flops`), so that nothing can disagree with itself.
+Standard library only. Every number that follows from other numbers is computed (`flat_size`,
+`parameter_shapes`, `parameter_count`, `training_flops`), so that no two values can contradict each other.
 
 Canonical layouts are TensorFlow's: images NHWC, convolution kernels HWIO, dense kernels [in, out].
 Canonical names are `<layer>/kernel` and `<layer>/bias`.
@@ -25,7 +25,7 @@ class Input:
     height: int = 28
     width: int = 28
     channels: int = 1
-    pixel_scale: float = 1 / 255  # rounded to float32, then multiplied: what `read_data_sets` did
+    pixel_scale: float = 1 / 255  # rounded to float32, then multiplied, as `read_data_sets` did
 
     @property
     def shape(self) -> Shape:
@@ -53,7 +53,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """A square max pool without padding; a rest that does not fill the window is dropped."""
+    """A square max pool without padding; rows and columns that do not fill a window are dropped."""
 
     size: int = 2
     stride: int = 2
@@ -73,9 +73,9 @@ class Dense:
 
 @dataclass(frozen=True)
 class Dropout:
-    """`rate` is the fraction dropped; what is kept is scaled by 1 / (1 - rate).
+    """`rate` is the dropped fraction of units; kept units are scaled by 1 / (1 - rate).
 
-    The tutorial declares it and never switches it on, so `active` is False. Where it is True, the
+    The tutorial declares dropout and never switches it on, so `active` is False. If it is True, the
     masks are part of the batch, so that both frameworks drop the same units.
     """
 
@@ -90,7 +90,7 @@ class Adam:
     p -= learning_rate * sqrt(1 - beta2**t) / (1 - beta1**t) * m / (sqrt(v) + epsilon_hat)
 
     This is the form printed before section 2.1 of Kingma and Ba, arXiv:1412.6980. PyTorch's epsilon
-    stands inside the correction and is larger by 1 / sqrt(1 - beta2**t) for the same result.
+    is inside the correction, and must be larger by 1 / sqrt(1 - beta2**t) for the same result.
     """
 
     learning_rate: float = 1e-3
@@ -101,14 +101,14 @@ class Adam:
 
 @dataclass(frozen=True)
 class Data:
-    """MNIST: the first `validation_size` training images are set aside; the rest trains."""
+    """MNIST: the first `validation_size` training images are for validation; the rest is for training."""
 
     validation_size: int = 5_000
 
 
 @dataclass(frozen=True)
 class Training:
-    """How long, how much at a time, how often a line is shown."""
+    """How many steps to train, with what batch size, and how often to print a line."""
 
     batch_size: int = 128
     steps: int = 1_000
@@ -129,7 +129,7 @@ class LeNetSpec:
     dense2: Dense = field(default_factory=lambda: Dense(units=10, activation="linear"))
     kernel_initializer: Literal["glorot_uniform"] = "glorot_uniform"
     bias_initializer: Literal["zeros"] = "zeros"
-    loss_reduction: Literal["mean", "sum"] = "mean"  # of softmax cross-entropy from logits
+    loss_reduction: Literal["mean", "sum"] = "mean"  # reduces softmax cross-entropy from logits
     adam: Adam = field(default_factory=Adam)
     data: Data = field(default_factory=Data)
     training: Training = field(default_factory=Training)
@@ -139,7 +139,7 @@ class LeNetSpec:
         return self.dense2.units
 
     def activation_shapes(self) -> dict[str, Shape]:
-        """Each layer's output shape without the batch, in order, in canonical (NHWC) layout."""
+        """Return each layer's output shape without the batch, in order, in canonical (NHWC) layout."""
         conv1 = self.conv1.output_shape(self.input.shape)
         pool1 = self.pool1.output_shape(conv1)
         conv2 = self.conv2.output_shape(pool1)
@@ -160,7 +160,7 @@ class LeNetSpec:
         return self.activation_shapes()["flat"][0]
 
     def parameter_shapes(self) -> dict[str, Shape]:
-        """Each parameter's canonical name and shape, in order."""
+        """Return each parameter's canonical name and shape, in order."""
         shapes = self.activation_shapes()
         kernels = {
             "conv1": self.conv1.kernel_shape(self.input.shape),
@@ -179,10 +179,10 @@ class LeNetSpec:
         return sum(math.prod(shape) for shape in self.parameter_shapes().values())
 
     def training_flops(self, batch_size: int) -> int:
-        """Floating-point operations of one training step in the matrix products alone.
+        """Return the floating-point operations of one training step, counting only the matrix products.
 
-        A multiply-add counts as two. Backward costs the forward product twice over (gradient of the
-        kernel, gradient of the input), but for conv1, whose input needs no gradient.
+        A multiply-add counts as two. Backward costs twice the forward product (gradient of the kernel,
+        gradient of the input), except for conv1: its input needs no gradient.
         """
         shapes, kernels = self.activation_shapes(), self.parameter_shapes()
         positions = {"conv1": math.prod(shapes["conv1"][:2]), "conv2": math.prod(shapes["conv2"][:2])}

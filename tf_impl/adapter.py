@@ -1,7 +1,7 @@
-"""A porter's own Keras model, loss and optimizer, as the ladder asks for them. See torch_impl/adapter.py.
+"""Gives the ladder access to a porter's Keras model, loss and optimizer. See torch_impl/adapter.py.
 
-The model's file offers `model()`, `loss(outputs, targets)` and `optimizer()`, and knows nothing of the
-ladder. Arrays come in and go out as NumPy in canonical layouts, which are Keras's own.
+The model's file defines `model()`, `loss(outputs, targets)` and `optimizer()`. It does not use the ladder.
+Arrays come in and go out as NumPy in canonical layouts, which are Keras's own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tf_impl.recorder import Mask, NotProvable, Recorder, Recording
 class Adapter:
     """One model, with its loss and its optimizer, on one device in one dtype.
 
-    layouts: of each input by name; Keras gets all as they are. mask: makes dropout's masks.
+    layouts: the layout of each input by name; Keras gets every input unchanged. mask: makes dropout's masks.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class Adapter:
         self.device = "/GPU:0" if device == "cuda" else "/CPU:0"
         self.dtype = tf.as_dtype(dtype)
         keras.config.set_floatx(dtype)
-        keras.config.set_dtype_policy(dtype)  # else the one that was first asked for stays
+        keras.config.set_dtype_policy(dtype)  # otherwise the first policy stays in force
         with tf.device(self.device):
             self.model = module.model()
         self.leaves: list[Leaf] = []
         self.mask = mask
 
     def build(self, inputs: Mapping[str, np.ndarray]) -> None:
-        """Call the model once: a subclassed one has no variables before."""
+        """Call the model once: a subclassed model has no variables before its first call."""
         check_model(self.model)
         self.call(inputs, training=False)
         check_layers(self.model)
@@ -47,14 +47,14 @@ class Adapter:
         self.recorder = Recorder(self.leaves, self.mask)
 
     def rebuilt(self, seed: int, inputs: Mapping[str, np.ndarray]) -> list[Leaf]:
-        """Return a model built anew with another seed, for its initial weights."""
+        """Build the model again with another seed, and return its leaves, for their initial weights."""
         keras.utils.set_random_seed(seed)
         model = self.module.model()
         self.called(model, inputs, training=False)
         return leaves(model)
 
     def forward(self, inputs: Mapping[str, np.ndarray], *, training: bool) -> Recording:
-        """Record a pass. Its outputs are taps of the recording, named `output`."""
+        """Record a forward pass. The recording holds the model's outputs as taps named `output`."""
         with tf.device(self.device), self.recorder.running(record=True) as recording:
             outputs = self.call(inputs, training=training)
             recording.taps |= {name: one.numpy() for name, one in named_outputs(outputs).items()}
@@ -67,7 +67,7 @@ class Adapter:
         return self.applied(model, {name: self.to_device(array) for name, array in inputs.items()}, training)
 
     def applied(self, model: Any, tensors: Mapping[str, tf.Tensor], training: bool) -> Any:
-        """Call a model with tensors in the form that it takes."""
+        """Call a model with its inputs in the form that it takes: one tensor, a list or names."""
         if len(tensors) == 1:
             return model(next(iter(tensors.values())), training=training)
         if is_functional(model) and set(tensors) != {one.name for one in model.inputs}:
@@ -78,7 +78,7 @@ class Adapter:
         return tf.convert_to_tensor(array, self.dtype if array.dtype.kind == "f" else None)
 
     def value(self, inputs: Mapping[str, np.ndarray], targets: Any, *, training: bool = True) -> tf.Tensor:
-        """Return the loss of one batch, with what layers add to it."""
+        """Return the loss of one batch, including the penalties that layers add."""
         with self.recorder.running(record=False):
             outputs = self.call(inputs, training=training)
         wanted = tree(self.to_device, targets)
@@ -86,16 +86,16 @@ class Adapter:
         return tf.add_n([tf.reduce_mean(loss), *self.model.losses])
 
     def penalties(self) -> float:
-        """Return what layers add to the loss by themselves: `model.losses`, after the last pass."""
+        """Return the sum of the penalties that layers added to the loss in the last pass (`model.losses`)."""
         return float(sum(float(one) for one in self.model.losses))
 
     def loss(self, inputs: Mapping[str, np.ndarray], targets: Any) -> float:
-        """In training; running statistics move."""
+        """Return the loss of one batch in training mode, which updates running statistics."""
         with tf.device(self.device):
             return float(self.value(inputs, targets))
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
-        """Return the loss, and gradients by variable; none for one that is frozen or not used."""
+        """Return the loss and the gradients by variable. A frozen or unused variable has no gradient."""
         variables = self.model.trainable_variables
         with tf.device(self.device), tf.GradientTape() as tape:
             loss = self.value(inputs, targets)
@@ -104,7 +104,7 @@ class Adapter:
         return float(loss), {id(one): tf.convert_to_tensor(g) for one, g in named if g is not None}
 
     def prepare(self, plain_rate: float | None) -> None:
-        """Return the declared optimizer anew, or plain SGD of this rate."""
+        """Make a new optimizer: the declared one, or plain SGD if a rate is given."""
         if plain_rate is not None:
             self.optimizer = keras.optimizers.SGD(plain_rate)
         else:
@@ -115,7 +115,7 @@ class Adapter:
         self.optimizer.build(self.model.trainable_variables)
 
     def step(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
-        """One update: the loss before it, and the gradients that it was given."""
+        """Make one update. Return the loss from before it, and the gradients that it used."""
         loss, found = self.gradients(inputs, targets)
         variables = [one for one in self.model.trainable_variables if id(one) in found]
         with tf.device(self.device):
@@ -130,13 +130,13 @@ class Adapter:
         return {"name": type(self.optimizer).__name__, **numbers}
 
     def decays(self) -> dict[int, float]:
-        """Each variable's own weight decay."""
+        """Return the weight decay of each variable."""
         rate = float(self.optimizer.weight_decay or 0)
         use = getattr(self.optimizer, "_use_weight_decay", lambda _: True)
         return {id(one): rate if use(one) else 0.0 for one in self.model.trainable_variables}
 
     def slots(self) -> dict[int, dict[str, Any]]:
-        """Return what the optimizer remembers of each variable, in the ladder's names."""
+        """Return the optimizer's state of each variable, such as its moments, by the ladder's names."""
         mean = "mean_square" if isinstance(self.optimizer, keras.optimizers.RMSprop) else "second_moment"
         adam = isinstance(self.optimizer, keras.optimizers.Adam)
         known = {"_momentums": "first_moment" if adam else None, "_velocities": mean,
@@ -161,11 +161,11 @@ class Adapter:
         return any(variable is one for one in self.model.trainable_variables)
 
     def dtypes(self) -> dict[str, str]:
-        """Of every floating variable, by the model's own name."""
+        """Return the dtype of every floating-point variable, by the model's name for it."""
         return {one.path: str(one.dtype) for one in self.model.variables if "float" in str(one.dtype)}
 
     def unbound(self) -> list[str]:
-        """Variables that belong to no leaf."""
+        """Return the names of the trainable variables that belong to no leaf."""
         known = {id(one) for leaf in self.leaves for own in leaf.tensors.values() for one in own.variables}
         return [one.path for one in self.model.trainable_variables if id(one) not in known]
 
@@ -180,7 +180,7 @@ def check_model(model: Any) -> None:
 
 
 def check_layers(model: Any) -> None:
-    """Refuses what cannot be compared, by the layer's name."""
+    """Raise NotProvable, with the layer's name, for a layer that cannot be compared."""
     for layer in model._flatten_layers():
         if getattr(layer, "data_format", None) == "channels_first":
             raise NotProvable(f"{layer.name} is channels_first; build the Keras side with channels_last")
@@ -193,7 +193,7 @@ def check_layers(model: Any) -> None:
 
 
 def named_outputs(outputs: Any, name: str = "output") -> dict[str, tf.Tensor]:
-    """Tensors by name, however the model nests them."""
+    """Return the model's output tensors by name, from any nesting of lists, tuples and mappings."""
     if tf.is_tensor(outputs):
         return {name: outputs}
     if isinstance(outputs, Mapping):
@@ -206,7 +206,7 @@ def named_outputs(outputs: Any, name: str = "output") -> dict[str, tf.Tensor]:
 
 
 def with_model(function: Any, model: Any, needed: int = 2) -> Any:
-    """Give the model too to a loss or optimizer that takes one argument more."""
+    """Pass the model as well to a loss or optimizer that takes one more argument."""
     count = len(inspect.signature(function).parameters)
     return (lambda *given: function(*given, model)) if count > needed else function
 

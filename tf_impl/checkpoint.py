@@ -1,8 +1,8 @@
-"""LeNet's weights in Keras's own files. Read it beside torch_impl/checkpoint.py.
+"""Reads and writes LeNet's weights in Keras's own files. Read it beside torch_impl/checkpoint.py.
 
-A `.weights.h5` file holds weights alone; a `.keras` file is a zip archive of such a file and the model that
-it belongs to; a `.h5` file of Keras 2 holds weights alone or both. Written is a plain `keras.Sequential`,
-which loads without this project's code.
+A `.weights.h5` file holds weights alone. A `.keras` file is a zip archive of such a file and its model. A
+`.h5` file of Keras 2 holds weights, with or without the model. This module writes a plain
+`keras.Sequential`, which loads without this project's code.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ import numpy as np
 from lenet_spec import LeNetSpec, Shape
 from tf_impl.model import conv, dense, max_pool
 
-# Keras files a layer of a Sequential or functional model under its class and number, whatever its name.
+# In a Sequential or functional model, a layer's folder has its class and number, not its name.
 FOLDERS = {
     "conv1": "layers/conv2d/vars",
     "conv2": "layers/conv2d_1/vars",
     "dense1": "layers/dense/vars",
     "dense2": "layers/dense_1/vars",
 }
-VARIABLES = {"0": "kernel", "1": "bias"}  # as Keras 3 numbers them; Keras 2 wrote the names, as in kernel:0
-# What lies beside the layers, as the versions spell it: a part of a path that is one of these.
+VARIABLES = {"0": "kernel", "1": "bias"}  # Keras 3 numbers the variables; Keras 2 wrote their names: kernel:0
+# A path with one of these parts is no layer's. The spelling depends on Keras's version.
 BOOKKEEPING = re.compile(r"optimizer(_weights)?|_?(compile_)?(metrics|loss(_tracker)?)|seed_generator(_\d+)?")
-LARGEST_WEIGHTS_BYTES = 1 << 28  # LeNet in float64 with Adam's moments takes a tenth: more is a zip bomb
+LARGEST_WEIGHTS_BYTES = 1 << 28  # ten times LeNet in float64 with Adam's moments; more is a zip bomb
 
 
 HOW_TO_SAVE = "Save it with model.save('name.keras') or model.save_weights('name.weights.h5')."
 
 
 class Unreadable(Exception):
-    """Keras or HDF5 will not take the file; the message says why."""
+    """Keras or HDF5 cannot read the file; the message says why."""
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the file's weights by their names in it, not yet read. Raises Unreadable for another file.
+    """Yield the file's weights by their names in it, not yet read. Raises Unreadable if it is no such file.
 
-    The variables of optimizer and metrics and the random seeds of dropout are left out.
+    Leave out the variables of the optimizer and the metrics, and dropout's random seeds.
     """
     with hdf5(path) as file:
         found: dict[str, Any] = {}
@@ -92,9 +92,9 @@ def by_number(name: str) -> list[tuple[str, int]]:
 def names(tensors: Mapping[str, Any], spec: LeNetSpec) -> dict[str, str]:
     """Return the name in the file of each parameter, by canonical name.
 
-    It depends on Keras's version and on how the model was made: nested, subclassed, with layer names of its
-    own. So a layer is found by its kernel's shape, which no two layers of LeNet share, and one of a wrong
-    shape by its place among the convolutions, or among the dense layers.
+    The name depends on Keras's version and on how the model was made: nested, subclassed, or with its own
+    layer names. So a layer is found by its kernel's shape, because no two layers of LeNet share a shape. A
+    layer with a wrong shape is found by its place among the convolutions, or among the dense layers.
     """
     folders: dict[str, dict[str, str]] = defaultdict(dict)
     for name in tensors:
@@ -112,7 +112,7 @@ def names(tensors: Mapping[str, Any], spec: LeNetSpec) -> dict[str, str]:
 
 
 def folders_of_layers(kernels: Mapping[str, Shape], spec: LeNetSpec) -> dict[str, str]:
-    """Return the folder of each layer. kernels: the shape in each folder, in the file's order."""
+    """Return the folder of each layer. kernels: the kernel's shape in each folder, in the file's order."""
     wanted = {
         name.partition("/")[0]: shape for name, shape in spec.parameter_shapes().items() if "kernel" in name
     }
@@ -124,26 +124,26 @@ def folders_of_layers(kernels: Mapping[str, Shape], spec: LeNetSpec) -> dict[str
 
 
 def shape(name: str, spec: LeNetSpec) -> Shape:
-    """Return the shape in the file of the parameter of this canonical name: our layouts are Keras's."""
+    """Return the shape in the file of the parameter with this canonical name: our layouts are Keras's."""
     return spec.parameter_shapes()[name]
 
 
 def described(tensor: h5py.Dataset) -> tuple[Shape, str]:
-    """Shape and dtype; a dataset that would read another file is not one."""
+    """Return a dataset's shape and dtype. A dataset that would read another file counts as no tensor."""
     if tensor.external or tensor.is_virtual:
         return tuple(tensor.shape), "a link to another file"
     return tuple(tensor.shape or ()), tensor.dtype.name
 
 
 def to_canonical(name: str, tensor: h5py.Dataset, spec: LeNetSpec) -> np.ndarray:
-    """Return the parameter as a NumPy array, same dtype."""
+    """Return the parameter as a NumPy array with the same dtype."""
     return np.asarray(tensor[()])
 
 
 def write(path: Path, weights: Mapping[str, np.ndarray], spec: LeNetSpec) -> None:
-    """Save a plain Keras model, or its weights, which any Sequential or functional LeNet can load."""
+    """Save a plain Keras model, or its weights. Any Sequential or functional LeNet can load these weights."""
     model = filled(spec, weights)
-    lower = path.with_name(path.name.lower())  # Keras knows no .KERAS
+    lower = path.with_name(path.name.lower())  # Keras accepts no upper-case suffix
     if lower.suffix == ".keras":
         model.save(lower)
     else:
@@ -161,9 +161,9 @@ def filled(spec: LeNetSpec, weights: Mapping[str, np.ndarray]) -> keras.Sequenti
 
 
 def sequential(spec: LeNetSpec, dtype: str) -> keras.Sequential:
-    """LeNet without this project's classes.
+    """Return LeNet without this project's classes.
 
-    No dropout layer: `fit` would switch it on, which the tutorial never did.
+    It has no dropout layer: `fit` would switch it on, which the tutorial never did.
     """
     layers = {
         "conv1": conv(spec.conv1, dtype),
@@ -180,7 +180,7 @@ def sequential(spec: LeNetSpec, dtype: str) -> keras.Sequential:
 
 
 def model(path: Path, spec: LeNetSpec, dtype: str) -> keras.Model:
-    """Return the model that the file brings; for weights alone LeNet with these weights."""
+    """Return the model in the file. If the file holds only weights, return LeNet with these weights."""
     with hdf5(path) as file:
         config = file.attrs.get("model_config")
     if config is not None or is_archive(path):
@@ -191,17 +191,17 @@ def model(path: Path, spec: LeNetSpec, dtype: str) -> keras.Model:
 
 
 def whole_model(path: Path, config: str) -> keras.Model:
-    """Return the file's own model. Runs no code in it: older versions of Keras 3 would, of a `.h5` file."""
+    """Return the model in the file. Run no code from it: older versions of Keras 3 would, for `.h5` files."""
     if re.search(r'"class_name": *"Lambda"', config):
         raise Unreadable("its model has a Lambda layer, which is code of its own, and is not run")
     with tempfile.TemporaryDirectory() as directory:
-        named = Path(directory, "model.keras" if is_archive(path) else "model.h5")  # Keras goes by the suffix
+        named = Path(directory, "model.keras" if is_archive(path) else "model.h5")  # Keras reads the suffix
         named.symlink_to(path.resolve())
         try:
-            # Keras 2 named the module of its class Functional, which Keras 3 has in another place.
+            # Keras 2 wrote the module of its class Functional. In Keras 3 this class is in another module.
             classes = {"Functional": keras.Model}
             return keras.models.load_model(named, custom_objects=classes, compile=False, safe_mode=True)
-        except Exception as error:  # whatever a broken or hostile file makes of Keras
+        except Exception as error:  # a broken or hostile file can raise anything in Keras
             raise Unreadable(f"Keras cannot load it: {why(error)}") from error
 
 
@@ -213,8 +213,8 @@ def why(error: Exception) -> str:
 
 
 def logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Logits [N, 10] of images [N, 28, 28, 1]. Raises Unreadable where the model takes no such images."""
+    """Return logits [N, 10] of images [N, 28, 28, 1]. Raises Unreadable if the model takes no such images."""
     try:
         return np.asarray(model(images, training=False))
-    except Exception as error:  # a model of the user's own
+    except Exception as error:  # the user's own model can raise anything
         raise Unreadable(f"its model does not take images {list(images.shape)}: {error}") from error

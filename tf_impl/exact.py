@@ -1,7 +1,7 @@
-"""Python floats as exact as float64 is: for proofs in float64 alone, never where time is measured.
+"""Makes TensorFlow keep Python floats exact in float64. Only proofs use it, never a run that is timed.
 
-`tf.cast(0.999, tf.float64)` goes through float32, and so do `tf.convert_to_tensor(0.999)` and with it every
-rate schedule: Keras's betas, momentum, decay, epsilon and rates are off by 1e-8 to 1e-5 in float64.
+`tf.cast(0.999, tf.float64)` and `tf.convert_to_tensor(0.999)` round to float32 first, and every rate schedule
+uses them. So Keras's betas, momentum, decay, epsilon and rates are off by 1e-8 to 1e-5 in float64.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ DESCRIPTION = (
 
 
 def make_floats_exact() -> str:
-    """Change this process, before a model is built. Return what was changed, for the record."""
+    """Change this process; call it before a model is built. Return a description of the changes."""
     keras.config.set_floatx("float64")
     if not hasattr(tf.cast, "inexact"):
-        tf.cast = math_ops.cast = exact_cast(tf.cast)  # TensorFlow's own functions use the second (gelu)
+        tf.cast = math_ops.cast = exact_cast(tf.cast)  # TensorFlow's gelu uses the one in math_ops
         tf.convert_to_tensor = exact_conversion(tf.convert_to_tensor)
         tf.nn.leaky_relu = leaky_relu
     return DESCRIPTION
@@ -46,12 +46,12 @@ def exact_conversion(inexact: Any) -> Any:
 
 
 def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Any:
-    """Compute what tf.nn.leaky_relu does, whose own slope is a float32 whatever its input."""
+    """Compute tf.nn.leaky_relu with an exact slope. TensorFlow's slope is a float32 for every input dtype."""
     return tf.where(features > 0, features, features * alpha)
 
 
 def is_float(value: Any) -> bool:
-    """Tell a Python float, or a list of some; NumPy's scalars and arrays carry their dtype."""
+    """Return whether this is a Python float, or a list with one. NumPy's values carry their own dtype."""
     if isinstance(value, list | tuple):
         return any(is_float(one) for one in value)
     return type(value) is float

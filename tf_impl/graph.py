@@ -1,4 +1,4 @@
-"""The eager step traced once into a graph: `tf.function`. See torch_impl/compiled.py."""
+"""Traces the eager step once into a graph, by `tf.function`. See torch_impl/compiled.py."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ class Trainer(train.Trainer):
         return self.traced_gradients(*batch)
 
     def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
-        """None: the step is one graph."""
+        """Yield nothing: the step is one graph and has no phases."""
         return iter(())

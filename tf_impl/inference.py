@@ -1,7 +1,7 @@
-"""Forms of a trained TensorFlow model for inference. Read it beside torch_impl/inference.py.
+"""Makes the forms of a trained TensorFlow model for inference. Read it beside torch_impl/inference.py.
 
-Each takes a trainer and the images [N, 28, 28, 1] of the largest batch that it will be asked for, and returns
-a function from images to logits [N, 10], both NumPy.
+Each function takes a trainer and the images [N, 28, 28, 1] of the largest batch that will come. It returns a
+function from images to logits [N, 10], both NumPy.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Answer = Callable[[np.ndarray], np.ndarray]
 
 
 def call(trainer: Trainer, images: np.ndarray) -> Answer:
-    """`model(x)`: the model as it is, eagerly."""
+    """Call the model as it is, eagerly: `model(x)`."""
     return answering(trainer, trainer.model)
 
 
 def predict(trainer: Trainer, images: np.ndarray) -> Answer:
-    """`model.predict(x)`: Keras' loop over batches, here of one."""
+    """Call `model.predict(x)`, which is Keras' loop over batches, with one batch."""
 
     def answer(batch: np.ndarray) -> np.ndarray:
         with tf.device(trainer.device):
@@ -33,18 +33,18 @@ def predict(trainer: Trainer, images: np.ndarray) -> Answer:
 
 
 def function(trainer: Trainer, images: np.ndarray) -> Answer:
-    """`tf.function(model)`: one graph, traced once for any batch size."""
+    """Call `tf.function(model)`: one graph, traced once for any batch size."""
     return answering(trainer, traced(trainer, images))
 
 
 def litert(trainer: Trainer, images: np.ndarray) -> Answer:
     """Convert to LiteRT (TensorFlow Lite), and run its interpreter."""
-    # not from a SavedModel, which leaves the variables out: every logit is NaN
+    # a SavedModel would leave the variables out, and every logit would be NaN
     content = tf.lite.TFLiteConverter.from_keras_model(trainer.model).convert()
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     interpreter = tf.lite.Interpreter(model_content=content, num_threads=threads)
     (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
-    allocated: list[int] = []  # the sizes of the batch that its memory is for
+    allocated: list[int] = []  # the batch sizes that the interpreter's memory fits
 
     def answer(batch: np.ndarray) -> np.ndarray:
         if allocated != [*batch.shape]:
@@ -59,7 +59,7 @@ def litert(trainer: Trainer, images: np.ndarray) -> Answer:
 
 
 def onnx_runtime(trainer: Trainer, images: np.ndarray) -> Answer:
-    """Export to ONNX by tf2onnx, then ONNX Runtime on the CPU."""
+    """Export to ONNX by tf2onnx, then run ONNX Runtime on the CPU."""
     import onnxruntime
     import tf2onnx
 

@@ -1,8 +1,8 @@
-"""The input pipelines that TensorFlow's users write. Read it beside torch_impl/inputs.py.
+"""Defines the input pipelines that TensorFlow's users write. Read it beside torch_impl/inputs.py.
 
-Only the order of the images is replaced, by the shared one; fetching, scaling, batching and prefetching stay
-the framework's. images: [count, 28, 28] uint8; labels: [count] uint8; order: [steps, N] indices. Each
-pipeline yields images [N, 28, 28, 1] of `dtype`, and labels [N] int64.
+The shared order of images replaces the framework's order, and nothing else: the framework itself fetches,
+scales, batches and prefetches. images: [count, 28, 28] uint8; labels: [count] uint8; order: [steps, N]
+indices. Each pipeline yields images [N, 28, 28, 1] of `dtype`, and labels [N] int64.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def tutorial(images: np.ndarray, labels: np.ndarray, order: np.ndarray, dtype: s
         return tf.gather(all_images, index), tf.gather(all_labels, index)
 
     def normalize(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # multiplies by 1/255; the tutorials' `/ 255` gives 126 of the 256 values another last bit
+        # multiplies by 1/255; the tutorials' `/ 255` changes the last bit of 126 of the 256 values
         in_float32 = tf.image.convert_image_dtype(image[..., tf.newaxis], tf.float32)
         return tf.cast(in_float32, dtype), tf.cast(label, tf.int64)
 
@@ -36,7 +36,7 @@ def tutorial(images: np.ndarray, labels: np.ndarray, order: np.ndarray, dtype: s
 
 
 def by_index(images: np.ndarray, labels: np.ndarray, order: np.ndarray, dtype: str) -> Batches:
-    """Tensors scaled once; tf.data gathers a whole batch for each row of indices, and prefetches."""
+    """Scale all images once; tf.data gathers a whole batch for each row of indices, and prefetches."""
     all_images, all_labels = (tf.constant(array) for array in scaled(images, labels, dtype))
 
     def batch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -47,9 +47,9 @@ def by_index(images: np.ndarray, labels: np.ndarray, order: np.ndarray, dtype: s
 
 
 def keras_arrays(images: np.ndarray, labels: np.ndarray, order: np.ndarray, dtype: str) -> Batches:
-    """Read as `fit(x, y)` reads: by Keras' own adapter, over arrays that stand in the shared order.
+    """Read as `fit(x, y)` reads: by Keras' own adapter, over arrays that are sorted in the shared order.
 
-    Keras has no public door to it but `fit`, whose own shuffling would give another order.
+    The adapter is not public. `fit` is the only public way to it, but `fit` shuffles in its own order.
     """
     from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
@@ -59,7 +59,7 @@ def keras_arrays(images: np.ndarray, labels: np.ndarray, order: np.ndarray, dtyp
 
 
 def scaled(images: np.ndarray, labels: np.ndarray, dtype: str) -> tuple[np.ndarray, np.ndarray]:
-    """All images [count, 28, 28, 1] in [0, 1], scaled in float32; labels int64."""
+    """Return all images [count, 28, 28, 1] in [0, 1], scaled in float32, and all labels as int64."""
     in_float32 = images[..., np.newaxis] * np.float32(1 / 255)
     return in_float32.astype(dtype, copy=False), labels.astype(np.int64)
 

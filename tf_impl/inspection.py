@@ -1,6 +1,6 @@
-"""What the harness asks of a trainer beside training. Read it beside torch_impl/inspection.py.
+"""Gives the harness access to a trainer's state and devices. Read it beside torch_impl/inspection.py.
 
-Arrays in and out, a fence, and a look inside: parameters, activations, gradients, devices, phases.
+It moves arrays in and out, waits for the device, and returns parameters, moments, activations and gradients.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tf_impl.model import LeNet
 class Inspection(ABC):
     """The base of `train.Trainer`, which sets these attributes and defines the abstract methods."""
 
-    device: str  # as `tf.device` takes it
+    device: str  # in the form that `tf.device` takes
     model: LeNet
     optimizer: tf.compat.v1.train.Optimizer
     variables: dict[str, tf.Variable]  # by canonical name
@@ -33,14 +33,14 @@ class Inspection(ABC):
     ) -> tuple[tf.Tensor, tf.Tensor]: ...
 
     def to_device(self, *arrays: np.ndarray | None) -> tuple[tf.Tensor | None, ...]:
-        """Return tensors on the device that `tf.device` names around this call."""
+        """Return tensors on the device of the surrounding `tf.device` block."""
         return tuple(None if array is None else tf.convert_to_tensor(array) for array in arrays)
 
     def to_numpy(self, tensor: tf.Tensor) -> np.ndarray:
         return tensor.numpy()
 
     def synchronize(self) -> None:
-        """Wait until the device has done everything asked of it."""
+        """Wait until the device has finished all its work."""
         tf.test.experimental.sync_devices()
 
     def parameters(self) -> dict[str, np.ndarray]:
@@ -48,7 +48,7 @@ class Inspection(ABC):
         return {name: self.to_numpy(variable).copy() for name, variable in self.variables.items()}
 
     def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return copies of Adam's first and second moments by canonical name; none before a step."""
+        """Return copies of Adam's first and second moments by canonical name; empty before the first step."""
         first, second = (
             {
                 name: self.to_numpy(moment).copy()
@@ -72,7 +72,7 @@ class Inspection(ABC):
     ) -> dict[str, np.ndarray]:
         """Return the loss's gradient by canonical name, in canonical layout; update nothing.
 
-        A parameter that the loss does not depend on has none.
+        A parameter that does not affect the loss has no gradient.
         """
         with tf.device(self.device):
             _, _, found = self.value_and_gradients(*self.to_device(images, labels, dropout_mask))
@@ -81,7 +81,7 @@ class Inspection(ABC):
     def devices(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, str]:
-        """Return the device of each parameter, activation and gradient, of the loss and of the logits."""
+        """Return the device of each parameter, activation and gradient, and of the loss and the logits."""
         with tf.device(self.device):
             batch = self.to_device(images, labels, dropout_mask)
             loss, logits, gradients = self.value_and_gradients(*batch)
@@ -102,7 +102,7 @@ class Inspection(ABC):
     def phases(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> Iterator[str]:
-        """Make one step, and yield the name of each of its phases when its work has been asked for."""
+        """Make one step, and yield the name of each phase as soon as the phase's work is launched."""
         with tf.device(self.device):
             batch = self.to_device(images, labels, dropout_mask)
             yield "host_to_device"

@@ -1,4 +1,4 @@
-"""What most Keras users write: a compiled model, Keras' own Adam, `train_on_batch`."""
+"""Trains as most Keras users do: with a compiled model, Keras' own Adam and `train_on_batch`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tf_impl.model import LeNet
 
 
 class CompiledLeNet(LeNet):
-    """LeNet for `train_on_batch`: inputs as a dict, so that a dropout mask can come with the images."""
+    """LeNet for `train_on_batch`. It can take a dict, so that a dropout mask can come with the images."""
 
     def call(self, inputs: Any, dropout_mask: tf.Tensor | None = None) -> tf.Tensor:
         if isinstance(inputs, dict):
@@ -32,11 +32,11 @@ class CompiledLeNet(LeNet):
     ) -> tf.Tensor:
         targets = tf.one_hot(y, self.spec.classes, dtype=y_pred.dtype)
         loss = super().compute_loss(x, targets, y_pred, sample_weight, training)
-        self.traced = {"loss": loss, "logits": y_pred}  # tensors of the trace that is being made
+        self.traced = {"loss": loss, "logits": y_pred}  # tensors of the current trace
         return loss
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Return this batch's own loss and logits: Keras itself reports the mean over the batches so far."""
+        """Return the loss and logits of this batch: Keras itself reports the mean over the batches so far."""
         super().train_step(data)
         return self.traced
 
@@ -44,15 +44,15 @@ class CompiledLeNet(LeNet):
 class Trainer(train.Trainer):
     """Keras' Adam adds epsilon outside the bias correction, as the spec does, so it needs no conversion.
 
-    Its betas do in float64: inside, a Python float becomes a float32 tensor, and 1 - float32(0.999) is
-    wrong by 1.3e-5, which makes the first steps 7e-6 too long. Curves would part by 3e-3 within 20 steps.
-    The ladder makes them exact (`tf_impl.exact`); a run in float64 that is timed leaves Keras as it is.
+    Its betas need one in float64. Keras turns a Python float into a float32 tensor, and 1 - float32(0.999) is
+    wrong by 1.3e-5. The first steps would be 7e-6 too long, and the curves would differ by 3e-3 within 20
+    steps. The ladder makes the betas exact (`tf_impl.exact`); a timed run in float64 leaves Keras as it is.
     """
 
     def __init__(
         self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
     ) -> None:
-        keras.config.set_floatx(dtype)  # otherwise Keras keeps Adam's rate and moments' powers in float32
+        keras.config.set_floatx(dtype)  # otherwise Keras keeps Adam's rate and powers of beta in float32
         super().__init__(spec, weights, device=device, dtype=dtype)
         adam = spec.adam
         number = np.float64 if dtype == "float64" else float
@@ -78,7 +78,7 @@ class Trainer(train.Trainer):
         return logs["loss"], logs["logits"]
 
     def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
-        """None: the step is one compiled function."""
+        """Yield nothing: the step is one compiled function and has no phases."""
         return iter(())
 
     def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

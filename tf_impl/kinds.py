@@ -1,8 +1,8 @@
-"""Which layers of a Keras model hold what, in canonical names and layouts. See torch_impl/kinds.py.
+"""Finds a Keras model's layers and their tensors in canonical names and layouts. See torch_impl/kinds.py.
 
-Every layer with parameters becomes one leaf or, where it is several in one, a leaf for each. A tensor is
-bound to a place in the model's own variables by an index: canonical = flat[index]. Canonical layouts are
-Keras's, so that most indices change nothing.
+Every layer becomes one leaf or, if it is several layers in one, one leaf for each of them. An index maps each
+canonical tensor to its places in the model's own variables: canonical = flat[index]. Canonical layouts are
+Keras's, so most indices change nothing.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ import numpy as np
 
 @dataclass
 class Bound:
-    """A canonical tensor. `variables`: the model's own; of several the sum counts (an LSTM's two biases)."""
+    """A canonical tensor: the sum of `variables`, the model's own (an LSTM of torch has two biases)."""
 
     variables: tuple[Any, ...]
-    index: np.ndarray  # of canonical shape: places in the flattened variable
-    state: bool = False  # running statistics: moved by forward passes, not by the optimizer
+    index: np.ndarray  # has the canonical shape; holds places in the flattened variable
+    state: bool = False  # running statistics, which forward passes update, not the optimizer
 
 
 @dataclass
 class Leaf:
-    """A layer by its path, with its kind, settings and tensors. `layer`: the layer whose calls count."""
+    """A layer by its path, with kind, settings and tensors. `layer`: the layer whose calls are recorded."""
 
     path: str
     kind: str
     layer: Any
     settings: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, Bound] = field(default_factory=dict)
-    channel_axes: dict[str, int] = field(default_factory=dict)  # that follow the input's last axis
+    channel_axes: dict[str, int] = field(default_factory=dict)  # axes that follow the input's last axis
     layout: str = "channels_last"
-    silent: bool = False  # a part whose output cannot be seen
-    before: list[str] = field(default_factory=list)  # functions called since the layer before, in words
+    silent: bool = False  # its output cannot be seen
+    before: list[str] = field(default_factory=list)  # the functions called since the previous layer, in words
 
 
 def leaves(model: keras.Model) -> list[Leaf]:
-    """Every layer of the model, in order of definition."""
+    """Return a leaf for every layer of the model, in order of definition."""
     found: list[Leaf] = []
     for path, layer in walk(model, ""):
         make = maker(layer)
@@ -52,7 +52,7 @@ def leaves(model: keras.Model) -> list[Leaf]:
 
 
 def walk(parent: Any, prefix: str, seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
-    """Layers by path: by the attribute that holds them, or by name in a functional or sequential model."""
+    """Yield layers with their paths: by attribute, or by name in a functional or sequential model."""
     seen = set() if seen is None else seen
     names = attribute_names(parent)
     for layer in parent._layers:
@@ -105,7 +105,7 @@ def optional(**tensors: Any) -> dict[str, Bound]:
 
 
 def raw(path: str, layer: Any) -> list[Leaf]:
-    """Return a layer of a kind that this project does not know, its tensors as they are."""
+    """Return the leaf of a layer of unknown kind, with its tensors unchanged."""
     tensors = {one.name: bound(one) for one in layer._trainable_variables}
     own = [one for one in layer._non_trainable_variables if "float" in str(one.dtype)]
     tensors |= {one.name: state(one) for one in own}
@@ -137,7 +137,7 @@ def dense(path: str, layer: keras.layers.Dense) -> list[Leaf]:
 
 
 def conv(path: str, layer: Any) -> list[Leaf]:
-    """Kernel [*space, I, O]; a group for each channel is a depthwise kernel [*space, C, M]."""
+    """Return the kernel as [*space, I, O]; if each channel is a group, as depthwise [*space, C, M]."""
     kernel, space = layer._kernel, layer.rank
     settings = activated(layer, {"stride": list(layer.strides), "dilation": list(layer.dilation_rate)})
     channels = kernel.shape[-2] * layer.groups
@@ -157,7 +157,7 @@ def depthwise(path: str, layer: Any) -> list[Leaf]:
 
 
 def separable(path: str, layer: Any) -> list[Leaf]:
-    """Two layers in one; what passes between them cannot be seen."""
+    """Return two leaves, since this is two layers in one. The tensor between them cannot be seen."""
     settings = {"stride": list(layer.strides), "dilation": list(layer.dilation_rate)}
     first = optional(kernel=layer.depthwise_kernel)
     second = optional(kernel=layer.pointwise_kernel, bias=layer.bias)
@@ -170,7 +170,7 @@ def separable(path: str, layer: Any) -> list[Leaf]:
 
 
 def conv_transpose(path: str, layer: Any) -> list[Leaf]:
-    """Kernel [*space, O, I], which is canonical."""
+    """Return the kernel as it is, [*space, O, I], which is canonical."""
     settings = activated(layer, {"stride": list(layer.strides), "padding": layer.padding, "groups": 1})
     tensors = optional(kernel=layer.kernel, bias=layer.bias)
     return [Leaf(path, f"conv{layer.rank}d_transpose", layer, settings, tensors)]
@@ -201,7 +201,7 @@ def embedding(path: str, layer: keras.layers.Embedding) -> list[Leaf]:
 
 
 def prelu(path: str, layer: keras.layers.PReLU) -> list[Leaf]:
-    """Axes that share a slope have size 1, and go."""
+    """Return the slopes without the axes of size 1, along which units share a slope."""
     return [Leaf(path, "prelu", layer, {}, {"alpha": bound(layer.alpha, lambda one: one.squeeze())})]
 
 
@@ -218,7 +218,7 @@ def recurrent_settings(layer: Any) -> dict[str, Any]:
 
 
 def gates(layer: Any) -> dict[str, Bound]:
-    """Return a cell's tensors; a GRU that resets after the product has two biases, [2, 3 · units]."""
+    """Return a cell's tensors. A GRU that resets after the matrix product has two biases, [2, 3 · units]."""
     cell = layer.cell
     tensors = optional(kernel=cell.kernel, recurrent_kernel=cell.recurrent_kernel)
     if cell.bias is not None and len(cell.bias.shape) == 2:

@@ -1,4 +1,4 @@
-"""The step in bfloat16 over float32 weights. See torch_impl/mixed.py.
+"""Computes the step in bfloat16 with float32 weights. See torch_impl/mixed.py.
 
 Convolutions, dense layers and activations are bfloat16; weights, the loss, gradients and Adam stay float32,
 so that a small update is not rounded away. Batches come from the host in float32, as in every other run.
@@ -17,11 +17,11 @@ from tf_impl import graph, model, train, xla
 
 
 class LeNet(model.LeNet):
-    """Keras' policy `mixed_bfloat16`: each layer casts its input, and its weights each time it uses them."""
+    """LeNet with Keras' policy `mixed_bfloat16`: each layer casts its input, and its weights at each use."""
 
     def activations(self, images: tf.Tensor, dropout_mask: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         if dropout_mask is not None:
-            dropout_mask = tf.cast(dropout_mask, tf.bfloat16)  # TensorFlow multiplies no two dtypes
+            dropout_mask = tf.cast(dropout_mask, tf.bfloat16)  # TensorFlow does not multiply different dtypes
         return super().activations(images, dropout_mask)
 
 
@@ -47,8 +47,8 @@ class Trainer(train.Trainer):
 
 
 class Graph(graph.Trainer, Trainer):
-    """`graph` of the same."""
+    """`graph`, with its layers in bfloat16."""
 
 
 class XLA(xla.Trainer, Trainer):
-    """`xla` of the same."""
+    """`xla`, with its layers in bfloat16."""

@@ -1,4 +1,4 @@
-"""LeNet as idiomatic Keras layers. Read it beside torch_impl/model.py: the same names in the same order.
+"""Defines LeNet with Keras layers. Read it beside torch_impl/model.py: the same names in the same order.
 
 TensorFlow keeps images NHWC and convolution kernels HWIO, which are this project's canonical layouts.
 """
@@ -15,7 +15,7 @@ from lenet_spec import Conv, Dense, LeNetSpec, MaxPool
 
 
 class LeNet(keras.Model):
-    """Two convolutions, two pools, two dense layers; logits out, no softmax."""
+    """Two convolutions, two pools and two dense layers. It returns logits, without softmax."""
 
     def __init__(self, spec: LeNetSpec, dtype: str) -> None:
         super().__init__(dtype=dtype)
@@ -27,7 +27,7 @@ class LeNet(keras.Model):
         self.flatten = keras.layers.Flatten(data_format="channels_last", dtype=dtype)
         self.dense1 = dense(spec.dense1, dtype)
         self.dense2 = dense(spec.dense2, dtype)
-        self.build((None, *spec.input.shape))  # Keras layers learn their input's width when built
+        self.build((None, *spec.input.shape))  # Keras layers get their input's width when they are built
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shapes = self.spec.activation_shapes()
@@ -41,7 +41,7 @@ class LeNet(keras.Model):
         return self.activations(images, dropout_mask)["logits"]
 
     def activations(self, images: tf.Tensor, dropout_mask: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        """Every layer's output by name, in order. images: [N, 28, 28, 1]."""
+        """Return every layer's output by name, in order. images: [N, 28, 28, 1]."""
         conv1 = self.conv1(images)  # [N, 24, 24, 32]; the activation is an argument of the layer
         pool1 = self.pool1(conv1)  # [N, 12, 12, 32]
         conv2 = self.conv2(pool1)  # [N, 8, 8, 64]
@@ -83,9 +83,9 @@ def dense(layer: Dense, dtype: str) -> keras.layers.Dense:
 
 
 def dropout(units: tf.Tensor, mask: tf.Tensor | None, rate: float) -> tf.Tensor:
-    """Drop where the mask is 0 and scale the rest by 1 / (1 - rate); no mask, no dropout.
+    """Set units to 0 if their mask is 0, and scale the rest by 1 / (1 - rate); no mask, no dropout.
 
-    Not `keras.layers.Dropout`, which draws its own masks: the two frameworks must drop the same units.
+    `keras.layers.Dropout` draws its own masks, but the two frameworks must drop the same units.
     """
     return units if mask is None else units * (mask / (1 - rate))
 
@@ -101,6 +101,6 @@ def parameters(model: LeNet) -> dict[str, tf.Variable]:
 
 
 def load(model: LeNet, weights: Mapping[str, np.ndarray]) -> None:
-    """Copy canonical weights in."""
+    """Copy canonical weights into the model."""
     for name, variable in parameters(model).items():
         variable.assign(weights[name].astype(variable.dtype.as_numpy_dtype))

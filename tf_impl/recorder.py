@@ -1,6 +1,6 @@
-"""Sees every layer's input and output of one forward pass of a Keras model. See torch_impl/recorder.py.
+"""Records every layer's input and output in one forward pass of a Keras model. See torch_impl/recorder.py.
 
-`layer.call` is set on the instance: Keras looks it up there for every eager call, in functional, sequential
+It sets `layer.call` on the instance: Keras looks it up there for every eager call, in functional, sequential
 and nested models alike.
 """
 
@@ -17,12 +17,12 @@ import tensorflow as tf
 
 from tf_impl.kinds import Leaf
 
-Mask = Callable[[tuple[int, ...], float], np.ndarray]  # canonical shape and rate to 0 and 1
+Mask = Callable[[tuple[int, ...], float], np.ndarray]  # from canonical shape and rate to an array of 0 and 1
 
 
 @dataclass
 class Call:
-    """One call of a leaf: canonical arrays by name."""
+    """One call of a leaf, with canonical arrays by name."""
 
     leaf: Leaf
     inputs: dict[str, np.ndarray]
@@ -31,7 +31,7 @@ class Call:
 
 @dataclass
 class Recording:
-    """In order of calls. `dropouts`: rate and canonical shape of each mask that was asked for."""
+    """One forward pass: the calls in order. `dropouts`: the rate and canonical shape of each mask."""
 
     calls: list[Call] = field(default_factory=list)
     dropouts: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
@@ -41,11 +41,11 @@ class Recording:
 
 
 class NotProvable(Exception):
-    """Something that cannot be put on the ladder; the message says what to set instead."""
+    """A part of the model that the ladder cannot prove; the message says what to set instead."""
 
 
 class Recorder:
-    """Records while `recording()` is entered; elsewhere the model runs as it is, with masks shared."""
+    """Records passes inside `running(record=True)`; in other passes only dropout's masks are replaced."""
 
     def __init__(self, found: Sequence[Leaf], mask: Mask) -> None:
         self.mask = mask
@@ -72,7 +72,7 @@ class Recorder:
             self.recording, self.padded = None, {}
 
     def watch(self, parts: Sequence[Leaf]) -> None:
-        """Stands in for the layer's `call`, and for the activation inside: its input is the output wanted."""
+        """Replace the layer's `call`, and its activation, whose input is the output to record."""
         layer, inner = parts[0].layer, parts[0].layer.call
         before_activation: list[Any] = []
         activation: Any = getattr(layer, "activation", None)
@@ -104,7 +104,7 @@ class Recorder:
         layer.call = call
 
     def note_padding(self, leaf: Leaf, inputs: Sequence[Any]) -> None:
-        """Return the padding that results at this size, a ZeroPadding layer's before it included."""
+        """Note the padding of this input, including that of a ZeroPadding layer before it."""
         layer = leaf.layer
         if not inputs or not leaf.kind.startswith(("conv", "depthwise")) or "transpose" in leaf.kind:
             return
@@ -115,7 +115,7 @@ class Recorder:
         leaf.settings["padding"] = [a + b for a, b in zip(own, before, strict=True)]
 
     def unpadded(self, leaf: Leaf, tensor: Any) -> Any:
-        """Return a convolution's input before padding: one side may pad apart, the other inside."""
+        """Return a convolution's input before padding: one side may pad in the layer, the other before it."""
         source = self.padded.get(id(tensor), (None, tensor, []))[1]
         return source if leaf.kind.startswith(("conv", "depthwise")) else tensor
 
@@ -126,7 +126,7 @@ class Recorder:
             self.padded[id(result)] = (result, inputs[0], list(flat))
 
     def dropout(self, inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
-        """In the place of Keras's own: a mask that both sides make from the same numbers."""
+        """Replace Keras's dropout: apply a mask that both sides make from the same numbers."""
         own = noise_shape or inputs.shape
         shape = tuple(int(a if a is not None else b) for a, b in zip(own, inputs.shape, strict=True))
         self.dropouts.append((float(rate), shape))
@@ -135,7 +135,7 @@ class Recorder:
 
 
 def padding(kind: str, sizes: Any, kernel: Any, strides: Any, dilations: Any) -> list[int]:
-    """Before and after, for each axis. tensorflow.org/api_docs/python/tf/nn, "Notes on padding"."""
+    """Return the padding before and after each axis. See tensorflow.org/api_docs/python/tf/nn, on padding."""
     if kind == "causal":
         return [dilations[0] * (kernel[0] - 1), 0]
     found: list[int] = []
@@ -147,7 +147,7 @@ def padding(kind: str, sizes: Any, kernel: Any, strides: Any, dilations: Any) ->
 
 
 def outputs(leaf: Leaf, result: Any) -> dict[str, np.ndarray]:
-    """Return what a layer returns, by name. A recurrent layer gives its sequence or its last output."""
+    """Return a layer's output arrays by name. A recurrent layer has its sequence or its last output."""
     first = result[0] if isinstance(result, tuple | list) and result else result
     if not tf.is_tensor(first):
         return {}

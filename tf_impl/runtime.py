@@ -1,4 +1,4 @@
-"""TensorFlow's process-wide settings: set before first use, then read back. See torch_impl/runtime.py."""
+"""Sets TensorFlow's process-wide settings before first use, and reads them. See torch_impl/runtime.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 def build() -> dict[str, Any]:
-    """Return what this TensorFlow was built for; nothing is started on a card."""
+    """Return what this TensorFlow was built for; start nothing on a card."""
     info = tf.sysconfig.get_build_info()
     return {
         "framework": f"TensorFlow {tf.__version__}",
@@ -22,7 +22,7 @@ def build() -> dict[str, Any]:
 
 
 def cards() -> list[tuple[str, tuple[int, int]]]:
-    """Name and compute capability of each card that TensorFlow sees; none where its libraries do not load."""
+    """Return each card's name and compute capability; no card if TensorFlow's CUDA libraries do not load."""
     details = [
         tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")
     ]
@@ -30,7 +30,7 @@ def cards() -> list[tuple[str, tuple[int, int]]]:
 
 
 def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> None:
-    """Set what must be equal in both frameworks. Before any other use of TensorFlow.
+    """Set what must be equal in both frameworks. Call this before any other use of TensorFlow.
 
     Denormals need no setting: TensorFlow always flushes them to zero on the CPU.
     """
@@ -47,7 +47,7 @@ def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> 
 
 
 def describe(device: str) -> dict[str, Any]:
-    """Return what is in force, read back from TensorFlow; on CUDA also the first use of the card."""
+    """Return the settings in force, read back from TensorFlow. On CUDA this is the first use of the card."""
     return {
         "versions": {
             "tensorflow": str(tf.__version__),
@@ -62,7 +62,7 @@ def describe(device: str) -> dict[str, Any]:
         },
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
         "tf32_computed": tf32_computed() if device == "cuda" else None,
-        # of TensorFlow's own kernels; what XLA compiles (tf:xla and tf:keras) is tuned by XLA
+        # for TensorFlow's own kernels; XLA tunes what it compiles itself (tf:xla and tf:keras)
         "cudnn_autotune": os.environ.get("TF_CUDNN_USE_AUTOTUNE") == "1" if device == "cuda" else None,
         "memory_growth": grows() if device == "cuda" else None,
         "deterministic": op_determinism(),
@@ -77,14 +77,14 @@ def op_determinism() -> bool:
 
 
 def grows() -> bool:
-    """Whether memory of the card is taken as it is needed."""
+    """Return whether TensorFlow takes the card's memory only as it needs it."""
     return all(
         tf.config.experimental.get_memory_growth(gpu) for gpu in tf.config.list_physical_devices("GPU")
     )
 
 
 def tf32_computed() -> dict[str, bool]:
-    """Whether the card rounds what it multiplies to TF32's 10 bits: 1 + 2**-12, which float32 holds, to 1."""
+    """Return whether the card rounds factors to TF32's 10 bits, so that 1 + 2**-12 becomes 1."""
     fine = np.float32(1 + 2**-12)
     with tf.device("/GPU:0"):
         matrix, ones = tf.fill((256, 256), fine), tf.ones((256, 256))
@@ -96,14 +96,14 @@ def tf32_computed() -> dict[str, bool]:
         "convolutions": bool(np.all(convolved.numpy() < 1 + 2**-13)),
     }
     del matrix, ones, product, images, kernel, convolved
-    tf.config.experimental.reset_memory_stats("GPU:0")  # the peak is to be the training's
+    tf.config.experimental.reset_memory_stats("GPU:0")  # so that the peak is that of the training
     return rounded
 
 
 def product_and_convolution(
     left: np.ndarray, right: np.ndarray, images: np.ndarray, kernel: np.ndarray, *, device: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return left @ right, and images [N, H, W, C] under kernel [H, W, C, F], in the dtype that they have."""
+    """Return left @ right, and images [N, H, W, C] convolved with kernel [H, W, C, F], in their own dtype."""
     with tf.device("/GPU:0" if device == "cuda" else "/CPU:0"):
         product = tf.linalg.matmul(left, right)
         convolved = tf.nn.conv2d(images, kernel, 1, "VALID")
@@ -111,23 +111,23 @@ def product_and_convolution(
 
 
 def flushes_denormals(device: str) -> bool:
-    """Whether a float32 product below the smallest normal number comes out as zero."""
+    """Return whether a float32 product below the smallest normal number becomes zero."""
     with tf.device("/GPU:0" if device == "cuda" else "/CPU:0"):
         tiny = tf.constant(np.full(4096, 1e-30, np.float32)) * tf.constant(np.float32(1e-10))
     return bool(np.all(tiny.numpy() == 0))
 
 
 def peak_device_bytes(device: str) -> int | None:
-    """TensorFlow's own peak allocation on the card; None on the CPU, where it keeps no count."""
+    """Return TensorFlow's peak allocation on the card; None on the CPU, which TensorFlow does not count."""
     if device == "cpu":
         return None
     return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
 
 def matmul_seconds(*, device: str, dtype: str, size: int, repeats: int) -> list[float]:
-    """Seconds of products of two [size, size] matrices, after one that is not counted.
+    """Return the seconds of products of two [size, size] matrices, after one uncounted product.
 
-    On the CPU of each of `repeats`; on a card the mean of them between two fences.
+    On the CPU, return the time of each of `repeats`. On a card, return their mean between two fences.
     """
     with tf.device("/GPU:0" if device == "cuda" else "/CPU:0"):
         matrix = tf.random.stateless_uniform((size, size), seed=(0, 0), dtype=tf.as_dtype(dtype))

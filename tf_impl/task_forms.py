@@ -1,6 +1,6 @@
-"""A porter's own Keras model, trained as it is when nobody looks. Read it beside torch_impl/task_forms.py.
+"""Trains a porter's Keras model without the ladder's changes. Read it beside torch_impl/task_forms.py.
 
-No recorder and no shared dropout masks: the model, the loss and the optimizer alone. Arrays come in as NumPy.
+It uses no recorder and no shared dropout masks, only the model, loss and optimizer. Arrays come in as NumPy.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tf_impl.adapter import Adapter, tree, with_model
 
 
 class Eager:
-    """training: whether dropout drops and running statistics move; not, where forms are held together."""
+    """An eager update. training: whether dropout and running statistics are on; off if forms are compared."""
 
     def __init__(self, adapter: Adapter, *, training: bool) -> None:
         self.adapter, self.training = adapter, training
@@ -40,12 +40,12 @@ class Eager:
         return loss
 
     def synchronize(self) -> None:
-        """Wait until the device has done everything asked of it."""
+        """Wait until the device has finished all its work."""
         tf.test.experimental.sync_devices()
 
 
 class Graph(Eager):
-    """The whole update in tf.function."""
+    """The whole update, traced by tf.function."""
 
     def __init__(self, adapter: Adapter, *, training: bool) -> None:
         super().__init__(adapter, training=training)

@@ -1,6 +1,6 @@
-"""One training step of LeNet in eager TensorFlow. Read it beside torch_impl/train.py.
+"""Computes one training step of LeNet in eager TensorFlow. Read it beside torch_impl/train.py.
 
-Arrays come in and go out as NumPy in canonical layouts: nothing outside this package knows TensorFlow.
+Arrays come in and go out as NumPy in canonical layouts: no code outside this package uses TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REDUCTIONS = {"mean": tf.reduce_mean, "sum": tf.reduce_sum}
 
 
 class Trainer(Inspection):
-    """LeNet, its loss and its optimizer on one device in one dtype. What else is asked: inspection.py.
+    """LeNet, its loss and its optimizer on one device in one dtype. inspection.py holds the rest.
 
     weights: canonical names, shapes and layouts (`spec.parameter_shapes()`), any float dtype.
     device: "cpu" or "cuda". dtype: "float32" or "float64".
@@ -71,25 +71,25 @@ class Trainer(Inspection):
         return self.loss(logits, labels), logits
 
     def loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Softmax cross-entropy from logits, reduced over the batch.
+        """Return softmax cross-entropy from logits, reduced over the batch.
 
-        Not its sparse form: on a card that one has no float64 kernel.
+        The sparse form has no float64 kernel on a card.
         """
         targets = tf.one_hot(labels, self.spec.classes, dtype=logits.dtype)  # [N, 10]
         losses = tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits)  # [N]
         return REDUCTIONS[self.spec.loss_reduction](losses)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits [N, 10] for evaluation: dropout off, no gradient recorded."""
+        """Return logits [N, 10] for evaluation: dropout is off and no gradient is recorded."""
         with tf.device(self.device):
             return self.to_numpy(self.model(self.to_device(images)[0]))
 
 
 def adam(spec: AdamSpec, dtype: tf.DType) -> tf.compat.v1.train.AdamOptimizer:
-    """Return the tutorial's optimizer: epsilon outside the bias correction, one fused kernel a variable.
+    """Return the tutorial's optimizer: epsilon outside the bias correction, a fused kernel for each variable.
 
-    Not `keras.optimizers.Adam`, which launches a dozen small operations for each variable. As tensors of
-    the run's dtype, since Python floats are rounded to float32 inside, which a float64 run would show.
+    `keras.optimizers.Adam` would launch a dozen small operations for each variable. The values are tensors of
+    the run's dtype, because TensorFlow rounds Python floats to float32, which a float64 run would show.
     """
     return tf.compat.v1.train.AdamOptimizer(
         learning_rate=tf.constant(spec.learning_rate, dtype),

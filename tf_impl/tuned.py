@@ -1,4 +1,4 @@
-"""Eager TensorFlow at its fastest: plain operations, one gradient left out. See torch_impl/tuned.py."""
+"""Runs eager TensorFlow at its fastest: plain operations, one gradient left out. See torch_impl/tuned.py."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tf_impl.model import dropout
 class Trainer(train.Trainer):
     """`tf.nn` operations on the Keras model's own variables; Keras' call machinery is left out.
 
-    Most of what that leaves is in one gradient: the tape works out conv1's with respect to the images, which
-    nobody asked for and a graph prunes. `image_conv` brings a gradient of its own without it.
+    Most of the remaining waste is one gradient that no step uses: the tape computes conv1's gradient with
+    respect to the images. A graph prunes it; here `image_conv` defines its own gradient without it.
 
-    `forward` and `gradients` go this way; `activations` shows the layers in the spec's own order.
+    `forward` and `gradients` use this code; `activations` shows the layers in the spec's own order.
     """
 
     def forward(
@@ -35,17 +35,17 @@ class Trainer(train.Trainer):
         return self.loss(logits, labels), logits
 
     def pool(self, units: tf.Tensor, bias: tf.Variable, layer: Conv, pool: MaxPool) -> tf.Tensor:
-        """Pool, then bias and activation, on a quarter of the units.
+        """Pool first, then add the bias and apply the activation to a quarter of the units.
 
-        The same function: adding one bias to a whole channel and ReLU both keep the order of its units, so
-        the largest stays the largest.
+        The result is the same: one bias for a whole channel and ReLU both keep the order of its units, so
+        the largest unit stays the largest.
         """
         units = tf.nn.max_pool2d(units, pool.size, pool.stride, "VALID")
         return activate(tf.nn.bias_add(units, bias), layer)
 
 
 def image_conv(images: tf.Tensor, kernel: tf.Tensor, layer: Conv) -> tf.Tensor:
-    """Return a convolution of the network's input, which needs no gradient of its own."""
+    """Return a convolution of the network's input, without a gradient for that input."""
     strides, padding = [1, layer.stride, layer.stride, 1], layer.padding.upper()
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]

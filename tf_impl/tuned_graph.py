@@ -1,4 +1,4 @@
-"""The operations of `tuned` traced into one graph: TensorFlow at its fastest on the CPU."""
+"""Traces the operations of `tuned` into one graph: TensorFlow at its fastest on the CPU."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from tf_impl import graph, tuned
 
 
 class Trainer(graph.Trainer, tuned.Trainer):
-    """`tf.function` around `tuned`'s order of operations; pooling and its gradient are oneDNN's here."""
+    """`tuned`'s operations under `tf.function`, which takes pooling and its gradient from oneDNN."""

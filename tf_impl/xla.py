@@ -1,4 +1,4 @@
-"""The traced step compiled by XLA: `tf.function(jit_compile=True)`."""
+"""Compiles the traced step by XLA: `tf.function(jit_compile=True)`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from tf_impl import graph
 
 
 class Trainer(graph.Trainer):
-    """As `graph`, with operations fused and compiled for this processor at the first step of each shape."""
+    """`graph`, with operations fused and compiled for this processor at the first step of each shape."""
 
     jit_compile = True

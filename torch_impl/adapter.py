@@ -1,7 +1,7 @@
-"""A porter's own torch model, loss and optimizer, as the ladder asks for them. See tf_impl/adapter.py.
+"""Gives the ladder access to a porter's torch model, loss and optimizer. See tf_impl/adapter.py.
 
-The model's file offers `model()`, `loss(outputs, targets)` and `optimizer(parameters)`, and knows nothing of
-the ladder. Arrays come in and go out as NumPy in canonical layouts.
+The model's file defines `model()`, `loss(outputs, targets)` and `optimizer(parameters)`. It does not use the
+ladder. Arrays come in and go out as NumPy in canonical layouts.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from torch_impl.kinds import Leaf, leaves
 from torch_impl.recorder import Mask, NotProvable, Recorder, Recording
 from torch_impl.tags import Tags
 
-LAYOUTS = {"NHWC": 4, "NDHWC": 5, "NWC": 3}  # what is turned into channels first, with its rank
+LAYOUTS = {"NHWC": 4, "NDHWC": 5, "NWC": 3}  # layouts that are turned into channels first, with their ranks
 
 
 class Adapter:
     """One model, with its loss and its optimizer, on one device in one dtype.
 
-    layouts: of each input by name, such as "NHWC", which torch gets as NCHW. mask: makes dropout's masks.
+    layouts: the layout of each input by name; torch gets "NHWC" inputs as NCHW. mask: makes dropout's masks.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Adapter:
         self.module, self.layouts, self.device = module, dict(layouts), torch.device(device)
         self.dtype = getattr(torch, dtype)
         torch.set_default_dtype(self.dtype)
-        torch.backends.mha.set_fastpath_enabled(False)  # it would pass over the layers inside
+        torch.backends.mha.set_fastpath_enabled(False)  # the fast path would skip the layers inside
         self.model = module.model()
         check_model(self.model)
         self.model.to(self.device, self.dtype)
@@ -42,7 +42,7 @@ class Adapter:
         self.mask = mask
 
     def build(self, inputs: Mapping[str, np.ndarray]) -> None:
-        """Lazy layers have no parameters before their first call."""
+        """Call the model once: lazy layers have no parameters before their first call."""
         self.names = input_names(self.model, self.layouts)
         self.recorder = Recorder([], self.mask)
         self.model.eval()
@@ -53,12 +53,12 @@ class Adapter:
         self.recorder = Recorder(self.leaves, self.mask)
 
     def rebuilt(self, seed: int, inputs: Mapping[str, np.ndarray]) -> list[Leaf]:
-        """Return a model built anew with another seed, for its initial weights."""
+        """Build the model again with another seed, and return its leaves, for their initial weights."""
         torch.manual_seed(seed)
         return leaves(self.module.model())
 
     def forward(self, inputs: Mapping[str, np.ndarray], *, training: bool) -> Recording:
-        """Record a pass. Its outputs are taps of the recording, named `output`."""
+        """Record a forward pass. The recording holds the model's outputs as taps named `output`."""
         self.model.train(training)
         with torch.no_grad(), self.recorder.running(record=True) as recording:
             outputs = self.call(inputs)
@@ -74,7 +74,7 @@ class Adapter:
         )
 
     def applied(self, model: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
-        """Call a model with tensors in the form that it takes."""
+        """Call a model with its inputs in the form that it takes: one tensor, a list or names."""
         if self.names:
             return model(**{self.names[name]: tensor for name, tensor in tensors.items()})
         return model(*tensors.values())
@@ -89,7 +89,7 @@ class Adapter:
         return tensor
 
     def value(self, inputs: Mapping[str, np.ndarray], targets: Any, *, training: bool = True) -> torch.Tensor:
-        """Return the loss of one batch, with its graph."""
+        """Return the loss of one batch, with its autograd graph."""
         self.model.train(training)
         with self.recorder.running(record=False):
             outputs = self.call(inputs)
@@ -97,16 +97,16 @@ class Adapter:
         return with_model(self.module.loss, self.model)(outputs, wanted)
 
     def penalties(self) -> float:
-        """Return what layers add to the loss by themselves: torch's add nothing."""
+        """Return the sum of the penalties that layers added to the loss: torch's layers add none."""
         return 0.0
 
     def loss(self, inputs: Mapping[str, np.ndarray], targets: Any) -> float:
-        """In training; running statistics move."""
+        """Return the loss of one batch in training mode, which updates running statistics."""
         with torch.no_grad():
             return float(self.value(inputs, targets))
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
-        """Return the loss, and gradients by variable; none for one that is frozen or not used."""
+        """Return the loss and the gradients by variable. A frozen or unused variable has no gradient."""
         variables = [one for one in self.model.parameters() if one.requires_grad]
         loss = self.value(inputs, targets)
         found = torch.autograd.grad(loss, variables, allow_unused=True)
@@ -114,7 +114,7 @@ class Adapter:
         return float(loss.detach()), {id(one): gradient for one, gradient in named if gradient is not None}
 
     def prepare(self, plain_rate: float | None) -> None:
-        """Return the declared optimizer anew, or plain SGD of this rate."""
+        """Make a new optimizer: the declared one, or plain SGD if a rate is given."""
         parameters = [one for one in self.model.parameters() if one.requires_grad]
         if plain_rate is not None:
             made: Any = torch.optim.SGD(parameters, lr=plain_rate)
@@ -123,7 +123,7 @@ class Adapter:
         self.optimizer, self.schedule = made if isinstance(made, tuple) else (made, None)
 
     def step(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
-        """One update: the loss before it, and the gradients that it was given."""
+        """Make one update. Return the loss from before it, and the gradients that it used."""
         self.optimizer.zero_grad()
         loss = self.value(inputs, targets)
         loss.backward()
@@ -135,18 +135,18 @@ class Adapter:
         return float(loss.detach()), found
 
     def rule(self) -> dict[str, Any]:
-        """Return the optimizer's name and numbers, those of its first group."""
+        """Return the optimizer's name and the numbers of its first parameter group."""
         group = {name: value for name, value in self.optimizer.param_groups[0].items() if name != "params"}
         numbers = {name: value for name, value in group.items() if plain_number(value)}
         return {"name": type(self.optimizer).__name__, **numbers}
 
     def decays(self) -> dict[int, float]:
-        """Each variable's own weight decay."""
+        """Return the weight decay of each variable."""
         groups = self.optimizer.param_groups
         return {id(one): float(group.get("weight_decay") or 0) for group in groups for one in group["params"]}
 
     def slots(self) -> dict[int, dict[str, Any]]:
-        """Return what the optimizer remembers of each variable, in the ladder's names."""
+        """Return the optimizer's state of each variable, such as its moments, by the ladder's names."""
         known = {"exp_avg": "first_moment", "exp_avg_sq": "second_moment", "square_avg": "mean_square",
                  "sum": "sum_of_squares"}  # fmt: skip
         return {
@@ -169,7 +169,7 @@ class Adapter:
         return bool(variable.requires_grad)
 
     def dtypes(self) -> dict[str, str]:
-        """Of every parameter and floating buffer, by the model's own name."""
+        """Return the dtype of every parameter and floating-point buffer, by the model's name for it."""
         tensors = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
         return {
             name: str(one.dtype).removeprefix("torch.")
@@ -178,7 +178,7 @@ class Adapter:
         }
 
     def unbound(self) -> list[str]:
-        """Parameters that belong to no leaf."""
+        """Return the names of the parameters that belong to no leaf."""
         known = {id(one) for leaf in self.leaves for own in leaf.tensors.values() for one in own.variables}
         return [name for name, one in self.model.named_parameters() if id(one) not in known]
 
@@ -194,7 +194,7 @@ def check_model(model: Any) -> None:
 
 
 def check_layers(model: Any) -> None:
-    """Refuses what cannot be compared, by the layer's name."""
+    """Raise NotProvable, with the layer's name, for a layer that cannot be compared."""
     for path, module in model.named_modules():
         if isinstance(module, torch.nn.RNNBase) and module.dropout and module.num_layers > 1:
             raise NotProvable(
@@ -204,13 +204,13 @@ def check_layers(model: Any) -> None:
 
 
 def input_names(model: Any, layouts: Mapping[str, str]) -> dict[str, str]:
-    """Return inputs by the names that `forward` gives them; empty: in the order that the task names them."""
+    """Map each input to its name in `forward`. An empty map means: pass them in the order of the task."""
     known = inspect.signature(model.forward).parameters
     return {name: name for name in layouts} if all(name in known for name in layouts) else {}
 
 
 def named_outputs(outputs: Any, name: str = "output") -> dict[str, torch.Tensor]:
-    """Tensors by name, however the model nests them."""
+    """Return the model's output tensors by name, from any nesting of lists, tuples and mappings."""
     if isinstance(outputs, torch.Tensor):
         return {name: outputs}
     if isinstance(outputs, Mapping):
@@ -223,7 +223,7 @@ def named_outputs(outputs: Any, name: str = "output") -> dict[str, torch.Tensor]
 
 
 def with_model(function: Any, model: Any, needed: int = 2) -> Any:
-    """Give the model too to a loss or optimizer that takes one argument more."""
+    """Pass the model as well to a loss or optimizer that takes one more argument."""
     count = len(inspect.signature(function).parameters)
     return (lambda *given: function(*given, model)) if count > needed else function
 

@@ -1,7 +1,7 @@
-"""Which axis of an array is which, and how torch's order becomes canonical. NumPy only.
+"""Converts arrays between torch's order of axes and the canonical order. Uses NumPy only.
 
-torch keeps channels first; this project's canonical layouts have them last. A tag says what each dimension
-holds, as a tuple of (letter, size): N, D, H, W, C, or "." for an axis of its own.
+torch keeps channels first; the canonical layouts have them last. A tag gives the axes that each dimension
+holds, as a tuple of (letter, size). The letters are N, D, H, W, C, and "." for any other axis.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-Axis = tuple[tuple[str, int], ...]  # what one dimension holds: several after a flatten, none after a sum
+Axis = tuple[tuple[str, int], ...]  # the axes in one dimension: several after a flatten, none after a sum
 Tag = tuple[Axis, ...]
 
-LETTERS = {3: "NCW", 4: "NCHW", 5: "NCDHW"}  # of what a convolution returns, by rank
+LETTERS = {3: "NCW", 4: "NCHW", 5: "NCDHW"}  # the axes of a convolution's result, by rank
 ORDER = "NDHWC."
 
 
 def channels_first(shape: Sequence[int]) -> Tag | None:
-    """Return the tag of what a convolution or a pool over images returns."""
+    """Return the tag of a convolution's or pool's result; None if no tag is known for this rank."""
     letters = LETTERS.get(len(shape))
     if letters is None:
         return None
@@ -27,7 +27,7 @@ def channels_first(shape: Sequence[int]) -> Tag | None:
 
 
 def regrouped(tag: Tag, shape: tuple[int, ...]) -> Tag | None:
-    """Return the tag after a reshape: the same axes in other dimensions, None if one would be cut."""
+    """Return the tag after a reshape: the same axes in other dimensions. None if the reshape cuts an axis."""
     atoms = [atom for axis in tag for atom in axis if atom[1] != 1]
     groups: list[Axis] = []
     for size in shape:
@@ -41,7 +41,7 @@ def regrouped(tag: Tag, shape: tuple[int, ...]) -> Tag | None:
 
 
 def resized(tag: Tag, shape: tuple[int, ...]) -> Tag | None:
-    """Return the tag of a result of the same rank: an axis that kept its size keeps what it holds."""
+    """Return the tag of a result of the same rank: a dimension that keeps its size keeps its axes."""
     if len(shape) != len(tag):
         return None
     return tuple(resized_axis(axis, size) for axis, size in zip(tag, shape, strict=True))
@@ -66,7 +66,7 @@ def rank(axis: Axis) -> int:
 
 
 def axis_order(axis: Axis) -> np.ndarray | None:
-    """For each canonical place of a flattened axis the place it has in torch; None if they are the same."""
+    """Return torch's place for each canonical place in a flattened axis; None if all places are the same."""
     order = sorted(range(len(axis)), key=lambda one: ORDER.index(axis[one][0]))
     if order == list(range(len(axis))):
         return None
@@ -76,7 +76,7 @@ def axis_order(axis: Axis) -> np.ndarray | None:
 
 
 def to_canonical(array: np.ndarray, tag: Tag | None) -> np.ndarray:
-    """array: in torch's order. Returns it with its dimensions, and flattened axes, in canonical order."""
+    """Return an array of torch's order with its dimensions and its flattened axes in canonical order."""
     if tag is None:
         return array
     for place, axis in enumerate(tag):
@@ -86,12 +86,12 @@ def to_canonical(array: np.ndarray, tag: Tag | None) -> np.ndarray:
 
 
 def dimension_order(tag: Tag) -> list[int]:
-    """Only what lies between the first and the last tagged dimension moves: N first, then D, H, W, then C."""
+    """Return the canonical order of the dimensions: N, D, H, W, C, then those with other axes or none."""
     return sorted(range(len(tag)), key=lambda place: rank(tag[place]))
 
 
 def from_canonical(array: np.ndarray, tag: Tag | None) -> np.ndarray:
-    """Return the inverse of `to_canonical`, for masks and inputs that are made in canonical layout."""
+    """Convert back to torch's order: for masks and inputs, which are made in canonical layout."""
     if tag is None:
         return array
     positions = to_canonical(np.arange(array.size).reshape(shape_of(tag)), tag)

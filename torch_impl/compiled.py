@@ -1,4 +1,4 @@
-"""Forward and backward compiled by `torch.compile`. See tf_impl/graph.py."""
+"""Compiles forward and backward by `torch.compile`. See tf_impl/graph.py."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch_impl import train
 
 
 class Trainer(train.Trainer):
-    """The same Python as `eager`, traced and compiled; Adam stays eager, being one fused kernel already."""
+    """The same Python as `eager`, traced and compiled. Adam stays eager: it is one fused kernel already."""
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: Any) -> None:
         super().__init__(spec, weights, **where)
-        # a shape of its own for each batch size, as in tf.function: a symbolic size makes slower code
+        # compile once for each batch size, as tf.function does: a symbolic size makes slower code
         self.compiled_forward = torch.compile(super().forward, dynamic=False)
 
     def forward(self, *batch: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Forward and backward recorded once as a CUDA graph and replayed: no launch cost per kernel. CUDA only."""
+"""Records forward and backward once as a CUDA graph and replays it: no launch cost per kernel. CUDA only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WARMUP_REPLAYS = 3  # cuDNN and cuBLAS choose kernels and workspaces before the 
 
 @dataclass
 class Recording:
-    """A graph and the tensors that it reads and writes, at fixed addresses."""
+    """A CUDA graph, and the tensors at fixed addresses that it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
     batch: tuple[torch.Tensor | None, ...]
@@ -27,11 +27,11 @@ class Recording:
 
 
 class Trainer(train.Trainer):
-    """The kernels of `eager`, launched as one. Adam stays outside: its epsilon changes every step."""
+    """The kernels of `eager`, launched as one graph. Adam stays outside: its epsilon changes every step."""
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: Any) -> None:
         super().__init__(spec, weights, **where)
-        self.recordings: dict[tuple[int, bool], Recording] = {}  # by batch size and whether units are dropped
+        self.recordings: dict[tuple[int, bool], Recording] = {}  # by (batch size, has a dropout mask)
 
     def value_and_gradients(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
@@ -45,16 +45,16 @@ class Trainer(train.Trainer):
                 fixed.copy_(given)
         recording.graph.replay()
         for name, gradient in recording.gradients.items():
-            self.variables[name].grad = gradient  # another recording's may stand there
-        # clones of what outlives the step: the next replay overwrites loss and logits
+            self.variables[name].grad = gradient  # another recording's gradient may be there
+        # return clones: the next replay overwrites loss and logits
         return recording.loss.clone(), recording.logits.clone(), recording.gradients
 
     def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
-        """None: forward and backward are one graph."""
+        """Yield nothing: forward and backward are one graph and have no phases."""
         return iter(())
 
     def record(self, *batch: torch.Tensor | None) -> Recording:
-        """Run the step a few times aside, then record it; parameters are not updated meanwhile."""
+        """Run the step a few times on a side stream, then record it. Do not update the parameters."""
         fixed = tuple(None if tensor is None else tensor.clone() for tensor in batch)
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
@@ -63,7 +63,7 @@ class Trainer(train.Trainer):
                 self.optimizer.zero_grad()
                 self.forward(*fixed)[0].backward()
         torch.cuda.current_stream().wait_stream(aside)
-        self.optimizer.zero_grad()  # None, so that the recorded backward writes gradients and does not add
+        self.optimizer.zero_grad()  # sets them to None, so that the recorded backward adds to nothing
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             loss, logits = self.forward(*fixed)

@@ -1,7 +1,7 @@
-"""Forms of a trained PyTorch model for inference. Read it beside tf_impl/inference.py.
+"""Makes the forms of a trained PyTorch model for inference. Read it beside tf_impl/inference.py.
 
-Each takes a trainer and the images [N, 28, 28, 1] of the largest batch that it will be asked for, and returns
-a function from images to logits [N, 10], both NumPy.
+Each function takes a trainer and the images [N, 28, 28, 1] of the largest batch that will come. It returns a
+function from images to logits [N, 10], both NumPy.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def inference_mode(trainer: Trainer, images: np.ndarray) -> Answer:
 
 
 def compiled(trainer: Trainer, images: np.ndarray) -> Answer:
-    """torch.compile, once for each batch size."""
+    """Compile the model by torch.compile, once for each batch size."""
     return answering(trainer, torch.compile(trainer.model, dynamic=False))
 
 
 def aot_inductor(trainer: Trainer, images: np.ndarray) -> Answer:
-    """torch.export, compiled ahead of time into a package that needs no Python code of the model."""
+    """Export by torch.export, and compile ahead of time into a package without the model's Python code."""
     program = exported(trainer, images)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "lenet.pt2"
@@ -40,7 +40,7 @@ def aot_inductor(trainer: Trainer, images: np.ndarray) -> Answer:
 
 
 def onnx_runtime(trainer: Trainer, images: np.ndarray) -> Answer:
-    """Export to ONNX, then ONNX Runtime on the CPU."""
+    """Export to ONNX, then run ONNX Runtime on the CPU."""
     import onnxruntime
 
     file = io.BytesIO()
@@ -54,7 +54,7 @@ def onnx_runtime(trainer: Trainer, images: np.ndarray) -> Answer:
 
 
 def exported(trainer: Trainer, images: np.ndarray) -> torch.export.ExportedProgram:
-    """Return the model's graph, for any batch size up to that of the images."""
+    """Return the model's graph, for any batch size up to that of `images`."""
     with torch.no_grad():
         batch = torch.export.Dim("batch", min=1, max=max(2, len(images)))
         example = trainer.to_device(images[:2])

@@ -1,6 +1,6 @@
-"""What the harness asks of a trainer beside training. Read it beside tf_impl/inspection.py.
+"""Gives the harness access to a trainer's state and devices. Read it beside tf_impl/inspection.py.
 
-Arrays in and out, a fence, and a look inside: parameters, activations, gradients, devices, phases.
+It moves arrays in and out, waits for the device, and returns parameters, moments, activations and gradients.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Inspection(ABC):
     ) -> tuple[torch.Tensor, torch.Tensor]: ...
 
     def to_device(self, *arrays: np.ndarray | None) -> tuple[torch.Tensor | None, ...]:
-        """Return tensors on the trainer's device; images NCHW."""
+        """Return tensors on the trainer's device, with images as NCHW."""
         return tuple(
             None if array is None else to_nchw(torch.from_numpy(array)).to(self.device) for array in arrays
         )
@@ -45,7 +45,7 @@ class Inspection(ABC):
         return tensor.detach().cpu().numpy()
 
     def synchronize(self) -> None:
-        """Wait until the device has done everything asked of it."""
+        """Wait until the device has finished all its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
@@ -54,7 +54,7 @@ class Inspection(ABC):
         return {name: array.copy() for name, array in self.canonical(self.variables).items()}
 
     def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return copies of Adam's first and second moments by canonical name; none before a step."""
+        """Return copies of Adam's first and second moments by canonical name; empty before the first step."""
         state = self.optimizer.state
         first, second = (
             {name: state[one][moment].clone() for name, one in self.variables.items() if one in state}
@@ -63,7 +63,7 @@ class Inspection(ABC):
         return self.canonical(first), self.canonical(second)
 
     def canonical(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
-        """Return parameters, or their gradients, in canonical layout; TensorFlow's have it already."""
+        """Return parameters, or their gradients, in canonical layout. In TensorFlow they already have it."""
         return {
             name: layout.to_canonical(name, self.to_numpy(tensor), self.spec)
             for name, tensor in tensors.items()
@@ -85,17 +85,17 @@ class Inspection(ABC):
     ) -> dict[str, np.ndarray]:
         """Return the loss's gradient by canonical name, in canonical layout; update nothing.
 
-        A parameter that the loss does not depend on has none.
+        A parameter that does not affect the loss has no gradient.
         """
         _, _, found = self.value_and_gradients(*self.to_device(images, labels, dropout_mask))
         arrays = self.canonical({name: one for name, one in found.items() if one is not None})
-        self.optimizer.zero_grad()  # nothing is left for a later step to add to
+        self.optimizer.zero_grad()  # so that a later step does not add to these gradients
         return arrays
 
     def devices(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, str]:
-        """Return the device of each parameter, activation and gradient, of the loss and of the logits."""
+        """Return the device of each parameter, activation and gradient, and of the loss and the logits."""
         batch = self.to_device(images, labels, dropout_mask)
         loss, logits, gradients = self.value_and_gradients(*batch)
         with torch.no_grad():
@@ -117,7 +117,7 @@ class Inspection(ABC):
     def phases(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> Iterator[str]:
-        """Make one step, and yield the name of each of its phases when its work has been asked for."""
+        """Make one step, and yield the name of each phase as soon as the phase's work is launched."""
         batch = self.to_device(images, labels, dropout_mask)
         yield "host_to_device"
         self.optimizer.zero_grad()
@@ -130,10 +130,10 @@ class Inspection(ABC):
 
 
 def to_nchw(tensor: torch.Tensor) -> torch.Tensor:
-    """Images [N, H, W, C] to [N, C, H, W]; anything else as it is.
+    """Turn images [N, H, W, C] into [N, C, H, W]; return any other tensor unchanged.
 
-    A clone, since `contiguous()` does nothing here: with one channel the permuted strides read as NCHW and
-    as channels_last at once, and convolution would take them for channels_last.
+    The result is a clone, since `contiguous()` does nothing here. With one channel, the permuted strides fit
+    both NCHW and channels_last, and convolution would treat them as channels_last.
     """
     if tensor.ndim != 4:
         return tensor

@@ -1,7 +1,7 @@
-"""Which layers of a torch model hold what, in canonical names and layouts. See tf_impl/kinds.py.
+"""Finds a torch model's layers and their tensors in canonical names and layouts. See tf_impl/kinds.py.
 
-Every layer with parameters becomes one leaf or, where it is several in one, a leaf for each. A tensor is
-bound to a place in the model's own variables by an index: canonical = flat[index].
+Every layer becomes one leaf or, if it is several layers in one, one leaf for each of them. An index maps each
+canonical tensor to its places in the model's own variables: canonical = flat[index].
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from torch import nn
 
 @dataclass
 class Bound:
-    """A canonical tensor. `variables`: the model's own; of several the sum counts (an LSTM's two biases)."""
+    """A canonical tensor: the sum of `variables`, the model's own (an LSTM of torch has two biases)."""
 
     variables: tuple[Any, ...]
-    index: np.ndarray  # of canonical shape: places in the flattened variable
-    state: bool = False  # running statistics: moved by forward passes, not by the optimizer
+    index: np.ndarray  # has the canonical shape; holds places in the flattened variable
+    state: bool = False  # running statistics, which forward passes update, not the optimizer
 
 
 @dataclass
 class Leaf:
-    """A layer by its path, with its kind, settings and tensors. `layer`: the module whose calls count."""
+    """A layer by its path, with kind, settings and tensors. `layer`: the module whose calls are recorded."""
 
     path: str
     kind: str
     layer: Any
     settings: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, Bound] = field(default_factory=dict)
-    channel_axes: dict[str, int] = field(default_factory=dict)  # that follow the input's last axis
-    layout: str = "tagged"  # or "channels_first", "time_first": what the layer's own kind says
-    silent: bool = False  # a part whose output cannot be seen
-    before: list[str] = field(default_factory=list)  # functions called since the layer before, in words
+    channel_axes: dict[str, int] = field(default_factory=dict)  # axes that follow the input's last axis
+    layout: str = "tagged"  # "channels_first" and "time_first" follow from the layer's kind
+    silent: bool = False  # its output cannot be seen
+    before: list[str] = field(default_factory=list)  # the functions called since the previous layer, in words
 
 
 def leaves(model: nn.Module) -> list[Leaf]:
-    """Every layer of the model, in order of definition."""
+    """Return a leaf for every layer of the model, in order of definition."""
     found: list[Leaf] = []
-    whole: list[str] = []  # paths whose children belong to them
+    whole: list[str] = []  # paths of layers that include their children
     for path, module in model.named_modules():
         if any(path.startswith(f"{prefix}.") for prefix in whole):
             continue
@@ -68,7 +68,7 @@ def optional(**tensors: Any) -> dict[str, Bound]:
 
 
 def raw(path: str, module: nn.Module) -> list[Leaf]:
-    """Return a layer of a kind that this project does not know, its tensors as they are."""
+    """Return the leaf of a layer of unknown kind, with its tensors unchanged."""
     tensors = {name: bound(variable) for name, variable in module.named_parameters(recurse=False)}
     tensors |= {
         name: state(variable)
@@ -95,7 +95,7 @@ def dense(path: str, module: nn.Linear) -> list[Leaf]:
 
 
 def conv(path: str, module: Any) -> list[Leaf]:
-    """Kernel [O, I, *space] to [*space, I, O]; if each channel is a group, to a depthwise [*space, C, M]."""
+    """Turn the kernel [O, I, *space] into [*space, I, O]; if each channel is a group, into [*space, C, M]."""
     space = len(module.kernel_size)
     settings = {
         "stride": list(module.stride),
@@ -122,7 +122,7 @@ def conv(path: str, module: Any) -> list[Leaf]:
 
 
 def pads(module: Any) -> list[int]:
-    """Before and after, for each axis; torch's "same" splits as TensorFlow's does at stride 1."""
+    """Return the padding before and after each axis. torch's "same" is TensorFlow's at stride 1."""
     if module.padding == "valid":
         return [0] * 2 * len(module.kernel_size)
     if module.padding == "same":
@@ -132,7 +132,7 @@ def pads(module: Any) -> list[int]:
 
 
 def conv_transpose(path: str, module: Any) -> list[Leaf]:
-    """Kernel [I, O, *space] to [*space, O, I]."""
+    """Turn the kernel [I, O, *space] into [*space, O, I]."""
     kernel = bound(module.weight, lambda one: np.moveaxis(one, (1, 0), (-2, -1)))
     settings = {
         "stride": list(module.stride),
@@ -146,7 +146,7 @@ def conv_transpose(path: str, module: Any) -> list[Leaf]:
 
 
 def batch_norm(path: str, module: Any) -> list[Leaf]:
-    """momentum: the part of the old statistics that stays, as Keras counts it."""
+    """Return the leaf. Its momentum is Keras's: the fraction of the old statistics that stays."""
     tensors = optional(gamma=module.weight, beta=module.bias)
     if module.running_mean is not None:
         tensors |= {"moving_mean": state(module.running_mean), "moving_variance": state(module.running_var)}
@@ -181,7 +181,7 @@ def prelu(path: str, module: nn.PReLU) -> list[Leaf]:
 
 
 def recurrent(path: str, module: Any) -> list[Leaf]:
-    """Return a leaf for each layer of a stack, both directions in one; the last one's output is seen."""
+    """Return one leaf for each layer of a stack, with both directions. Only the last output can be seen."""
     found = []
     for layer in range(module.num_layers):
         tensors: dict[str, Bound] = {}
@@ -199,7 +199,7 @@ def recurrent(path: str, module: Any) -> list[Leaf]:
 
 
 def gates(module: Any, weight: Any, recurrent: Any, bias: Any, recurrent_bias: Any) -> dict[str, Bound]:
-    """torch's [gates · units, in] to Keras's [in, gates · units]; a GRU's r, z, n to Keras's z, r, h."""
+    """Turn [gates · units, in] into Keras's [in, gates · units], and a GRU's r, z, n into Keras's z, r, h."""
     order = [1, 0, 2] if isinstance(module, nn.GRU) else [0, 1, 2, 3] if isinstance(module, nn.LSTM) else [0]
 
     def reordered(one: np.ndarray) -> np.ndarray:
@@ -216,7 +216,7 @@ def gates(module: Any, weight: Any, recurrent: Any, bias: Any, recurrent_bias: A
 
 
 def attention(path: str, module: nn.MultiheadAttention) -> list[Leaf]:
-    """Packed [3E, E] to a kernel [E, heads, E / heads] each for query, key and value."""
+    """Split the packed [3E, E] into kernels [E, heads, E / heads] for query, key and value."""
     size, heads = module.embed_dim, module.num_heads
     tensors: dict[str, Bound] = {}
     packed = module.in_proj_weight

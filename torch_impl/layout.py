@@ -1,4 +1,4 @@
-"""Between the canonical layouts (TensorFlow's) and PyTorch's, as NumPy.
+"""Converts NumPy arrays between the canonical layouts, which are TensorFlow's, and PyTorch's.
 
 | what | canonical | PyTorch |
 |---|---|---|
@@ -16,11 +16,11 @@ from lenet_spec import LeNetSpec
 
 
 def from_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
-    """Return a parameter, or its gradient, from its canonical layout to torch's; contiguous, same dtype."""
+    """Convert a parameter, or its gradient, to torch's layout. The result is contiguous; the dtype stays."""
     if array.ndim == 4:
         array = array.transpose(3, 2, 0, 1)  # HWIO -> OIHW
     elif name == "dense1/kernel":
-        # torch flattens channel first, so rows must be put in that order before the transpose
+        # torch flattens channels first, so put the rows in that order before the transpose
         height, width, channels = spec.activation_shapes()["pool2"]
         rows = array.reshape(height, width, channels, -1).transpose(2, 0, 1, 3)  # [C, H, W, out]
         array = rows.reshape(height * width * channels, -1).T  # [out, C*H*W]
@@ -30,7 +30,7 @@ def from_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
 
 
 def to_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
-    """Return the inverse of `from_canonical`."""
+    """Convert a parameter, or its gradient, from torch's layout to the canonical layout."""
     if array.ndim == 4:
         array = array.transpose(2, 3, 1, 0)  # OIHW -> HWIO
     elif name == "dense1/kernel":
@@ -43,7 +43,7 @@ def to_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
 
 
 def activation_to_canonical(name: str, array: np.ndarray, spec: LeNetSpec) -> np.ndarray:
-    """Return a layer's output to its canonical layout: NCHW -> NHWC, and the flat one reordered alike."""
+    """Convert a layer's output to its canonical layout: NCHW -> NHWC, and the flat output in the same way."""
     if array.ndim == 4:
         array = array.transpose(0, 2, 3, 1)  # NCHW -> NHWC
     elif name == "flat":

@@ -1,4 +1,4 @@
-"""The step in bfloat16 over float32 weights. See tf_impl/mixed.py.
+"""Computes the step in bfloat16 with float32 weights. See tf_impl/mixed.py.
 
 Convolutions, dense layers and activations are bfloat16; weights, the loss, gradients and Adam stay float32,
 so that a small update is not rounded away. Batches come from the host in float32, as in every other run.
@@ -17,12 +17,12 @@ from torch_impl import compiled, cudagraph, model, train
 
 
 class LeNet(model.LeNet):
-    """`torch.autocast`: each operation of a list casts its inputs; the others take what they are given."""
+    """LeNet under `torch.autocast`: the operations of a list cast their inputs; the others keep the dtype."""
 
     def activations(
         self, images: torch.Tensor, dropout_mask: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
-        # no cache of cast weights: each is used once, and a CUDA graph must record its own casts
+        # no cache of cast weights: each weight is used once, and a CUDA graph must record its own casts
         with torch.autocast(images.device.type, torch.bfloat16, cache_enabled=False):
             return super().activations(images, dropout_mask)
 
@@ -49,8 +49,8 @@ class Trainer(train.Trainer):
 
 
 class Compiled(compiled.Trainer, Trainer):
-    """`compiled` of the same."""
+    """`compiled`, with its layers in bfloat16."""
 
 
 class CUDAGraph(cudagraph.Trainer, Trainer):
-    """`cudagraph` of the same."""
+    """`cudagraph`, with its layers in bfloat16."""

@@ -1,6 +1,6 @@
-"""LeNet as an nn.Module. Read it beside tf_impl/model.py: the same names in the same order.
+"""Defines LeNet as an nn.Module. Read it beside tf_impl/model.py: the same names in the same order.
 
-PyTorch keeps images NCHW and convolution kernels OIHW; `torch_impl.layout` turns both to and from the
+PyTorch keeps images NCHW and convolution kernels OIHW; `torch_impl.layout` converts both to and from the
 canonical layouts, which are TensorFlow's.
 """
 
@@ -17,12 +17,12 @@ from torch_impl import layout
 
 
 class LeNet(nn.Module):
-    """Two convolutions, two pools, two dense layers; logits out, no softmax."""
+    """Two convolutions, two pools and two dense layers. It returns logits, without softmax."""
 
     def __init__(self, spec: LeNetSpec, dtype: torch.dtype) -> None:
         super().__init__()
         self.spec = spec
-        self.conv1 = conv(spec.conv1, spec.input.channels, dtype)  # torch asks for the input's width too
+        self.conv1 = conv(spec.conv1, spec.input.channels, dtype)  # torch needs the input's width too
         self.pool1 = max_pool(spec.pool1)
         self.conv2 = conv(spec.conv2, spec.conv1.filters, dtype)
         self.pool2 = max_pool(spec.pool2)
@@ -36,7 +36,7 @@ class LeNet(nn.Module):
     def activations(
         self, images: torch.Tensor, dropout_mask: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
-        """Every layer's output by name, in order. images: [N, 1, 28, 28]."""
+        """Return every layer's output by name, in order. images: [N, 1, 28, 28]."""
         conv1 = activate(self.conv1(images), self.spec.conv1)  # [N, 32, 24, 24]
         pool1 = self.pool1(conv1)  # [N, 32, 12, 12]
         conv2 = activate(self.conv2(pool1), self.spec.conv2)  # [N, 64, 8, 8]
@@ -77,14 +77,14 @@ def dense(layer: Dense, in_features: int, dtype: torch.dtype) -> nn.Linear:
 
 
 def activate(units: torch.Tensor, layer: Conv | Dense) -> torch.Tensor:
-    """Apply the activation to a layer's output: a torch layer takes none."""
+    """Apply the activation to a layer's output: torch layers have no activation argument."""
     return torch.relu(units) if layer.activation == "relu" else units
 
 
 def dropout(units: torch.Tensor, mask: torch.Tensor | None, rate: float) -> torch.Tensor:
-    """Drop where the mask is 0 and scale the rest by 1 / (1 - rate); no mask, no dropout.
+    """Set units to 0 if their mask is 0, and scale the rest by 1 / (1 - rate); no mask, no dropout.
 
-    Not `nn.Dropout`, which draws its own masks: the two frameworks must drop the same units.
+    `nn.Dropout` draws its own masks, but the two frameworks must drop the same units.
     """
     return units if mask is None else units * (mask / (1 - rate))
 
@@ -100,7 +100,7 @@ def parameters(model: LeNet) -> dict[str, nn.Parameter]:
 
 
 def load(model: LeNet, weights: Mapping[str, np.ndarray]) -> None:
-    """Copy canonical weights in, turned to torch's layouts."""
+    """Copy canonical weights into the model, in torch's layouts."""
     with torch.no_grad():
         for name, parameter in parameters(model).items():
             parameter.copy_(torch.from_numpy(layout.from_canonical(name, weights[name], model.spec)))

@@ -1,4 +1,4 @@
-"""Sees every layer's input and output of one forward pass of a torch model. See tf_impl/recorder.py."""
+"""Records every layer's input and output in one forward pass of a torch model. See tf_impl/recorder.py."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from torch_impl.axes import axis_order, channels_first, from_canonical, to_canon
 from torch_impl.kinds import Leaf, pads
 from torch_impl.tags import Follow, Tags
 
-Mask = Callable[[tuple[int, ...], float], np.ndarray]  # canonical shape and rate to 0 and 1
+Mask = Callable[[tuple[int, ...], float], np.ndarray]  # from canonical shape and rate to an array of 0 and 1
 
 
 @dataclass
 class Call:
-    """One call of a leaf: canonical arrays by name."""
+    """One call of a leaf, with canonical arrays by name."""
 
     leaf: Leaf
     inputs: dict[str, np.ndarray]
@@ -29,7 +29,7 @@ class Call:
 
 @dataclass
 class Recording:
-    """In order of calls. `dropouts`: rate and canonical shape of each mask that was asked for."""
+    """One forward pass: the calls in order. `dropouts`: the rate and canonical shape of each mask."""
 
     calls: list[Call] = field(default_factory=list)
     dropouts: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
@@ -39,11 +39,11 @@ class Recording:
 
 
 class NotProvable(Exception):
-    """Something that cannot be put on the ladder; the message says what to set instead."""
+    """A part of the model that the ladder cannot prove; the message says what to set instead."""
 
 
 class Recorder:
-    """Records while `recording()` is entered; elsewhere the model runs as it is, with masks shared."""
+    """Records passes inside `running(record=True)`; in other passes only dropout's masks are replaced."""
 
     def __init__(self, found: Sequence[Leaf], mask: Mask) -> None:
         self.mask = mask
@@ -52,9 +52,9 @@ class Recorder:
         self.open: dict[int, list[Call]] = {}
         self.by_layer: dict[int, list[Leaf]] = {}
         self.dropouts: list[tuple[float, tuple[int, ...]]] = []
-        self.called: list[str] = []  # functions since the last layer with parameters, in words
+        self.called: list[str] = []  # the functions since the last layer with parameters, in words
         self.padded: dict[int, tuple[Any, Any, list[int]]] = {}  # by result: result, source, widths
-        self.axis_orders: dict[str, np.ndarray] = {}  # by path: how a flattened input's places are permuted
+        self.axis_orders: dict[str, np.ndarray] = {}  # by path: the permutation of a flattened input
         for leaf in found:
             self.by_layer.setdefault(id(leaf.layer), []).append(leaf)
         for parts in self.by_layer.values():
@@ -117,7 +117,7 @@ class Recorder:
             }
 
     def note_order(self, leaf: Leaf, inputs: Sequence[torch.Tensor]) -> None:
-        """Remembers how the places of a flattened last axis are permuted, for the rows of a dense kernel."""
+        """Note the permutation of a flattened last axis, for the rows of a dense kernel."""
         tag = self.tags.get(inputs[0]) if inputs and leaf.channel_axes else None
         if tag is not None and len(tag) == 2 and (order := axis_order(tag[1])) is not None:
             self.axis_orders[leaf.path] = order
@@ -126,19 +126,19 @@ class Recorder:
             )
 
     def note_padding(self, leaf: Leaf, inputs: Sequence[torch.Tensor]) -> None:
-        """Return the padding that results, that of a layer or function before it included."""
+        """Note the padding, including that of a layer or function before it."""
         if leaf.layout == "channels_first" and inputs and "transpose" not in leaf.kind:
             own = pads(leaf.layer)
             before = self.padded.get(id(inputs[0]), (None, None, [0] * len(own)))[2]
             leaf.settings["padding"] = [a + b for a, b in zip(own, before, strict=True)]
 
     def unpadded(self, leaf: Leaf, tensor: torch.Tensor) -> torch.Tensor:
-        """Return a convolution's input before padding: one side may pad apart, the other inside."""
+        """Return a convolution's input before padding: one side may pad in the layer, the other before it."""
         source = self.padded.get(id(tensor), (None, tensor, []))[1]
         return source if leaf.layout == "channels_first" else tensor
 
     def pad(self, input: torch.Tensor, pad: Sequence[int], *args: Any, **kwargs: Any) -> torch.Tensor:
-        """torch names the last axis first."""
+        """Pad, and note the widths in the order of the axes: torch gives the last axis first."""
         result = functional.pad(input, pad, *args, **kwargs)
         pairs = [tuple(pad[place : place + 2]) for place in range(0, len(pad), 2)]
         widths = [int(one) for pair in reversed(pairs) for one in pair]
@@ -147,7 +147,7 @@ class Recorder:
         return result
 
     def canonical(self, leaf: Leaf, tensor: torch.Tensor) -> np.ndarray:
-        """By the layer's kind if that says where its axes are, else by the tensor's tag."""
+        """Return the array in canonical layout, which follows from the layer's kind or the tensor's tag."""
         tag = self.tags.get(tensor)
         if tag is None and leaf.layout in ("channels_first", "normed"):
             tag = channels_first(tensor.shape)
@@ -167,7 +167,7 @@ class Recorder:
         return self.apply_mask(input, p, training, feature=True)
 
     def apply_mask(self, units: torch.Tensor, p: float, training: bool, *, feature: bool) -> torch.Tensor:
-        """Dropout by a mask that both sides make from the same numbers."""
+        """Replace torch's dropout: apply a mask that both sides make from the same numbers."""
         if not training or p == 0:
             return units
         tag = self.tags.get(units) or (channels_first(units.shape) if feature else None)
@@ -184,14 +184,14 @@ class Recorder:
 
 
 def outputs(leaf: Leaf, result: Any) -> dict[str, torch.Tensor]:
-    """Return what a layer returns, by name. A recurrent layer gives its sequence and its last output."""
+    """Return a layer's output tensors by name. A recurrent layer has its sequence and its last output."""
     if leaf.kind.endswith(("lstm", "gru", "rnn")):
         sequence, last = result
         hidden = last[0] if isinstance(last, tuple) else last
         directions = 2 if leaf.kind.startswith("bidirectional") else 1
         ends = torch.cat(list(hidden[-directions:]), dim=-1)
         if leaf.layout == "time_first":
-            ends = ends.unsqueeze(1)  # [N, 1, units], swapped with the others below
+            ends = ends.unsqueeze(1)  # [N, 1, units]; the caller swaps the first two axes
             return {"sequence": sequence, "last": ends.transpose(0, 1)}
         return {"sequence": sequence, "last": ends}
     if isinstance(result, torch.Tensor):
@@ -210,11 +210,11 @@ def attention_without_dropout(*args: Any, dropout_p: float = 0.0, **kwargs: Any)
     return functional.scaled_dot_product_attention(*args, **kwargs)
 
 
-DROPOUT_PLACE = 10  # among the positional arguments of multi_head_attention_forward
+DROPOUT_PLACE = 10  # its place among the positional arguments of multi_head_attention_forward
 
 
 def attention_forward(*args: Any, **kwargs: Any) -> Any:
-    """nn.MultiheadAttention's own dropout is refused as well."""
+    """Refuse the dropout of nn.MultiheadAttention: raise NotProvable if its rate is not 0."""
     rate = kwargs.get("dropout_p", args[DROPOUT_PLACE] if len(args) > DROPOUT_PLACE else 0.0)
     if rate and kwargs.get("training", True):
         raise NotProvable(

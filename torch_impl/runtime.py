@@ -1,4 +1,4 @@
-"""torch's process-wide settings: set before first use, then read back. See tf_impl/runtime.py."""
+"""Sets torch's process-wide settings before first use, and reads them. See tf_impl/runtime.py."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from torch.nn import functional
 
 
 def build() -> dict[str, Any]:
-    """Return what this torch was built for; nothing is started on a card."""
+    """Return what this torch was built for; start nothing on a card."""
     cuda = torch.version.cuda
     return {
         "framework": f"torch {torch.__version__}",
         "cuda": cuda,
-        # not torch.cuda.get_arch_list(), which is empty where no card can be used
+        # torch.cuda.get_arch_list() is empty if no card can be used
         "capabilities": (torch._C._cuda_getArchFlags() or "").split() if cuda else [],  # noqa: SLF001
     }
 
 
 def cards() -> list[tuple[str, tuple[int, int]]]:
-    """Name and compute capability of each card that torch sees; none where its libraries do not load."""
+    """Return each card's name and compute capability; no card if torch's CUDA libraries do not load."""
     if not torch.cuda.is_available():
         return []
     numbers = range(torch.cuda.device_count())
@@ -32,20 +32,20 @@ def cards() -> list[tuple[str, tuple[int, int]]]:
 
 
 def configure(*, device: str, threads: int, tf32: bool, deterministic: bool) -> None:
-    """Set what must be equal in both frameworks. Before any other use of torch."""
+    """Set what must be equal in both frameworks. Call this before any other use of torch."""
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(threads)
     torch.set_flush_denormal(True)  # as TensorFlow always does
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32  # True by default, unlike the line above
-    torch.backends.cudnn.benchmark = not deterministic  # autotuning: False by default, in TensorFlow True
+    torch.backends.cudnn.benchmark = not deterministic  # autotuning: off by default, but on in TensorFlow
     if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses without it
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS raises without it
         torch.use_deterministic_algorithms(True)
 
 
 def describe(device: str) -> dict[str, Any]:
-    """Return what is in force, read back from torch; on CUDA also the first use of the card."""
+    """Return the settings in force, read back from torch. On CUDA this is the first use of the card."""
     return {
         "versions": {
             "torch": str(torch.__version__),
@@ -60,14 +60,14 @@ def describe(device: str) -> dict[str, Any]:
         "tf32": torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32,
         "tf32_computed": tf32_computed() if device == "cuda" else None,
         "cudnn_autotune": torch.backends.cudnn.benchmark if device == "cuda" else None,
-        "memory_growth": True if device == "cuda" else None,  # torch's allocator does nothing else
+        "memory_growth": True if device == "cuda" else None,  # torch's allocator always grows
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "flush_denormals": flushes_denormals(device),
     }
 
 
 def tf32_computed() -> dict[str, bool]:
-    """Whether the card rounds what it multiplies to TF32's 10 bits: 1 + 2**-12, which float32 holds, to 1."""
+    """Return whether the card rounds factors to TF32's 10 bits, so that 1 + 2**-12 becomes 1."""
     fine = 1 + 2**-12
     matrix, ones = torch.full((256, 256), fine, device="cuda"), torch.ones((256, 256), device="cuda")
     product = torch.matmul(matrix, ones) / 256
@@ -79,14 +79,14 @@ def tf32_computed() -> dict[str, bool]:
         "convolutions": bool((convolved < 1 + 2**-13).all().item()),
     }
     del matrix, ones, product, images, kernel, convolved
-    torch.cuda.reset_peak_memory_stats()  # the peak is to be the training's
+    torch.cuda.reset_peak_memory_stats()  # so that the peak is that of the training
     return rounded
 
 
 def product_and_convolution(
     left: np.ndarray, right: np.ndarray, images: np.ndarray, kernel: np.ndarray, *, device: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return left @ right, and images [N, H, W, C] under kernel [H, W, C, F], in the dtype that they have."""
+    """Return left @ right, and images [N, H, W, C] convolved with kernel [H, W, C, F], in their own dtype."""
     with torch.no_grad():
         product = torch.matmul(torch.from_numpy(left).to(device), torch.from_numpy(right).to(device))
         nchw = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(device)
@@ -96,24 +96,24 @@ def product_and_convolution(
 
 
 def flushes_denormals(device: str) -> bool:
-    """Whether a float32 product below the smallest normal number comes out as zero."""
+    """Return whether a float32 product below the smallest normal number becomes zero."""
     tiny = torch.full((4096,), 1e-30, device=device) * torch.tensor(1e-10, device=device)
     return bool((tiny == 0).all().item())
 
 
 def peak_device_bytes(device: str) -> int | None:
-    """torch's own peak allocation on the card; None on the CPU, where it keeps no count."""
+    """Return torch's peak allocation on the card; None on the CPU, which torch does not count."""
     if device == "cpu":
         return None
     return int(torch.cuda.max_memory_allocated())
 
 
 def matmul_seconds(*, device: str, dtype: str, size: int, repeats: int) -> list[float]:
-    """Seconds of products of two [size, size] matrices, after one that is not counted.
+    """Return the seconds of products of two [size, size] matrices, after one uncounted product.
 
-    On the CPU of each of `repeats`; on a card the mean of them between two fences. By the faster of torch's
-    libraries: `torch.matmul` is MKL's, which on AMD processors leaves AVX-512 unused, while convolution, and
-    a dense layer given a oneDNN tensor, are oneDNN's, which uses it.
+    On the CPU, return the time of each of `repeats`. On a card, return their mean between two fences. Use the
+    faster of torch's libraries. `torch.matmul` uses MKL, which leaves AVX-512 unused on AMD processors.
+    Convolution, and a dense layer with a oneDNN tensor, use oneDNN, which uses AVX-512.
     """
     matrix = torch.rand((size, size), dtype=getattr(torch, dtype), device=device)
     measured = [product_seconds(lambda: torch.matmul(matrix, matrix), device, repeats)]

@@ -1,7 +1,7 @@
 """Follows which axis of a tensor is which through every torch function. See axes.py for what a tag is.
 
-So a flattened image is known to be one long after its rank has ceased to tell. Nothing is read from values,
-and nothing is guessed from a rank.
+So a flattened image is still known as an image when its rank no longer shows it. Nothing is read from
+values, and nothing is guessed from a rank.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from torch_impl.axes import Tag, letter_axis, regrouped, resized, shape_of, to_canonical
 
-# These mix the last axis anew: what it held before is no longer there, even if its size is the same.
+# These make a new last axis: it does not hold the old axes, even if its size is the same.
 MIXING = (functional.linear, torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.bmm, torch.mm,
           torch.Tensor.__rmatmul__, torch.einsum, torch.addmm, functional.embedding)  # fmt: skip
 PERMUTING = {"permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t"}
@@ -24,7 +24,7 @@ RESHAPING = {"reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", 
 
 
 class Tags:
-    """Tags by tensor. Tensors are kept alive, so that no other one gets the same identity."""
+    """The tag of each tensor. It keeps the tensors alive, so that no other tensor gets the same id."""
 
     def __init__(self) -> None:
         self.known: dict[int, tuple[torch.Tensor, Tag]] = {}
@@ -40,13 +40,13 @@ class Tags:
             self.known[id(tensor)] = (tensor, tag)
 
     def canonical(self, tensor: torch.Tensor) -> np.ndarray:
-        """Return a copy as NumPy with its tagged axes in canonical order; an untagged tensor as it is."""
+        """Return a NumPy copy with the tagged axes in canonical order; keep an untagged tensor's order."""
         array: np.ndarray = tensor.detach().cpu().numpy().copy()
         return to_canonical(array, self.get(tensor))
 
 
 class Follow(TorchFunctionMode):
-    """Tags what each torch function returns. `replace` may stand in for a function (dropout).
+    """Tags the result of each torch function. `replace` holds substitutes for functions, such as dropout.
 
     called: the functions of torch.nn.functional that were called, in words.
     """
@@ -88,14 +88,14 @@ class Follow(TorchFunctionMode):
 
 
 def permuted(tag: Tag, source: torch.Tensor, func: Any, args: Sequence[Any]) -> Tag | None:
-    """Return the tag after a permutation, found by permuting an empty tensor whose strides tell its axes."""
+    """Return the tag after a permutation. Permute an empty tensor, and read the order from its strides."""
     probe = torch.empty([2] * source.ndim, device="meta")
     moved = func(probe, *args[1:])
     order = [probe.stride().index(stride) for stride in moved.stride()]
     return tuple(tag[axis] for axis in order)
 
 
-SHOWN = {"relu", "tanh", "sigmoid", "softmax", "silu", "flatten", "mean", "clamp"}  # tensors' own methods
+SHOWN = {"relu", "tanh", "sigmoid", "softmax", "silu", "flatten", "mean", "clamp"}  # also methods of tensors
 NOT_SHOWN = {"linear", "embedding", "batch_norm", "layer_norm", "group_norm", "pad"}
 
 

@@ -1,6 +1,6 @@
-"""A porter's own torch model, trained as it is when nobody looks. Read it beside tf_impl/task_forms.py.
+"""Trains a porter's torch model without the ladder's changes. Read it beside tf_impl/task_forms.py.
 
-No recorder and no shared dropout masks: the model, the loss and the optimizer alone. Arrays come in as NumPy.
+It uses no recorder and no shared dropout masks, only the model, loss and optimizer. Arrays come in as NumPy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch_impl.tags import Tags
 
 
 class Eager:
-    """training: whether dropout drops and running statistics move; not, where forms are held together."""
+    """An eager update. training: whether dropout and running statistics are on; off if forms are compared."""
 
     def __init__(self, adapter: Adapter, *, training: bool) -> None:
         self.adapter, self.training = adapter, training
@@ -43,13 +43,13 @@ class Eager:
         return loss.detach()
 
     def synchronize(self) -> None:
-        """Wait until the device has done everything asked of it."""
+        """Wait until the device has finished all its work."""
         if self.adapter.device.type == "cuda":
             torch.cuda.synchronize(self.adapter.device)
 
 
 class Compiled(Eager):
-    """torch.compile of the model; the loss and the optimizer stay eager."""
+    """The model, compiled by torch.compile; the loss and the optimizer stay eager."""
 
     def __init__(self, adapter: Adapter, *, training: bool) -> None:
         super().__init__(adapter, training=training)

@@ -1,6 +1,6 @@
-"""One training step of LeNet in define-by-run PyTorch. Read it beside tf_impl/train.py.
+"""Computes one training step of LeNet in define-by-run PyTorch. Read it beside tf_impl/train.py.
 
-Arrays come in and go out as NumPy in canonical layouts: nothing outside this package knows torch.
+Arrays come in and go out as NumPy in canonical layouts: no code outside this package uses torch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch_impl.model import LeNet, load, parameters
 
 
 class Trainer(Inspection):
-    """LeNet, its loss and its optimizer on one device in one dtype. What else is asked: inspection.py.
+    """LeNet, its loss and its optimizer on one device in one dtype. inspection.py holds the rest.
 
     weights: canonical names, shapes and layouts (`spec.parameter_shapes()`), any float dtype.
     device: "cpu" or "cuda". dtype: "float32" or "float64".
@@ -51,7 +51,7 @@ class Trainer(Inspection):
 
     def train_step(self, *batch: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         loss, logits, _ = self.value_and_gradients(*batch)
-        self.optimizer.step()  # takes the gradients from where backward() left them: parameter.grad
+        self.optimizer.step()  # reads the gradients that backward() wrote into parameter.grad
         return loss, logits
 
     def value_and_gradients(
@@ -72,20 +72,20 @@ class Trainer(Inspection):
         return self.loss(logits, labels), logits
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Softmax cross-entropy from logits, reduced over the batch."""
+        """Return softmax cross-entropy from logits, reduced over the batch."""
         return functional.cross_entropy(logits, labels, reduction=self.spec.loss_reduction)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits [N, 10] for evaluation: dropout off, no gradient recorded."""
-        with torch.no_grad():  # TensorFlow records only under a tape, torch unless told not to
+        """Return logits [N, 10] for evaluation: dropout is off and no gradient is recorded."""
+        with torch.no_grad():  # TensorFlow records only under a tape, torch by default
             return self.to_numpy(self.model(self.to_device(images)[0]))
 
 
 class Adam(torch.optim.Adam):
     """torch's fused Adam with TensorFlow's epsilon.
 
-    torch adds epsilon to sqrt(v / (1 - beta2**t)), TensorFlow to sqrt(v). They agree where torch's is
-    epsilon_hat / sqrt(1 - beta2**t), so it is set anew before each step.
+    torch adds epsilon to sqrt(v / (1 - beta2**t)), TensorFlow to sqrt(v). They agree if torch's epsilon is
+    epsilon_hat / sqrt(1 - beta2**t), so it is set again before each step.
     """
 
     def __init__(self, variables: Any, spec: AdamSpec) -> None:

@@ -1,4 +1,4 @@
-"""Eager PyTorch at its fastest: oneDNN's tensors, pooling before ReLU. See tf_impl/tuned.py."""
+"""Runs eager PyTorch at its fastest: oneDNN's tensors, pooling before ReLU. See tf_impl/tuned.py."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from torch_impl.model import LeNet, activate, dropout
 class Trainer(train.Trainer):
     """The same modules, parameters and autograd; operations in a cheaper order, memory in a better layout.
 
-    On the CPU in float32 the images become an oneDNN tensor. Every operation that takes one gives one: each
-    activation stays in the blocked layout that convolution and pooling work in, and the dense layers
-    run oneDNN's matrix product in place of MKL's, which on AMD processors leaves AVX-512 unused. Elsewhere
-    (CUDA, float64) oneDNN's tensors do not exist, and channels last is the better layout.
+    On the CPU in float32 the images become a oneDNN tensor. An operation on such a tensor returns such a
+    tensor, so each activation keeps the blocked layout of convolution and pooling. The dense layers run
+    oneDNN's matrix product instead of MKL's, which leaves AVX-512 unused on AMD processors. CUDA and float64
+    have no oneDNN tensors; there, channels last is the better layout.
 
-    `forward` and `gradients` go this way; `activations` shows the layers in the spec's own order.
+    `forward` and `gradients` use this code; `activations` shows the layers in the spec's own order.
     """
 
     def build_model(self) -> LeNet:
@@ -45,8 +45,8 @@ class Trainer(train.Trainer):
 
 
 def conv_pool(images: torch.Tensor, conv: nn.Conv2d, layer: Conv, pool: MaxPool) -> torch.Tensor:
-    """Pool, then the activation, on a quarter of the units.
+    """Pool first, then apply the activation to a quarter of the units.
 
-    The same function: ReLU keeps the order of units, so the largest stays the largest.
+    The result is the same: ReLU keeps the order of the units, so the largest unit stays the largest.
     """
     return activate(functional.max_pool2d(conv(images), pool.size, pool.stride), layer)

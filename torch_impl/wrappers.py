@@ -1,4 +1,4 @@
-"""LeNet's tensors in what a torch file holds: in containers and wrappers, beside bookkeeping."""
+"""Finds LeNet's tensors in the content of a torch file, within containers, wrappers and bookkeeping."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import torch
 
 from lenet_spec import LeNetSpec
 
-# What wrappers put into a name, around the model or around one of its layers: torch.compile, DataParallel and
-# DeepSpeed, Lightning's strategies, FSDP, activation checkpointing.
+# Words that wrappers of the model or of a layer add to a name: torch.compile, DataParallel and DeepSpeed,
+# Lightning's strategies, FSDP, activation checkpointing.
 WRAPPERS = {
     "_orig_mod", "module", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
 }  # fmt: skip
-# What scripts call the model beside the optimizer's state, and classes the network within them.
+# Names that scripts give to the model next to the optimizer's state, and that classes give to their network.
 HOLDERS = {"state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params"}
-# What belongs to no layer of the network: counters, and a loss's weights of the classes.
+# Names that belong to no layer of the network: counters, and a loss's class weights.
 BOOKKEEPING = {"num_batches_tracked", "n_averaged", "total_ops", "total_params"}
 LOSSES = {"loss", "loss_fn", "criterion"}
-DEEPEST = 8  # containers within containers
+DEEPEST = 8  # how deep to look into nested containers
 
 
 class Unreadable(Exception):
-    """torch will not take the file, or no LeNet can be made out in it; the message says why."""
+    """torch cannot read the file, or the file holds no LeNet; the message says why."""
 
 
 def own_name(canonical: str) -> str:
-    """conv1/kernel is conv1.weight."""
+    """Return torch's name of a parameter: conv1.weight for conv1/kernel."""
     return canonical.replace("/kernel", ".weight").replace("/bias", ".bias")
 
 
@@ -36,10 +36,10 @@ LENET = {own_name(name) for name in LeNetSpec().parameter_shapes()}
 
 
 def state_dict(content: Any) -> dict[str, Any]:
-    """Return LeNet's tensors by their names in the file, and what lies beside them and is not bookkeeping.
+    """Return LeNet's tensors by their names in the file, with all other tensors that are not bookkeeping.
 
-    They may lie in any container, under any prefix, in any wrappers; a file without one of their names gives
-    its largest container. Raises Unreadable if there is no tensor at all, or if two models could be meant.
+    They may be in any container, under any prefix, in any wrappers. If the file has none of LeNet's names,
+    return its largest container. Raises Unreadable if there is no tensor, or if two models fit.
     """
     containers = dict(mappings(content))
     models = [(path, prefix) for path, held in containers.items() for prefix in by_prefix(held)]
@@ -71,7 +71,7 @@ def mappings(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 
 def by_prefix(held: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return the names in the file of LeNet's tensors, by their own names, by what stands before those."""
+    """Return the names in the file of LeNet's tensors, by the prefix in the file and by torch's name."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for name in held:
         prefix, own = parted(name)
@@ -81,24 +81,24 @@ def by_prefix(held: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def parted(name: str) -> tuple[str, str]:
-    """Split module.net._orig_mod.conv1.weight into net and conv1.weight: wrappers may stand anywhere."""
+    """Split module.net._orig_mod.conv1.weight into net and conv1.weight: wrappers may be anywhere."""
     words = bare(name)
     return ".".join(words[:-2]), ".".join(words[-2:])
 
 
 def bare(name: str) -> list[str]:
-    """Return the words of a name without those of wrappers."""
+    """Return the words of a name without the words of wrappers."""
     return [word for word in name.split(".") if word not in WRAPPERS]
 
 
 def rank(held: Mapping[str, Any], prefix: str, path: Sequence[str] = ()) -> tuple[int, bool]:
-    """Return what makes a prefix the model's: how many tensors stand under it, and if its words say so."""
+    """Rank a prefix: by how many of LeNet's tensors it holds, then by whether all its words name a model."""
     words = {*path, *prefix.split(".")} - {""} - WRAPPERS
     return len(by_prefix(held)[prefix]), words <= HOLDERS
 
 
 def without_bookkeeping(held: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Leave out what is no tensor, counters, losses, and copies of the whole network under another prefix."""
+    """Return the tensors without counters, losses, and copies of the whole network under another prefix."""
     groups = by_prefix(held)
     copies = [group for other, group in groups.items() if other != prefix and len(group) == len(LENET)]
     left_out = {name for copy in copies for name in copy.values()}
@@ -115,7 +115,7 @@ def tensors_of(held: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def names_in_file(tensors: Mapping[str, Any]) -> dict[str, str]:
-    """Return the name in the file of each of LeNet's tensors; of a missing one that which it would have."""
+    """Return the name in the file of each of LeNet's tensors; for a missing tensor, the name to expect."""
     prefixes = by_prefix(tensors)
     found = prefixes[max(prefixes, key=lambda prefix: rank(tensors, prefix), default="")]
     before = next((name.removesuffix(own) for own, name in found.items() if name.endswith(own)), "")
