@@ -1,1 +1,1 @@
-"""The child process: it serves one framework, and imports nothing that is the parent's."""
+"""The child process: it serves one framework, and imports none of the parent's modules."""

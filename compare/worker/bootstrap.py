@@ -1,8 +1,8 @@
-"""The first file a worker runs: makes this project's packages importable, and nothing beside them.
+"""The first file that a worker runs: makes this project's packages importable, and no other packages.
 
 Standard library only. A worker may run under another interpreter than the parent, so the folder that holds
-`compare` must not join its path: in an installed parent that folder is site-packages, whose NumPy or
-framework would then stand in for the worker's own.
+`compare` must not join its path. If the project is installed, that folder is the parent's site-packages, and
+its NumPy or framework would replace the worker's own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDS = ("numpy", "msgspec", "safetensors")  # beside the framework
+NEEDS = ("numpy", "msgspec", "safetensors")  # in addition to the framework
 LACKING = 78  # exit status if one is missing; sysexits.h, EX_CONFIG
 
 

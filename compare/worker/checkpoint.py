@@ -1,4 +1,4 @@
-"""Reading and writing a framework's own files. Runs in the child process only."""
+"""Reads and writes a framework's own files. Runs in the child process only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH_IMAGES = 1000
 def checkpoint(
     request: messages.ReadCheckpoint | messages.WriteCheckpoint, configured: Configured
 ) -> messages.Checkpoint:
-    """Write the file if asked to. Return what the file holds, and its model's logits of the test images.
+    """Write the file if this is the request. Return its weights, and its model's logits of the test images.
 
     Raises RefusedRequest if the file does not match.
     """
@@ -42,7 +42,7 @@ def checkpoint(
 
 
 def read(module: CheckpointModule, path: Path) -> dict[str, np.ndarray]:
-    """Canonical arrays; names, shapes and dtypes are checked before a value is read."""
+    """Return canonical arrays. Check names, shapes and dtypes before a value is read."""
     try:
         with module.opened(path) as tensors:
             names = module.names(tensors, SPEC)
@@ -60,7 +60,7 @@ def read(module: CheckpointModule, path: Path) -> dict[str, np.ndarray]:
 
 
 def test_logits(module: CheckpointModule, path: Path, dtype: str) -> np.ndarray:
-    """Logits [10000, 10] of the file's own model for the embedded test images, in its weights' dtype."""
+    """Return logits [10000, 10] of the file's model for the embedded test images, in its weights' dtype."""
     images = mnist.load().test_images
     try:
         model = module.model(path, SPEC, dtype)

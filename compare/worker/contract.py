@@ -1,7 +1,7 @@
-"""What the harness asks of an implementation, as types: mypy holds `tf_impl` and `torch_impl` to them.
+"""Defines an implementation's interface as types: mypy checks `tf_impl` and `torch_impl` against them.
 
-Arrays are NumPy, named and laid out as TensorFlow does: images NHWC, convolution kernels HWIO, dense kernels
-[in, out]. A tensor is whatever the framework keeps an array in; the harness only passes it back.
+Arrays are NumPy, with TensorFlow's names and layouts: images NHWC, convolution kernels HWIO, dense kernels
+[in, out]. A tensor is the framework's own object for an array; the harness only passes it back.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from lenet_spec import LeNetSpec, Shape
 
 
 class Trainer(Protocol):
-    """Required. The network, its loss and its optimizer, on one device in one dtype.
+    """The network, its loss and its optimizer, on one device in one dtype. This class is required.
 
-    images: [N, 28, 28, 1] of the run's dtype; labels: [N] int64; dropout_mask: [N, 1024] of 0 and 1, 1 where
-    a unit is kept, or None if none is dropped.
+    images: [N, 28, 28, 1] of the run's dtype; labels: [N] int64; dropout_mask: [N, 1024] of 0 (dropped) and 1
+    (kept), or None if no unit is dropped.
     """
 
     def step(
@@ -32,7 +32,7 @@ class Trainer(Protocol):
         ...
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits [N, 10] for a test: dropout is off."""
+        """Return logits [N, 10] for a test: dropout is off."""
         ...
 
     def activations(
@@ -46,7 +46,7 @@ class Trainer(Protocol):
     ) -> dict[str, np.ndarray]:
         """Return the gradient of the loss by parameter name. Change nothing that a later step depends on.
 
-        Leave out a parameter that the loss does not depend on.
+        Leave out a parameter that does not affect the loss.
         """
         ...
 
@@ -55,21 +55,21 @@ class Trainer(Protocol):
         ...
 
     def to_numpy(self, tensor: Any) -> np.ndarray:
-        """Return a tensor that came from `step`, as float32 or float64."""
+        """Return a tensor of `step` as a NumPy array, in float32 or float64."""
         ...
 
     def synchronize(self) -> None:
-        """Wait until the device has done everything that it was asked to."""
+        """Wait until the device has finished all its work."""
         ...
 
 
 @runtime_checkable
 class Inspectable(Trainer, Protocol):
-    """Optional. Without it the report shows no phases, and nothing checks which device a tensor is on."""
+    """Optional. Without it the report shows no phases, and no check tells which device a tensor is on."""
 
     @property
     def variables(self) -> Mapping[str, Any]:
-        """The parameters as the framework's own tensors, by name."""
+        """Return the parameters as the framework's own tensors, by name."""
         ...
 
     def device_of(self, tensor: Any) -> str:
@@ -85,7 +85,7 @@ class Inspectable(Trainer, Protocol):
     def phases(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> Iterator[str]:
-        """Make one update in phases, and yield the name of each when its work has been asked for.
+        """Make one update in phases, and yield the name of each phase as soon as its work is launched.
 
         Yield nothing, and update nothing, if the step cannot be divided.
         """
@@ -94,12 +94,12 @@ class Inspectable(Trainer, Protocol):
 
 @runtime_checkable
 class WithMoments(Trainer, Protocol):
-    """Optional. Without it nobody can judge single updates late in a training."""
+    """Optional. Without it the single updates late in a training cannot be checked."""
 
     def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return copies of Adam's first and second moments, named and laid out as the parameters.
+        """Return copies of Adam's first and second moments, with the parameters' names and layouts.
 
-        Empty before the first step.
+        They are empty before the first step.
         """
         ...
 
@@ -108,7 +108,7 @@ class WithMoments(Trainer, Protocol):
 class RankTrainer(Trainer, Protocol):
     """One rank of a group that trains one network. `step` returns the loss and logits of its own rows.
 
-    `gradients` are those of the whole batch's loss, the same on every rank.
+    `gradients` returns the gradients of the whole batch's loss, which are the same on every rank.
     """
 
     def barrier(self) -> None:
@@ -117,24 +117,24 @@ class RankTrainer(Trainer, Protocol):
 
 
 class RankModule(Protocol):
-    """Data-parallel training by the framework's own engine: a module, `tf_impl.ranks` or its twin."""
+    """The module `tf_impl.ranks` or `torch_impl.ranks`: data-parallel training by the framework's engine."""
 
     def join(self, *, rank: int, world_size: int, rendezvous: str, timeout_seconds: float) -> None:
-        """Wait until every rank has joined. Called before the trainer is built.
+        """Wait until every rank has joined. Call this before the trainer is built.
 
-        rendezvous: for torch the path of a file that all ranks can write, for TensorFlow `host:port` of every
-        rank, in order, separated by commas.
+        rendezvous: for torch, the path of a file that all ranks can write; for TensorFlow, `host:port` of
+        every rank, in order, separated by commas.
         """
         ...
 
 
 class TrainerClass(Protocol):
-    """Builds a trainer. A module, or the file of a reader's own port, offers a class that is called so."""
+    """A class that builds a trainer. A module, or the file of a reader's own port, defines it."""
 
     def __call__(
         self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
     ) -> Trainer:
-        """weights: named and shaped as in `spec.parameter_shapes()`. device: "cpu" or "cuda".
+        """Build a trainer. weights: arrays as in `spec.parameter_shapes()`. device: "cpu" or "cuda".
 
         dtype: "float32", "float64", or "bfloat16" for a class that computes in it.
         """
@@ -143,13 +143,13 @@ class TrainerClass(Protocol):
 
 @runtime_checkable
 class OwnBatches(Protocol):
-    """Optional. A function of the module, or a static method of the class: an input pipeline of its own.
+    """Optional: the port's own input pipeline, a function of the module or a static method of the class.
 
     The parity ladder compares its batches with the shared ones (rung 2).
     """
 
     def batches(self, dataset: Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
-        """Training batches without end, of `spec.training.batch_size`."""
+        """Yield training batches of `spec.training.batch_size` without end."""
         ...
 
 
@@ -157,13 +157,13 @@ Answer = Callable[[np.ndarray], np.ndarray]  # from images [N, 28, 28, 1] to log
 
 
 class InputsModule(Protocol):
-    """Input pipelines of the framework's own: a module, `tf_impl.inputs` or its twin."""
+    """The module `tf_impl.inputs` or `torch_impl.inputs`: input pipelines of the framework."""
 
     PIPELINES: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray, str], Iterator[tuple[Any, Any]]]]
 
 
 class InferenceModule(Protocol):
-    """Forms of a trained model for inference: a module, `tf_impl.inference` or its twin.
+    """The module `tf_impl.inference` or `torch_impl.inference`: forms of a trained model for inference.
 
     A form takes the trainer and the images of its largest batch.
     """
@@ -172,50 +172,50 @@ class InferenceModule(Protocol):
 
 
 class Runtime(Protocol):
-    """The settings that a framework has once in a process: a module, `tf_impl.runtime` or its twin."""
+    """The module `tf_impl.runtime` or `torch_impl.runtime`: a framework's process-wide settings."""
 
     def build(self) -> dict[str, Any]:
-        """Return what it was built for: the fields of `refusals.Build`. Starts nothing on a card."""
+        """Return what the framework was built for: fields of `refusals.Build`. Start nothing on a card."""
         ...
 
     def cards(self) -> list[tuple[str, tuple[int, int]]]:
-        """Name and compute capability of each card that the framework sees."""
+        """Return the name and compute capability of each card that the framework sees."""
         ...
 
     def configure(self, *, device: str, threads: int, tf32: bool, deterministic: bool) -> None:
-        """Set what must be equal in both frameworks. Called once, before any other use of the framework."""
+        """Set what must be equal in both frameworks. Call this once, before any other use of a framework."""
         ...
 
     def describe(self, device: str) -> dict[str, Any]:
-        """Return what is in force, read back: versions, device_name, threads, tf32, deterministic and so on.
+        """Return the settings in force, read back: versions, device_name, threads, tf32, deterministic, ...
 
-        On "cuda" it computes on the card, and raises what the framework raises if that fails.
+        On "cuda", compute on the card; if that fails, raise the framework's own error.
         """
         ...
 
     def product_and_convolution(
         self, left: np.ndarray, right: np.ndarray, images: np.ndarray, kernel: np.ndarray, *, device: str
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return left @ right, and images [N, H, W, C] under kernel [H, W, C, F], in their own dtype."""
+        """Return left @ right, and images [N, H, W, C] convolved with kernel [H, W, C, F], in their dtype."""
         ...
 
     def peak_device_bytes(self, device: str) -> int | None:
-        """Return the framework's own peak allocation on the card; None on the CPU."""
+        """Return the framework's peak allocation on the card; None on the CPU."""
         ...
 
     def matmul_seconds(self, *, device: str, dtype: str, size: int, repeats: int) -> list[float]:
-        """Seconds of products of two [size, size] matrices: of each, or on a card the mean of all."""
+        """Return the seconds of each product of two [size, size] matrices; on a card, the mean of all."""
         ...
 
 
 class CheckpointModule(Protocol):
-    """A framework's own files: a module, `tf_impl.checkpoint` or its twin."""
+    """The module `tf_impl.checkpoint` or `torch_impl.checkpoint`: reads and writes a framework's files."""
 
     HOW_TO_SAVE: str  # a sentence that says how to write a file that can be read here
 
     @property
     def Unreadable(self) -> type[Exception]:  # noqa: N802  (a class)
-        """Raised, with the reason, for a file that the framework does not take."""
+        """Return the error that is raised, with the reason, if the framework cannot read a file."""
         ...
 
     def opened(self, path: Path) -> AbstractContextManager[Mapping[str, Any]]:
@@ -231,7 +231,7 @@ class CheckpointModule(Protocol):
         ...
 
     def described(self, tensor: Any) -> tuple[Shape, str]:
-        """Shape and dtype of a tensor of the file."""
+        """Return the shape and dtype of a tensor of the file."""
         ...
 
     def to_canonical(self, name: str, tensor: Any, spec: LeNetSpec) -> np.ndarray:
@@ -247,5 +247,5 @@ class CheckpointModule(Protocol):
         ...
 
     def logits(self, model: Any, images: np.ndarray) -> np.ndarray:
-        """Logits [N, 10] of images [N, 28, 28, 1]. Raises Unreadable if the model takes no such images."""
+        """Return logits [N, 10] of images [N, 28, 28, 1]. Raises Unreadable if the model cannot take them."""
         ...

@@ -1,4 +1,4 @@
-"""What explains a step time, measured in the worker after training and apart from the headline figure."""
+"""Measures what explains a step time: in the worker, after training, separately from the headline figure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from compare.worker.session import Session
 
 MATMUL_SIZE = 2048  # on the CPU: large enough to reach the peak, small enough for half a second
 MATMUL_SIZE_ON_CARD = 8192  # a card needs more to reach its peak
-FLOAT64_MATMUL_SIZE_ON_CARD = 4096  # in which most cards are slow
+FLOAT64_MATMUL_SIZE_ON_CARD = 4096  # smaller, because most cards are slow in float64
 MATMUL_REPEATS = 8
 FENCES = 100
 
 
 def explain(session: Session, steps: int) -> messages.Explained:
-    """Phases of a step, throughput without a fence each step, and the peak of a matrix product."""
+    """Measure the phases of a step, its time without a fence, and the peak of a matrix product."""
     request, trainer = session.request, session.trainer
     size = matmul_size(request.device, request.dtype)
     seconds = session.runtime.matmul_seconds(
@@ -46,7 +46,7 @@ def matmul_size(device: str, dtype: str) -> int:
 
 
 def fence_seconds(trainer: Trainer) -> float:
-    """Median seconds of a fence with nothing to wait for: every timed step holds one."""
+    """Return the median seconds of a fence with nothing to wait for. Every timed step includes one fence."""
     found = []
     trainer.synchronize()
     for _ in range(FENCES):
@@ -57,9 +57,9 @@ def fence_seconds(trainer: Trainer) -> float:
 
 
 def phase_seconds(trainer: Inspectable, stream: Iterator[Batch], steps: int) -> dict[str, list[float]]:
-    """Seconds of each phase by name, one entry a step; empty if the trainer's step cannot be divided.
+    """Return the seconds of each phase, one entry for each step; empty if the step cannot be divided.
 
-    Each phase ends with a synchronization, so on a device that runs ahead the sum exceeds a plain step.
+    Each phase ends with a synchronization, so on an asynchronous device their sum is more than a plain step.
     """
     found: dict[str, list[float]] = defaultdict(list)
     for batch in islice(stream, steps):
@@ -74,7 +74,7 @@ def phase_seconds(trainer: Inspectable, stream: Iterator[Batch], steps: int) -> 
 
 
 def unsynchronized_step_seconds(session: Session, steps: int) -> float:
-    """Mean seconds a step when nothing is fetched and one synchronization ends them all."""
+    """Return the mean seconds per step, fetching no result and synchronizing once after the last step."""
     trainer = session.trainer
     prepared = list(islice(session.stream(), steps))
     trainer.synchronize()

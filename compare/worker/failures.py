@@ -1,6 +1,6 @@
-"""What an error in the worker means for whoever asked: whose fault, why, and what to do. Pure functions.
+"""Turns an error in the worker into a refusal: what kind it is, why, and what to do. Pure functions.
 
-`reasons` finds the line that matters; here are the errors of frameworks whose remedy is known.
+`reasons` finds the line that matters; this module holds the frameworks' errors with a known remedy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OWN_ENVIRONMENT = (
     "environment of its own: make cuda"
 )
 REINSTALL = "Install it again: {pip} --force-reinstall {package}"
-# By a pattern in the reason of a failed import, the first that fits.
+# The remedy by a pattern in the reason of a failed import. The first pattern that matches counts.
 REMEDIES: Mapping[str, str] = {
     r"lib(cuda|cudart|cu[a-z]+|nv[a-zA-Z]+|nccl)\b[\w.+-]*: cannot open shared object": OWN_ENVIRONMENT,
     r"undefined symbol: \w*(nv[A-Z]|cublas|cudnn|nccl|cuda)|Cannot dlopen": OWN_ENVIRONMENT,
@@ -45,7 +45,7 @@ REMEDIES: Mapping[str, str] = {
 
 
 def failure_of_import(package: str, error: Exception) -> RefusedRequest:
-    """Return why an installed framework cannot be imported, what to do, and where the rest stands."""
+    """Return why an installed framework cannot be imported, what to do, and that the log holds the rest."""
     if known := memory.from_error(error):
         return RefusedRequest(*known, logged=True)
     reason = reason_of(error)
@@ -55,7 +55,7 @@ def failure_of_import(package: str, error: Exception) -> RefusedRequest:
 
 
 def remedy_for(line: str, package: str) -> str:
-    """Return what to do about the reason of a failed import; empty if nobody knows."""
+    """Return what to do about the reason of a failed import; empty if no remedy is known."""
     for pattern, remedy in REMEDIES.items():
         if found := re.search(pattern, line):
             pip = f"{typed(sys.executable)} -m pip install"
@@ -64,7 +64,7 @@ def remedy_for(line: str, package: str) -> str:
 
 
 def failure(error: Exception | SystemExit) -> RefusedRequest:
-    """Return what an error at work means: a card or machine that is too small, or just the error."""
+    """Return the refusal for an error: too little memory on the card or machine, or the error itself."""
     if isinstance(error, SystemExit):
         return RefusedRequest("error", f"its code ends the program (status {error.code})", logged=True)
     if known := refusals.from_error(str(error)) or memory.from_error(error):

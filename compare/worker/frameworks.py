@@ -1,4 +1,4 @@
-"""The framework of this process: found, imported, configured once. Runs in the child process only."""
+"""Finds, imports and configures the framework of this process, once. Runs in the child process only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PACKAGES = {"tf": "tensorflow", "torch": "torch"}
 
 
 def import_runtime(framework: str) -> Runtime:
-    """Return the framework's settings. Raises RefusedRequest if the framework cannot be imported."""
+    """Return the framework's `runtime` module. Raises RefusedRequest if the framework cannot be imported."""
     package = PACKAGES[framework]
     if importlib.util.find_spec(package) is None:
         raise RefusedRequest(
@@ -45,7 +45,7 @@ def import_runtime(framework: str) -> Runtime:
 
 
 def import_checkpoint(framework: str) -> CheckpointModule:
-    """Return what reads and writes the framework's own files. The framework must have been imported."""
+    """Return the module that reads and writes the framework's own files. Import the framework first."""
     return cast(CheckpointModule, importlib.import_module(f"{framework}_impl.checkpoint"))
 
 
@@ -57,7 +57,7 @@ def import_module(name: str) -> ModuleType:
         module = own_code.import_file(Path(name))
     except UserError as error:
         raise RefusedRequest("import", str(error), logged=True) from error
-    sys.argv = [name]  # a trainer too may read options: it is given none of the worker's
+    sys.argv = [name]  # a user's file may read options too: hide the worker's options from it
     return module
 
 
@@ -71,7 +71,7 @@ def trainer_class(module: ModuleType, name: str) -> TrainerClass:
 
 
 def installed_version(package: str) -> str | None:
-    """Return the version in its metadata, before it is imported; None if built from source, or renamed."""
+    """Return a package's version from its metadata, without an import; None if it has no metadata."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -79,7 +79,7 @@ def installed_version(package: str) -> str | None:
 
 
 def require_supported(package: str, version: str | None) -> None:
-    """Raise RefusedRequest for a version that this code does not run on."""
+    """Raise RefusedRequest if this code does not run on this version."""
     if version is not None and (reason := unsupported(package, version)):
         raise RefusedRequest("import", f"{reason}, for {sys.executable}")
 
@@ -94,7 +94,7 @@ def require_device(runtime: Runtime, device: str) -> None:
 
 
 def make_exact(framework: str, dtype: str) -> str | None:
-    """Make Keras's Python floats exact in float64; return what was changed, None if nothing."""
+    """Make Keras's Python floats exact in float64. Return what was changed, or None if nothing was."""
     if framework != "tf" or dtype != "float64":
         return None
     changed: str = importlib.import_module("tf_impl.exact").make_floats_exact()
@@ -102,7 +102,7 @@ def make_exact(framework: str, dtype: str) -> str | None:
 
 
 class Settings(NamedTuple):
-    """What a framework is told once in a process: the arguments of `Runtime.configure`."""
+    """The settings that a framework gets once in a process: the arguments of `Runtime.configure`."""
 
     device: str
     threads: int
@@ -112,12 +112,12 @@ class Settings(NamedTuple):
 
 @dataclass
 class Configured:
-    """The settings that the framework of this process has taken, None before the first."""
+    """The settings of this process's framework; None before they are set."""
 
     settings: Settings | None = None
 
     def configure(self, runtime: Runtime, wanted: Settings) -> None:
-        """Configure the framework the first time. Raises RefusedRequest for other settings later."""
+        """Configure the framework the first time. Raises RefusedRequest if later settings differ."""
         if self.settings is None:
             runtime.configure(**wanted._asdict())
             self.settings = wanted
@@ -126,7 +126,7 @@ class Configured:
 
 
 if TYPE_CHECKING:
-    # Every implementation, held to the contract by mypy: a signature that does not fit is an error here.
+    # mypy checks every implementation against the contract here, and reports a signature that does not fit.
     from collections.abc import Mapping
 
     import numpy as np
@@ -153,7 +153,7 @@ if TYPE_CHECKING:
     from lenet_spec import LeNetSpec
 
     class InspectableClass(TrainerClass, Protocol):
-        """As TrainerClass, of trainers that also let the harness look inside."""
+        """A TrainerClass whose trainers are Inspectable."""
 
         def __call__(
             self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str

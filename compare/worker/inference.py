@@ -20,7 +20,7 @@ from compare.worker.session import Session
 
 
 def time_inference(session: Session, request: messages.TimeInference) -> messages.InferenceTimed:
-    """Of each batch size the first test images, again and again, from an array at hand to the logits."""
+    """For each batch size, time repeated answers to the first test images, from array to logits."""
     framework = session.request.framework
     require_packages(f"{framework}:{request.form}")
     module: InferenceModule = importlib.import_module(f"{framework}_impl.inference")
@@ -40,7 +40,7 @@ def time_inference(session: Session, request: messages.TimeInference) -> message
 
 
 def timed_calls(answer: Answer, images: np.ndarray, calls: int) -> list[float]:
-    """Seconds of each call, after a tenth as many that are set apart."""
+    """Return the seconds of each call, after a warm-up of a tenth as many calls."""
     for _ in range(max(1, calls // 10)):
         answer(images)
     seconds = []

@@ -1,4 +1,4 @@
-"""Trains a worker's model from one of its framework's input pipelines, in the shared order; times both."""
+"""Trains a worker's model from an input pipeline of its framework, in the shared order. Times both."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from compare.worker.session import Session
 
 
 def train_from_inputs(session: Session, request: messages.TrainFromInputs) -> messages.TrainedFromInputs:
-    """Time each step from the end of the one before to the loss on the host, as a user's loop runs.
+    """Time each step from the end of the previous step to the loss on the host, as a user's loop runs.
 
-    The pipeline alone is timed afterwards, over as many batches, with nothing done to them.
+    Then time the pipeline alone, over as many batches, without training on them.
     """
     module: InputsModule = importlib.import_module(f"{session.request.framework}_impl.inputs")
     pipeline, order = module.PIPELINES[request.pipeline], shared_order(session, request.steps)
@@ -54,5 +54,5 @@ def shared_order(session: Session, steps: int) -> np.ndarray:
 
 
 def cpu_seconds() -> float:
-    """Of this process, all threads, and of the children that it has waited for."""
+    """Return the CPU seconds of this process (all threads) and of the children that it has waited for."""
     return sum(os.times()[:4])

@@ -1,4 +1,4 @@
-"""The memory of this process, and errors that mean that this machine, not a card, has too little of it."""
+"""Reads this process's memory use, and recognizes errors of too little memory in the machine, not a card."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from compare.observation import observe
 from compare.reasons import reason_in
 
-# MemoryError; torch's allocator; TensorFlow's ResourceExhaustedError; C++ in either.
+# The texts of MemoryError, torch's allocator, TensorFlow's ResourceExhaustedError, and C++ in both of them.
 HOST_MEMORY = re.compile(
     r"DefaultCPUAllocator|allocator cpu|std::bad_alloc|[Cc]annot allocate memory|[Uu]nable to allocate|"
     r"HOST_ALLOCATION_FAILED"
@@ -18,7 +18,7 @@ HOST_MEMORY = re.compile(
 
 
 def from_error(error: Exception) -> tuple[str, str] | None:
-    """Kind of refusal, as in `messages.Refused`, and reason; None for another error."""
+    """Return the kind of refusal, as in `messages.Refused`, and the reason; None for any other error."""
     text = str(error)
     if not isinstance(error, MemoryError) and not HOST_MEMORY.search(text):
         return None
@@ -31,13 +31,13 @@ def from_error(error: Exception) -> tuple[str, str] | None:
 
 
 def rss_bytes() -> int | None:
-    """Resident memory now; None if there is no /proc."""
+    """Return the resident memory now; None if there is no /proc."""
     pages = observe(lambda: int(Path("/proc/self/statm").read_text().split()[1]))
     return None if pages is None else pages * resource.getpagesize()
 
 
 def peak_rss_bytes() -> int | None:
-    """Most resident memory so far; None if the system does not tell."""
+    """Return the peak of resident memory so far; None if the system does not report it."""
     usage = observe(resource.getrusage, resource.RUSAGE_SELF)
     if usage is None:
         return None

@@ -1,4 +1,4 @@
-"""What the NVIDIA driver says for itself, before a framework is asked. Runs in the child process."""
+"""Asks the NVIDIA driver about itself, before a framework is used. Runs in the child process."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Driver:
     present: bool
     cuda: tuple[int, int] | None = None
     status: int | None = None
-    devices: int | None = None  # that CUDA_VISIBLE_DEVICES leaves visible
+    devices: int | None = None  # how many cards CUDA_VISIBLE_DEVICES leaves visible
 
 
 def read(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
-    """Start the driver, which makes no context and takes no memory on a card."""
+    """Start the driver and read its state. This makes no context and takes no memory on a card."""
     try:
         library = load(LIBRARY)
     except OSError:
@@ -34,6 +34,6 @@ def read(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
 
 
 def number(function: Any) -> int | None:
-    """Return the int that a function of the driver writes where it is told to; None where it fails."""
+    """Return the int that a function of the driver writes through its pointer; None if the function fails."""
     value = ctypes.c_int()
     return value.value if function(ctypes.byref(value)) == 0 else None

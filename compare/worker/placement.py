@@ -1,4 +1,4 @@
-"""Where tensors lie: what is asked of a card must be done there, and no CPU work be called CUDA."""
+"""Checks which device holds each tensor, so that no work on the CPU is reported as work of a card."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def misplaced(devices: Mapping[str, str], wanted: str) -> str | None:
-    """Return the first tensor that lies elsewhere than on `wanted`, "cpu" or "cuda", in words, or None."""
+    """Return, in words, the first tensor that is not on the `wanted` device ("cpu" or "cuda"), or None."""
     for name, device in devices.items():
         if device != wanted:
             return (

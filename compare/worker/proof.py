@@ -1,4 +1,4 @@
-"""What the parity ladder asks of a session besides training: single updates, and batches that it is given."""
+"""Answers the parity ladder's requests to a session: single updates, and passes over the parent's batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compare.worker.session import Session, arrays
 
 
 def given_batch(content: bytes | None) -> Batch | None:
-    """Return the parent's batch, from its safetensors bytes, if it sent one."""
+    """Return the batch that the parent sent as safetensors bytes; None if it sent none."""
     if content is None:
         return None
     found = safetensors.numpy.load(content)
@@ -23,7 +23,7 @@ def given_batch(content: bytes | None) -> Batch | None:
 
 
 def step(session: Session, request: messages.Step) -> messages.Arrays:
-    """Make one update, through the call that a run times; nothing if it is to be divided and cannot be."""
+    """Make one update by the call that a run times, or in phases. Return no arrays if it has no phases."""
     given = given_batch(request.batch)
     if given is None:
         session.steps_done += 1
@@ -41,7 +41,7 @@ def made_in_phases(trainer: Trainer, batch: Batch) -> bool:
 
 
 def state(trainer: Trainer) -> dict[str, np.ndarray]:
-    """`parameters/NAME`, and `first_moments/NAME` and `second_moments/NAME` if the trainer tells them."""
+    """Return `parameters/NAME`; also `first_moments/NAME` and `second_moments/NAME` if there are moments."""
     found = prefixed("parameters", trainer.parameters())
     if isinstance(trainer, WithMoments):
         first, second = trainer.moments()
@@ -54,5 +54,5 @@ def prefixed(group: str, named: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 
 
 def logits(session: Session, request: messages.Logits) -> messages.Arrays:
-    """Return logits as an evaluation computes them, of the parent's images."""
+    """Return the logits of the parent's images, as an evaluation computes them."""
     return arrays({"logits": session.trainer.logits(safetensors.numpy.load(request.images)["images"])})

@@ -1,4 +1,4 @@
-"""One rank of a data-parallel group, in its process: it meets the others, and takes its rows of a batch."""
+"""Serves one rank of a data-parallel group in its process: meets the others, takes its rows of a batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compare.worker.contract import RankModule, RankTrainer, Trainer
 
 
 def join(request: messages.SetUp) -> None:
-    """Wait for the other ranks of the group, if there are any to exchange gradients with."""
+    """Wait for the other ranks of the group, if this process exchanges gradients with others."""
     if request.place is not None and request.place.exchange:
         module = cast(RankModule, importlib.import_module(f"{request.framework}_impl.ranks"))
         module.join(
@@ -24,11 +24,11 @@ def join(request: messages.SetUp) -> None:
 
 
 def rows(batch: Batch, place: messages.Place | None) -> Batch:
-    """Return what this process trains on of a batch: all of it, unless it is one rank of several."""
+    """Return the rows of a batch that this process trains on: all rows, unless it is one rank of several."""
     return batch if place is None else shard(batch, place.rank, place.world_size)
 
 
 def meet(trainer: Trainer) -> None:
-    """Wait until every rank is here, so that none is timed waiting for one that came later."""
+    """Wait until every rank is here, so that no rank's time includes waiting for a later rank."""
     if isinstance(trainer, RankTrainer):
         trainer.barrier()

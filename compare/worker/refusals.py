@@ -1,4 +1,4 @@
-"""Why a framework cannot use a card, and what to do about it: pure functions from facts to words."""
+"""Explains why a framework cannot use a card, and what to do about it. Pure functions from facts to words."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from compare.protocol import messages
 from compare.reasons import reason_in
 from compare.worker.nvidia_driver import LIBRARY, Driver
 
-# The oldest driver for each major version of CUDA, whatever the minor one:
+# The oldest driver for each major version of CUDA, for every minor version:
 # docs.nvidia.com/deploy/cuda-compatibility, "Minor Version Compatibility".
 OLDEST_DRIVER = {12: 525, 13: 580}
 
-# Of `cuInit`, cuda.h's CUresult, where the driver itself is there.
+# Results of `cuInit` if the driver itself is present: CUresult in cuda.h.
 NO_DEVICE = 100
 STATUS_REASONS = {
     802: "the system is not ready yet (on machines with NVSwitch: is the fabric manager running?)",
@@ -37,7 +37,7 @@ class RefusedRequest(Exception):
 
 @dataclass(frozen=True)
 class Build:
-    """What a framework was built for. `capabilities`: sm_80 is code for 8.0; compute_90 serves newer too."""
+    """What a framework was built for. `capabilities`: sm_80 is for 8.0; compute_90 is for newer cards too."""
 
     framework: str  # with its version
     cuda: str | None
@@ -56,7 +56,7 @@ def why_not(
 ) -> str | None:
     """Return the first reason, from the framework down to the card, or None.
 
-    cards: those that the framework sees; asked for only where the driver works, since asking loads libraries.
+    cards: returns the cards that the framework sees. Call it only if the driver works: it loads libraries.
     """
     if build.cuda is None:
         return f"this {build.framework} is built without CUDA. Install a build with it: make cuda"
@@ -110,7 +110,10 @@ def card_reason(build: Build, cards: Sequence[Card]) -> str | None:
 
 
 def runs_on(capabilities: Sequence[str], card: tuple[int, int]) -> bool:
-    """Machine code (sm) runs on its major capability from its minor one up; compute is compiled for later."""
+    """Return whether any of the code runs on a card.
+
+    sm code runs on its major version, from its minor version up. compute code runs on all later versions too.
+    """
     for built in capabilities:
         found = re.fullmatch(r"(sm|compute)_(\d+)(\d)[a-z]?", built)
         if found is None:
@@ -127,7 +130,7 @@ def dotted(capability: tuple[int, int]) -> str:
     return ".".join(map(str, capability))
 
 
-# cuBLAS says NOT_INITIALIZED if it finds no room for its workspace; cuDNN 9 has names of its own.
+# cuBLAS says NOT_INITIALIZED if it finds no memory for its workspace; cuDNN 9 has its own names for this.
 OUT_OF_MEMORY = re.compile(
     r"out of memory|OUT_OF_MEMORY|OOM when allocating|failed to allocate memory|STATUS_ALLOC_FAILED|"
     r"DEVICE_ALLOCATION_FAILED|CUBLAS_STATUS_NOT_INITIALIZED",
@@ -138,7 +141,7 @@ NO_CODE = re.compile(r"no kernel image is available|NO_BINARY_FOR_GPU")
 
 
 ELSEWHERE = "set TMPDIR to a directory on another file system"
-# What compiling lacks, by what is said of it: torch/_inductor/exc.py, Triton, gcc, the loader.
+# What a compilation lacks, by the message of torch/_inductor/exc.py, Triton, gcc or the loader.
 NOT_COMPILED = {
     r"No working C\+\+ compiler|Failed to find C compiler|Compiler: \S+ is not found": (
         "no C++ compiler; install g++"
@@ -157,7 +160,7 @@ NOT_COMPILED = {
 
 
 def from_error(text: str) -> tuple[str, str] | None:
-    """Return kind, as in `messages.Refused`, and reason, of an error that is the machine's; else None."""
+    """Return kind, as in `messages.Refused`, and reason of an error that the machine causes, else None."""
     line = reason_in(text).line
     for said, reason in NOT_COMPILED.items():
         if re.search(said, text):

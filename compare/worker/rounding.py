@@ -1,4 +1,4 @@
-"""How much a device rounds in float32, measured: sums on a CPU by 1e-6, TF32 by 3e-4, FFT in between."""
+"""Measures how much a device rounds in float32: sums on a CPU by 1e-6, TF32 by 3e-4, FFT in between."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from lenet_spec import LeNetSpec
 
 
 def float32_rounding(runtime: Runtime, device: str, spec: LeNetSpec) -> float:
-    """Return the largest error of a product and of a convolution, as a share of their largest element.
+    """Return the largest error of a product and a convolution, as a fraction of their largest element.
 
-    Of the shapes of the network's first dense layer and second convolution, since algorithms depend on them;
-    held against float64 on the same device.
+    They have the shapes of the network's first dense layer and second convolution, because algorithms depend
+    on shapes. The error is the difference from float64 on the same device.
     """
     rng, shapes = np.random.default_rng(0), spec.parameter_shapes()
     kernel, dense = shapes["conv2/kernel"], shapes["dense1/kernel"]

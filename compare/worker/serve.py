@@ -1,7 +1,7 @@
-"""The child process: one framework, one variant, one seed, driven by messages over its own pipes.
+"""Runs the child process: one framework, one variant, one seed, driven by messages over its own pipes.
 
-Needs NumPy, msgspec, safetensors and its framework, nothing else: it may run in another environment than the
-parent. Frameworks print as they like: stdout and stderr are the log, never the protocol.
+It needs only NumPy, msgspec, safetensors and its framework, because it may run in another environment than
+the parent. Frameworks may print: stdout and stderr are the log, never the protocol.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def serve(read_fd: int, write_fd: int) -> None:
-    """Answers requests until the parent closes its end."""
+    """Answer requests until the parent closes its end."""
     die_with_parent()
     channel = Channel(read_fd, write_fd, messages.Request)
     configured = Configured()
@@ -52,7 +52,7 @@ def serve(read_fd: int, write_fd: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies; elsewhere, or if refused, its pipe tells."""
+    """Ask Linux to kill this process when its parent dies. On other systems, the closed pipe ends it."""
     observe(lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
 
@@ -119,13 +119,13 @@ def answer(  # noqa: C901  (a list)
 
 
 def crashed(error: Exception | SystemExit) -> messages.Refused:
-    """Write the whole traceback to the log, and return the line of it that the parent needs."""
+    """Write the whole traceback to the log, and return the line that the parent needs."""
     traceback.print_exc()
     return failure(error).message
 
 
 def probe(request: messages.Probe, configured: Configured) -> messages.Probed:
-    """Use the device, as configured for a run: what the frameworks promise of a card is not always so."""
+    """Use the device as configured for a run: the frameworks' claims about a card are not always true."""
     runtime = import_runtime(request.framework)
     try:
         require_device(runtime, request.device)

@@ -1,4 +1,4 @@
-"""What a worker holds: a trainer, its batches, and the clock of each step. Runs in the child process only."""
+"""Holds a worker's trainer and batches, and times each step. Runs in the child process only."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def arrays(named: Mapping[str, np.ndarray], loss: float | None = None) -> messag
 
 
 class NotedWeights(Mapping[str, np.ndarray]):
-    """Initial weights in the spec's order; `last` is the one asked for last, at which loading failed."""
+    """Initial weights in the spec's order. `last` is the last weight that was read: loading failed there."""
 
     def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
         self.weights = weights
@@ -69,7 +69,7 @@ class NotedWeights(Mapping[str, np.ndarray]):
         return len(self.weights)
 
     def last_in_words(self) -> str:
-        """How far the model came: it may fail at the last weight, or before it asks for the next one."""
+        """Say how far the model got: it may fail at the last weight, or before it reads the next one."""
         if self.last is None:
             return "before any weight was asked for"
         if self.last not in self.weights:
@@ -81,19 +81,19 @@ class NotedWeights(Mapping[str, np.ndarray]):
 
 
 def whatever_batch_size(spec: LeNetSpec) -> LeNetSpec:
-    """Return the spec of what does not depend on the training, to find it again."""
+    """Return the spec with default training, as a cache key for what does not depend on the training."""
     return dataclasses.replace(spec, training=Training())
 
 
 @lru_cache(maxsize=1)
 def data_set(data_dir: str | None, spec: LeNetSpec) -> mnist.Dataset:
-    """Read a set once for all the models that this worker builds in turn."""
+    """Read a data set once for all the models that this worker builds in turn."""
     return mnist.load(Path(data_dir) if data_dir else None, spec)
 
 
 @lru_cache(maxsize=1)
 def card_rounding(framework: str, spec: LeNetSpec) -> float:
-    """Measure once for all the models that this worker builds in turn: its settings do not change."""
+    """Measure the card's rounding once for all models of this worker, because its settings do not change."""
     return float32_rounding(import_runtime(framework), "cuda", spec)
 
 
@@ -107,7 +107,7 @@ class Session:
     results_placed = False  # whether the device of a step's results was checked
 
     def __init__(self, request: messages.SetUp, configured: Configured) -> None:
-        """Import, configure and build. Raises RefusedRequest, or UserError for data that will not do."""
+        """Import, configure and build. Raises RefusedRequest, or UserError for unusable data."""
         self.request = request
         self.spec = msgspec.convert(request.spec, LeNetSpec)
         self.dataset = data_set(request.data_dir, whatever_batch_size(self.spec))
@@ -137,7 +137,7 @@ class Session:
         self.steps_done = 0
 
     def build_trainer(self, weights: NotedWeights) -> Trainer:
-        """Raise RefusedRequest, naming the parameter asked for last, if the model cannot be built."""
+        """Build the trainer. Raises RefusedRequest with the last parameter that was read, if this fails."""
         try:
             return self.trainer_class(
                 self.spec, weights, device=self.request.device, dtype=self.request.dtype
@@ -150,7 +150,7 @@ class Session:
             raise RefusedRequest("parameters", f"{weights.last_in_words()}: {found}", logged=True) from error
 
     def require_placement(self, devices: dict[str, str]) -> None:
-        """Raise RefusedRequest, naming the first tensor that is not on the run's device."""
+        """Raise RefusedRequest with the name of the first tensor that is not on the run's device."""
         if reason := misplaced(devices, self.request.device):
             raise RefusedRequest("device", reason)
 
@@ -175,7 +175,7 @@ class Session:
             data_sha256=self.dataset.sha256,
             train_count=len(self.dataset.train_labels),
             test_count=len(self.dataset.test_labels),
-            runtime=self.runtime.describe(self.request.device),  # last on the card: resets its peak of memory
+            runtime=self.runtime.describe(self.request.device),  # last on the card: resets its memory peak
             environment={name: os.environ[name] for name in RECORDED_VARIABLES if name in os.environ},
             cpu_affinity=allowed_cpus(),
             niceness=observe(os.nice, 0),
@@ -184,7 +184,7 @@ class Session:
         )
 
     def float32_rounding(self) -> float | None:
-        """Return how much the card rounds; None where nothing is judged by it."""
+        """Return how much the card rounds; None if no check uses it."""
         if self.request.device != "cuda" or self.request.dtype != "float32":
             return None
         return card_rounding(self.request.framework, whatever_batch_size(self.spec))
@@ -215,7 +215,7 @@ class Session:
                 step_cpu_seconds.append(step_cpu)
                 self.steps_done += 1
             elif self.request.place is None:
-                break  # a rank takes every step that the others take, who would wait for it
+                break  # a rank takes every step that the others take: they would wait for it
         return messages.Trained(
             losses=losses,
             accuracies=accuracies,
@@ -231,7 +231,7 @@ class Session:
         )
 
     def timed_step(self, batch: Batch) -> tuple[float, Any, float]:
-        """Loss, logits and seconds from host arrays to the loss on the host, both ends synchronized."""
+        """Return loss, logits, and seconds from host arrays to the loss on the host, synchronized twice."""
         meet(self.trainer)
         self.trainer.synchronize()
         start = time.perf_counter()
@@ -244,7 +244,7 @@ class Session:
         return loss_on_host, logits, seconds
 
     def require_results_placed(self, **results: Any) -> None:
-        """Raise RefusedRequest if a result of the first step is on another device; NumPy arrays may be."""
+        """Raise RefusedRequest if a result of the first step is on another device. NumPy arrays may be."""
         self.results_placed = True
         if isinstance(self.trainer, Inspectable):
             tensors = {
@@ -255,7 +255,7 @@ class Session:
             self.require_placement({name: self.trainer.device_of(one) for name, one in tensors.items()})
 
     def evaluate(self, batch_size: int, count: int | None) -> messages.Arrays:
-        """Logits of the first `count` test images, or of all."""
+        """Return the logits of the first `count` test images; None: of all."""
         logits, test_images = [], self.dataset.test_images[:count]
         for start in range(0, len(test_images), batch_size):
             images = mnist.scale(test_images[start : start + batch_size], self.spec)
@@ -268,12 +268,12 @@ class Session:
         )
 
     def activations(self, batch: Batch | None) -> dict[str, np.ndarray]:
-        """Of the batch; None: of the first one of the stream."""
+        """Return every layer's output for the batch; None: for the stream's first batch."""
         batch = rows(batch or next(self.stream()), self.request.place)
         return self.trainer.activations(batch.images, batch.dropout_mask)
 
     def gradients(self, batch: Batch | None) -> messages.Arrays:
-        """As `activations`. On a card, first checks which device each tensor is on."""
+        """Return the gradients for the batch; None: as in `activations`. On a card, check devices first."""
         batch = rows(batch or next(self.stream()), self.request.place)
         if self.request.device == "cuda" and isinstance(self.trainer, Inspectable):
             self.require_placement(self.trainer.devices(*batch))

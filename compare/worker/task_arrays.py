@@ -1,4 +1,4 @@
-"""Arrays that answer what the ladder asks of a porter's network. NumPy only."""
+"""Makes the arrays of the replies about a porter's network. Uses NumPy only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import safetensors.numpy
 from compare.protocol import task_messages as messages
 from compare.protocol.task_messages import Tensor
 
-SAMPLE = 4096  # elements of a tensor that are sent for each step that the optimizer's rule is tried on
+SAMPLE = 4096  # elements of each tensor that are sent for a step that checks the optimizer's rule
 
 
 def reply(arrays: Mapping[Tensor, np.ndarray], **numbers: Any) -> messages.TaskArrays:
@@ -25,7 +25,7 @@ def samples_of(arrays: Mapping[Tensor, np.ndarray]) -> dict[Tensor, np.ndarray]:
 
 
 def shaped(kind: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Variances and scales 1, shifts 0, kernels random by kind and shape."""
+    """Return ones for variances and scales, zeros for shifts, random kernels that follow kind and shape."""
     last = name.rpartition("/")[2]
     if last in ("gamma", "moving_variance"):
         return np.ones(shape)
@@ -37,7 +37,7 @@ def shaped(kind: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def fingerprint(array: np.ndarray) -> list[float]:
-    """Four sums that tell one input from another, whatever its size: a mean and three projections."""
+    """Return four sums that distinguish inputs of any size: a mean and three projections."""
     flat = array.reshape(-1).astype(np.float64)
     waves = [np.cos(np.arange(flat.size) * angle + angle) for angle in (0.9, 2.3, 4.1)]
     scale = max(1, flat.size) ** 0.5

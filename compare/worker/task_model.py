@@ -1,4 +1,4 @@
-"""A model's tensors in canonical names and layouts, read and written through a framework's adapter."""
+"""Reads and writes a model's tensors in canonical names and layouts, through a framework's adapter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compare.worker.task_arrays import shaped
 
 
 class TaskModel:
-    """Canonical tensors by `path/name`; each is bound to places in the model's own variables."""
+    """A model's canonical tensors by `path/name`. Each one is bound to places in the model's variables."""
 
     def __init__(self, adapter: Any) -> None:
         self.adapter = adapter
@@ -24,7 +24,7 @@ class TaskModel:
         }
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Canonical tensors into the model; a variable that holds several is written once."""
+        """Write canonical tensors into the model. A variable that holds several tensors is written once."""
         for path, name, bound in self.bounds.values():
             array = weights.get(f"{path}/{name}")
             if array is None:
@@ -50,7 +50,7 @@ class TaskModel:
     def canonical_gradients(
         self, found: Mapping[int, Any], role: str, step: int = 0
     ) -> dict[Tensor, np.ndarray]:
-        """By canonical name; of two variables that are summed both have the same."""
+        """Return gradients by canonical name. Two variables that are summed have the same gradient."""
         arrays = {}
         for path, name, bound in self.bounds.values():
             own = [found[key] for one in bound.variables if (key := self.adapter.key(one)) in found]
@@ -75,7 +75,7 @@ class TaskModel:
         return arrays
 
     def shaped_weights(self) -> dict[str, np.ndarray]:
-        """Weights that depend on a layer's kind and its kernel's shape alone, the same in both frameworks."""
+        """Return weights that depend only on layer kind and kernel shape, the same in both frameworks."""
         return {
             whole: shaped(self.leaves[path].kind, name, bound.index.shape)
             for whole, (path, name, bound) in self.bounds.items()
@@ -95,7 +95,7 @@ class TaskModel:
             leaf.channel_axes = {}
 
     def decays(self) -> dict[str, float]:
-        """Return each parameter's own weight decay."""
+        """Return the weight decay of each parameter."""
         found = self.adapter.decays()
         keys = {name: self.adapter.key(bound.variables[0]) for name, (_, _, bound) in self.bounds.items()}
         return {name: found[key] for name, key in keys.items() if key in found}

@@ -1,4 +1,4 @@
-"""A porter's own network in a worker: what the ladder asks, answered through a framework's adapter."""
+"""Answers the ladder's requests about a porter's network in a worker, through a framework's adapter."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from compare.worker.task_model import TaskModel
 from compare.worker.timed_task import TimedTask
 
 LARGEST_MODEL = LARGEST_FRAME_BYTES // (3 * 8)
-CHANGE = 1e-6  # relative, of a central difference: its error is about CHANGE², rounding 1e-16 / CHANGE
+CHANGE = 1e-6  # relative step of a central difference: the error is about CHANGE², rounding 1e-16 / CHANGE
 
 
 class TaskSession:
-    """One model, its task and its batches. Raises RefusedRequest for what a porter must mend."""
+    """One model, its task and its batches. Raises RefusedRequest for an error that the porter must fix."""
 
     def __init__(self, request: messages.SetUpTask, configured: Configured) -> None:
         self.request = request
@@ -67,7 +67,7 @@ class TaskSession:
         return adapter
 
     def refusing(self, ask: Callable[[], Any]) -> Any:
-        """Turn what a porter's code, or the framework in it, raises into a refusal of one line."""
+        """Turn an error of the porter's code, or of the framework in it, into a refusal of one line."""
         try:
             return ask()
         except (RefusedRequest, UserError, MemoryError):
@@ -84,7 +84,7 @@ class TaskSession:
         return self.refusing(lambda: ANSWERS[type(request)](self, request))  # type: ignore[no-any-return]
 
     def mask(self, shape: tuple[int, ...], rate: float) -> np.ndarray:
-        """1 for what stays. The same numbers on both sides: by seed, step, and place in the pass."""
+        """Return 1 for kept units, else 0: the same on both sides, by seed, step and place in the pass."""
         random = np.random.default_rng([self.request.seed, self.step, self.masks])
         self.masks += 1
         return (random.random(shape) >= rate).astype(np.float64)
@@ -93,7 +93,7 @@ class TaskSession:
         self.step, self.masks = step, 0
 
     def describe(self) -> messages.Manifest:
-        """Look at the model in real passes. Raises RefusedRequest for a random one, or one that branches."""
+        """Describe the model from real passes. Raises RefusedRequest if it is random, or if it branches."""
         inputs = self.first[0][0]
         passes = [self.recorded(one, training=True) for one in (inputs, inputs, self.first[1][0])]
         order = [call.leaf.path for call in passes[0].calls]
@@ -119,7 +119,7 @@ class TaskSession:
         )
 
     def require_size(self) -> None:
-        """Weights and two slots of an optimizer must fit one message in float64."""
+        """Raise RefusedRequest if weights and two optimizer slots do not fit one message in float64."""
         count = sum(one.index.size for _, _, one in self.model.bounds.values())
         if count > LARGEST_MODEL:
             raise RefusedRequest(
@@ -129,7 +129,7 @@ class TaskSession:
             )
 
     def described(self, seen: Any) -> list[messages.Leaf]:
-        """Leaves in order of their first calls; what is never called comes last."""
+        """Return the leaves in order of their first calls. Leaves that are never called come last."""
         firsts: dict[str, Any] = {}
         for call in seen.calls:
             firsts.setdefault(call.leaf.path, call)
@@ -156,7 +156,7 @@ class TaskSession:
         )
 
     def recorded(self, inputs: Inputs, *, training: bool) -> Any:
-        """One pass; running statistics are put back. Flattened rows are known from then on."""
+        """Record one pass, and restore running statistics. From then on, flattened rows are in order."""
         kept = self.model.states()
         self.at(0)
         recording = self.adapter.forward(inputs, training=training)
@@ -165,7 +165,7 @@ class TaskSession:
         return recording
 
     def require_the_same(self, one: Any, other: Any) -> None:
-        """Two passes over the same batch must agree to the bit."""
+        """Raise RefusedRequest if two passes over the same batch differ in any bit."""
         for left, right in zip(one.calls, other.calls, strict=False):
             same_input = all(np.array_equal(left.inputs[k], right.inputs[k]) for k in left.inputs)
             same_output = all(np.array_equal(left.outputs[k], right.outputs[k]) for k in left.outputs)
@@ -228,7 +228,7 @@ class TaskSession:
         return reply(arrays, losses=losses, rates=rates, rule=self.adapter.rule(), decays=self.model.decays())
 
     def initial(self, request: messages.TaskInitial) -> messages.TaskArrays:
-        """[seeds, 3] a tensor: mean, standard deviation, largest magnitude."""
+        """Return [seeds, 3] for each tensor: mean, standard deviation, largest magnitude."""
         rows: dict[Tensor, list[np.ndarray]] = {}
         for seed in range(request.seeds):
             for leaf in self.adapter.rebuilt(seed, self.first[0][0]):
@@ -256,7 +256,7 @@ class TaskSession:
         return self.timed.train(request.steps)
 
     def difference(self, request: messages.TaskDifference) -> messages.TaskArrays:
-        """Nothing is changed by it in the end."""
+        """Return the loss's slope in one element, by central differences. Restore the weights afterwards."""
         kept = self.model.tensors()
         array = kept[request.tensor].copy()
         flat = array.reshape(-1)
@@ -301,6 +301,6 @@ ANSWERS: dict[type, Callable[[TaskSession, Any], Any]] = {
 
 
 def place_in(error: Exception, file: str) -> str:
-    """Return the line of the porter's file that the error came through."""
+    """Return the last line of the porter's file in the error's traceback, in words."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return f" (line {frames[-1].lineno} of {Path(file).name})" if frames else ""

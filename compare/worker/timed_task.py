@@ -1,4 +1,4 @@
-"""A porter's own network as it is timed: the model, its loss and its optimizer, with no recorder on them."""
+"""Times a porter's network: the model, its loss and its optimizer, without a recorder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class TimedTask:
-    """Trains from the weights that the session holds, on the seed's batches from the first on."""
+    """A model that trains from the session's weights, on the seed's batches from the first one."""
 
     def __init__(self, session: TaskSession, request: TimeTask) -> None:
         start = time.perf_counter()
@@ -41,7 +41,7 @@ class TimedTask:
         self.build_seconds = session.build_seconds + time.perf_counter() - start
 
     def ready(self) -> Ready:
-        """Return what is read back. No data set is behind a task."""
+        """Return what is read back from the process. A task has no data set."""
         session, weights = self.session, self.session.model.weight_arrays()
         return Ready(
             import_seconds=session.import_seconds,
@@ -62,7 +62,7 @@ class TimedTask:
         )
 
     def train(self, steps: int) -> Trained:
-        """Time each step from NumPy arrays at hand to the loss on the host, synchronized at both ends."""
+        """Time each step from NumPy arrays in memory to the loss on the host, synchronized at both ends."""
         losses, step_seconds, step_cpu_seconds, diverged = [], [], [], None
         cpu_start = time.process_time()
         for inputs, targets in islice(self.batches, steps):
@@ -81,7 +81,7 @@ class TimedTask:
             self.steps_done += 1
         return Trained(
             losses=losses,
-            accuracies=[0.0] * len(losses),  # a task names no metric
+            accuracies=[0.0] * len(losses),  # a task defines no metric
             step_seconds=step_seconds,
             batches_sha256=self.digest.hexdigest(),
             cpu_seconds=time.process_time() - cpu_start,
@@ -94,7 +94,7 @@ class TimedTask:
 
 
 def update_digest(digest: Any, inputs: Inputs, targets: Any) -> None:
-    """Feed a batch, its names, dtypes and shapes to a hashlib object."""
+    """Feed a batch to a hashlib object, with its names, dtypes and shapes."""
     for name, array in [*inputs.items(), *flattened(targets, "targets")]:
         digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
