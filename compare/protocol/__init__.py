@@ -1,1 +1,1 @@
-"""What the parent and a worker say to each other, and how it travels."""
+"""Defines the messages between the parent and a worker, and the channel that carries them."""

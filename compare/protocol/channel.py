@@ -1,4 +1,4 @@
-"""Length-prefixed msgpack frames over a pair of pipes, with deadlines."""
+"""Sends and receives length-prefixed msgpack frames over a pair of pipes, with deadlines."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any
 import msgspec
 
 HEADER = struct.Struct("!Q")
-LARGEST_FRAME_BYTES = 1 << 30  # anything larger is not a message of ours
+LARGEST_FRAME_BYTES = 1 << 30  # anything larger is no message of this protocol
 READ_BYTES = 1 << 20
 
 
 class ChannelClosed(Exception):
-    """The other end is gone, perhaps in the middle of a message."""
+    """The other end closed, perhaps in the middle of a message."""
 
 
 class ChannelTimeout(Exception):
-    """The other end said nothing, or not all of it, in time."""
+    """The other end did not send a whole message in time."""
 
 
 class MalformedMessage(Exception):
-    """What came is not a message of this protocol."""
+    """The received bytes are not a message of this protocol."""
 
 
 class Channel:
-    """Messages of one union type in, any Struct out. Owns both file descriptors.
+    """Receives messages of one union type, and sends any Struct. Owns both file descriptors.
 
-    exit_fd: a pidfd of the process at the other end, where the system has them. A pipe alone does not tell
-    that it died when a child of its own still holds the writing end.
+    exit_fd: a pidfd of the process at the other end, if the system has pidfds. A pipe alone does not show
+    that the process died if one of its children still holds the writing end.
     """
 
     def __init__(self, read_fd: int, write_fd: int, incoming: Any, *, exit_fd: int | None = None) -> None:
@@ -40,7 +40,7 @@ class Channel:
         self.encoder = msgspec.msgpack.Encoder()
 
     def send(self, message: msgspec.Struct, timeout_seconds: float | None = None) -> None:
-        """Raise ChannelClosed when nobody reads any more, ChannelTimeout when nobody reads in time."""
+        """Send a message. Raises ChannelClosed if the reader is gone, ChannelTimeout if it is too slow."""
         body = self.encoder.encode(message)
         pending = memoryview(HEADER.pack(len(body)) + body)
         deadline = deadline_after(timeout_seconds)
@@ -90,9 +90,9 @@ def deadline_after(timeout_seconds: float | None) -> float | None:
 
 
 def wait(deadline: float | None, awaited: tuple[int, int], exit_fd: int | None) -> None:
-    """Blocks until the descriptor is ready for the event.
+    """Block until the descriptor is ready for the event.
 
-    Raises ChannelTimeout at the deadline, ChannelClosed when the other end exited and left nothing to read.
+    Raises ChannelTimeout at the deadline, ChannelClosed if the other end exited and left nothing to read.
     """
     poll = select.poll()  # select() fails on descriptors above 1023
     poll.register(*awaited)

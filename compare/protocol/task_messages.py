@@ -1,4 +1,4 @@
-"""What the parent and a worker say to each other about a porter's own network."""
+"""Defines the messages between the parent and a worker about a porter's own network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class SetUpTask(msgspec.Struct, tag=True, frozen=True):
-    """Import the framework and the porter's files, build the model, look at it."""
+    """Import the framework and the porter's files, build the model, and describe it."""
 
     framework: str  # "tf" or "torch"
     module: str  # the path of the model's file
@@ -20,15 +20,15 @@ class SetUpTask(msgspec.Struct, tag=True, frozen=True):
 
 
 class TaskWeights(msgspec.Struct, tag=True, frozen=True):
-    """Load these canonical tensors, by `path/name`; the reply holds all tensors, read back."""
+    """Load these canonical tensors, by `path/name`. The reply holds all tensors, read back."""
 
     safetensors: bytes
 
 
 class TaskForward(msgspec.Struct, tag=True, frozen=True):
-    """Inputs and outputs of every layer for one batch; running statistics are put back.
+    """Return every layer's inputs and outputs for one batch, and restore running statistics.
 
-    scale: what floating inputs are multiplied by.
+    scale: the factor for floating-point inputs.
     """
 
     training: bool
@@ -37,16 +37,16 @@ class TaskForward(msgspec.Struct, tag=True, frozen=True):
 
 
 class TaskGradients(msgspec.Struct, tag=True, frozen=True):
-    """Loss and gradients of one batch, in training; nothing is updated."""
+    """Return the loss and gradients of one batch in training mode; update nothing."""
 
     batch: int = 0
     scale: float = 1.0
 
 
 class TaskTrain(msgspec.Struct, tag=True, frozen=True):
-    """Train anew on the first `steps` batches, by the declared optimizer or plain SGD of `plain_rate`.
+    """Train from the start on the first `steps` batches, by the declared optimizer or SGD of `plain_rate`.
 
-    keep: steps whose gradients and parameters are sent, a sample of each tensor.
+    keep: the steps of which the reply holds a sample of each gradient and parameter.
     """
 
     steps: int
@@ -55,34 +55,34 @@ class TaskTrain(msgspec.Struct, tag=True, frozen=True):
 
 
 class TaskInitial(msgspec.Struct, tag=True, frozen=True):
-    """Mean and standard deviation of each tensor as the model makes it, over several seeds."""
+    """Return the mean and standard deviation of each initial tensor of the model, for several seeds."""
 
     seeds: int
 
 
 class TaskDifference(msgspec.Struct, tag=True, frozen=True):
-    """The loss's slope in one element of one canonical tensor, by central differences."""
+    """Return the loss's slope in one element of one canonical tensor, by central differences."""
 
     tensor: str  # `path/name`
-    place: int  # in the flattened canonical tensor
+    place: int  # index in the flattened canonical tensor
 
 
 class TaskDigests(msgspec.Struct, tag=True, frozen=True):
-    """Digests of the first `steps` batches."""
+    """Return digests of the first `steps` batches."""
 
     steps: int
 
 
 class TaskOwnWeights(msgspec.Struct, tag=True, frozen=True):
-    """The weights that the model makes for itself from a seed."""
+    """Return the model's own initial weights for a seed."""
 
     seed: int
 
 
 class TimeTask(msgspec.Struct, tag=True, frozen=True):
-    """Take the recorder off, and train from here on in a form of `FORMS` of `tf_impl.task_forms` or its twin.
+    """Remove the recorder, and train from here on in a form of `FORMS` in the framework's `task_forms`.
 
-    From the weights that were loaded last, with the declared optimizer anew. training: whether dropout drops.
+    Start from the weights that were loaded last, with a new optimizer. training: whether dropout is on.
     """
 
     form: str
@@ -109,40 +109,40 @@ class Leaf(msgspec.Struct):
     path: str
     kind: str
     settings: dict[str, Any] = {}
-    tensors: dict[str, list[int]] = {}  # parameters and state
-    states: list[str] = []  # which of them are running statistics
-    frozen: list[str] = []  # which are not trained
+    tensors: dict[str, list[int]] = {}  # the shapes of parameters and running statistics
+    states: list[str] = []  # the tensors that are running statistics
+    frozen: list[str] = []  # the tensors that are not trained
     calls: int = 0
-    input: list[int] | None = None  # of the first call
+    input: list[int] | None = None  # the input's shape in the first call
     output: list[int] | None = None
-    before: list[str] = []  # functions called since the layer before, in words
-    fingerprint: list[float] = []  # of the first input, with weights that depend on kind and shape alone
+    before: list[str] = []  # the functions called since the previous layer, in words
+    fingerprint: list[float] = []  # of the first input, with weights that depend only on kind and shape
 
 
 class Manifest(msgspec.Struct, tag=True):
-    """A model as one real forward pass sees it. leaves: in order of their first calls."""
+    """A model as one real forward pass shows it. leaves: in order of their first calls."""
 
     leaves: list[Leaf]
-    order: list[str]  # paths, a call each
-    dropouts: list[tuple[float, list[int]]] = []  # rate and shape of each mask, in training
+    order: list[str]  # the path of each call, in order
+    dropouts: list[tuple[float, list[int]]] = []  # rate and shape of each mask in training mode
     outputs: dict[str, list[int]] = {}
     dtypes: dict[str, str] = {}  # of the model's own variables
     optimizer: dict[str, Any] = {}
     versions: dict[str, Any] = {}
-    exact: str | None = None  # what was changed so that constants are float64
+    exact: str | None = None  # the changes that make constants exact in float64
 
 
 class Tensor(msgspec.Struct, frozen=True):
-    """What an array is. role: "weight", "input", "output", "tap", "gradient", "slot", "loss"."""
+    """Identifies an array. role: "weight", "input", "output", "tap", "gradient", "slot", "loss"."""
 
     role: str
     path: str
     name: str
-    call: int = 0  # of the layer, or the step
+    call: int = 0  # the number of the layer's call, or of the step
 
 
 class TaskArrays(msgspec.Struct, tag=True):
-    """tensors: what the arrays "0", "1", ... of `safetensors` are, in order of computation."""
+    """Arrays of a porter's network. tensors: identifies the arrays "0", "1", ..., in order of computation."""
 
     tensors: list[Tensor]
     safetensors: bytes
