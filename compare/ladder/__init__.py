@@ -1,1 +1,1 @@
-"""The proof that both sides compute the same: rungs from names and shapes up to many Adam steps."""
+"""Proves that both sides compute the same: rungs from names and shapes up to many Adam steps."""

@@ -1,7 +1,7 @@
-"""Climbing: a side goes up rung by rung against the oracle, and stops at the first rung that it fails.
+"""Climbs with one side, rung by rung, against the oracle, and stops at the first rung that it fails.
 
-What it gave on the way is kept, so that two sides can be put beside each other afterwards: neither waits for
-the other, and one that fails takes nobody down with it.
+The side's evidence is kept, so that two sides can be compared afterwards. So neither side waits for the
+other, and a side that fails does not stop the other.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from compare.records.parity import Climb, Difference, Rung
 
 @dataclass
 class Ascent:
-    """How far one side came under one plan.
+    """The climb of one side under one plan.
 
-    own: its tolerances. answers: its evidence by name, up to where it stopped; differences: of each, from the
-    spec or the oracle.
+    own: its tolerances. answers: its evidence by name, up to the rung at which it stopped. differences: for
+    each answer, the differences from the spec or the oracle.
     """
 
     label: str
@@ -42,7 +42,7 @@ class Ascent:
 
 
 def ascend(climber: Climber, reference: Reference, kinds: Sequence[RungKind]) -> Ascent:
-    """Ask and judge, rung by rung. Raises NotOnTheLadder if the fault is not the model's."""
+    """Request and judge evidence, rung by rung. Raises NotOnTheLadder if the fault is not the model's."""
     start = time.perf_counter()
     ascent = Ascent(climber.label, climber.plan, kinds, climber.losses)
     for kind in kinds:
@@ -56,7 +56,7 @@ def ascend(climber: Climber, reference: Reference, kinds: Sequence[RungKind]) ->
 
 
 def judged(kind: RungKind, ascent: Ascent, reference: Reference) -> list[Difference]:
-    """Hold what one side gave for a rung against the reference."""
+    """Compare one side's evidence for a rung with the reference."""
     expected = reference.answer(kind.evidence)
     if isinstance(expected, Digests):
         expected = expected.of_first(ascent.plan.digest_steps)
@@ -64,9 +64,9 @@ def judged(kind: RungKind, ascent: Ascent, reference: Reference) -> list[Differe
 
 
 def rung_of(kind: RungKind, ascents: Sequence[Ascent], reference: Reference) -> Rung:
-    """Return the verdict on a rung that all of the sides came to.
+    """Return the verdict on a rung that all of the sides reached.
 
-    If two sides differ, and the oracle did not follow so far, it goes on, and holds each against itself anew.
+    If two sides differ after the oracle's last step, the oracle trains on, and judges both sides again.
     """
     name = kind.evidence
     first, *others = ascents
@@ -86,16 +86,16 @@ def rung_of(kind: RungKind, ascents: Sequence[Ascent], reference: Reference) -> 
 
 
 def beside(ascents: Sequence[Ascent], reference: Reference) -> Climb:
-    """Record one side, or several under one plan: each against the oracle, and the first against each other.
+    """Record the comparisons of one or more sides under one plan: with the oracle, and with the first side.
 
-    Nothing is judged above the first rung that fails.
+    Rungs above the first failing rung are not judged.
     """
     plan, kinds = ascents[0].plan, ascents[0].kinds
     found: list[Rung] = []
     for kind in kinds:
         failed = any(rung.verdict == "fail" for rung in found)
         rung = not_judged(kind) if failed else rung_of(kind, ascents, reference)
-        if failed or rung.differences:  # no side has anything for it: a step without phases
+        if failed or rung.differences:  # else no side has evidence for it: a step without phases
             found.append(rung)
     return Climb(
         labels=[ascent.label for ascent in ascents],

@@ -1,4 +1,4 @@
-"""One implementation on the ladder: its worker, and the evidence that it gives, each asked for once."""
+"""Requests the evidence of one implementation from its worker, each piece once."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from lenet_spec import LeNetSpec
 
 T = TypeVar("T")
 BLOCK_STEPS = 50
-CANNOT_RUN = (*messages.MISSING, "memory")  # kinds of refusal: of the machine, not of the model
+CANNOT_RUN = (*messages.MISSING, "memory")  # kinds of refusal that come from the machine, not from the model
 
 
 class NotOnTheLadder(Exception):
-    """Nothing can be asked: the framework, the module, the device or a tool of theirs is not there.
+    """A port cannot climb: its framework, its module, its device or a tool that they need is missing.
 
-    unavailable: it cannot run on this machine; else it failed.
+    unavailable: True if it cannot run on this machine, False if it failed.
     """
 
     def __init__(self, reason: str, *, unavailable: bool) -> None:
@@ -38,25 +38,25 @@ class NotOnTheLadder(Exception):
 
 
 def launch(port: Port, plan: Plan, python: Path, directory: Path, *, name: str | None = None) -> Worker:
-    """Start a worker for one port, or for several of one framework in turn."""
+    """Start a worker for one port, or for several ports of one framework in turn."""
     name = name or port.label
     log_path = directory / f"ladder-{''.join(c if c.isalnum() else '-' for c in name)}.log"
     return plan.conditions(port.device).launch(port.framework, log_path, name=name, python=python)
 
 
 class Climber:
-    """Answers `answer(evidence)` with what `work` yields under that name, or with why it is missing.
+    """Gives the evidence of one port: `answer(name)` returns the evidence, or the reason why it is missing.
 
-    directory: where weights are left for the worker to read.
+    directory: holds the weights that the worker reads.
     """
 
     def __init__(self, port: Port, plan: Plan, worker: Worker, inputs: Inputs, directory: Path) -> None:
         self.port, self.plan, self.worker, self.inputs, self.directory = port, plan, worker, inputs, directory
         self.losses: list[float] = []
         self.diverged = False
-        self.ending = f"{port.label} has ended"  # how, once that is known
+        self.ending = f"{port.label} has ended"  # says how, as soon as that is known
         self.versions: dict[str, Any] = {}
-        self.rounding: float | None = None  # of its card, once it is set up
+        self.rounding: float | None = None  # its card's rounding, after the set-up
         self.answers: dict[str, Evidence | Missing] = {}
         self.work = self.evidence()
 
@@ -66,22 +66,22 @@ class Climber:
 
     @property
     def own(self) -> Tolerances:
-        """What its evidence may be off by."""
+        """Return the tolerances for its evidence."""
         plan = self.plan
         return tolerances(plan.dtype, self.rounding, batch_size=plan.batch_size, sizes=plan.sizes)
 
     def answer(self, name: str) -> Evidence | Missing:
-        """Ask for all the evidence up to this one. Raises NotOnTheLadder if the fault is the machine's."""
+        """Request all evidence up to this name. Raises NotOnTheLadder if the fault is the machine's."""
         while name not in self.answers:
             given, evidence = next(self.work)
             self.answers[given] = evidence
         return self.answers[name]
 
     def evidence(self) -> Iterator[tuple[str, Evidence | Missing]]:
-        """Yield all evidence by name, in the one order in which it can be asked for.
+        """Yield all evidence by name, in the only possible order.
 
-        Gradients are asked for before the first step moves the parameters, though its loss is judged first;
-        what is asked for at other weights comes last.
+        Gradients come before the first step, which changes the parameters, although its loss is judged first.
+        Evidence at other weights comes last.
         """
         parameters = self.attempt(lambda: self.set_up(self.plan.spec, "initial", self.inputs.weights))
         yield "shapes", mapped(parameters, lambda found: {name: one.shape for name, one in found.items()})
@@ -104,7 +104,7 @@ class Climber:
         yield "late", late
 
     def attempt(self, ask: Callable[[], T]) -> T | Missing:
-        """Return what is asked for, or why the model could not give it: a wrong port's words are evidence."""
+        """Return the evidence, or why the model could not give it: a wrong port's error is evidence too."""
         if self.worker.closed:
             return Missing(self.ending)
         try:
@@ -118,9 +118,9 @@ class Climber:
             return Missing(self.ending)
 
     def set_up(self, spec: LeNetSpec, name: str, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Build the model anew, with weights that the worker reads from a file; return its parameters.
+        """Build the model again, with weights that the worker reads from a file. Return its parameters.
 
-        Raises NotOnTheLadder if that fails, and the fault is not the model's.
+        Raises NotOnTheLadder if this fails for a reason outside the model.
         """
         path = self.directory / f"ladder-{name}-{self.plan.seed}-weights.safetensors"
         if not path.exists():
@@ -160,12 +160,12 @@ class Climber:
         return made
 
     def evaluation(self) -> Groups:
-        """Evaluate the first test images, with the parameters that the first step left."""
+        """Evaluate the first test images, with the parameters after the first step."""
         request = messages.Evaluate(EVALUATED_IMAGES, self.plan.evaluated_images)
         return {"evaluation": {"logits": self.arrays(request)["logits"][::JUDGED_EVERY]}}
 
     def training(self) -> Groups:
-        """Train to the last judged step, and give its losses and parameters; then go on to the end."""
+        """Train to the last judged step, and take its losses and parameters. Then train on to the end."""
         judged = judged_steps(self.plan.steps, self.plan.dtype)
         self.train(judged - 1)
         parameters = self.arrays(messages.Parameters())
@@ -173,7 +173,7 @@ class Climber:
         return {"losses": {"losses": losses_array(self.losses, judged)}, "parameters": parameters}
 
     def train(self, steps: int) -> None:
-        """Train in blocks, so that the time limit is for a block; one that diverged trains no further."""
+        """Train in blocks, so that the time limit is for a block. Stop if the training diverges."""
         while steps > 0 and not self.diverged:
             block = messages.Train(min(steps, BLOCK_STEPS))
             done = self.worker.request(block, messages.Trained, self.plan.timeout)
@@ -183,7 +183,7 @@ class Climber:
             self.plan.say(f"{self.label} has trained {len(self.losses):,} of {self.plan.steps:,} steps")
 
     def late_updates(self) -> Judged:
-        """Make a few updates more, each judged from the state that the one before it left."""
+        """Make a few more updates. Each is judged from the state after the previous update."""
         if not self.plan.late or self.diverged:
             return Judged([])
         return Judged(
@@ -198,14 +198,14 @@ class Climber:
         )
 
     def phases(self) -> Groups:
-        """Make two updates in phases from the initial weights: the second sees what the first left behind."""
+        """Make two updates in phases from the initial weights: the second shows the first one's effects."""
         self.set_up(self.plan.spec, "initial", self.inputs.weights)
         for _ in range(2):
             made = self.update(messages.Step(in_phases=True))
         return {"phases": made.parameters} | moments("phases_moments", made) if made.parameters else {}
 
     def stress(self) -> Groups:
-        """Give all that a step and an evaluation compute, at weights and batches where thresholds show."""
+        """Return all results of a step and an evaluation, at weights and batches that reach thresholds."""
         self.set_up(self.plan.spec, "stress", self.inputs.stress_weights)
         packs = [packed(batch, self.plan.dtype) for batch in self.inputs.stress_batches]
         activations = self.arrays(messages.Activations(packs[0]))
@@ -223,7 +223,7 @@ class Climber:
         } | moments("stress_moments", made[-1])
 
     def sizes(self) -> Groups:
-        """Make a first step at every other batch size that the run will time."""
+        """Make a first step at each further batch size that the run will time."""
         found = {}
         for size in self.plan.sizes:
             self.set_up(spec_of_size(self.plan.spec, size), "initial", self.inputs.weights)

@@ -1,4 +1,4 @@
-"""What `compare.parity` is asked to do."""
+"""Defines the options of `compare.parity`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ParityConfig:
     device: Names = ("cpu",)
     """cpu, cuda, or both: cpu,cuda"""
     variants: Names = ("tf:eager", "torch:eager")
-    """which variants, separated by commas; the first is compared with each other one; all: every variant"""
+    """which variants, separated by commas; the first is compared with every other variant; all: every one"""
     seed: int = 0
     """seed of the initial weights, the batches and the dropout masks"""
     batch_size: int = 128
@@ -43,13 +43,13 @@ class ParityConfig:
     dropout: Literal["off", "on", "both"] = "both"
     """climb the ladder with dropout inactive, active, or both in turn"""
     oracle_steps: int = 20
-    """training steps that the NumPy oracle makes too; more, if two sides differ and it must decide"""
+    """training steps that the NumPy oracle makes too; more if two sides differ and it must decide"""
     noise_floor: bool = False
-    """measure how far float32 moves away from itself: weights moved by one ulp, other thread counts"""
+    """measure how far float32 differs from itself: weights moved by one ulp, other thread counts"""
     torch_module: str | None = None
-    """a file or module with your own port, in place of torch's variants; it must offer a class Trainer"""
+    """a file or module with your own port, instead of torch's variants; it must define a class Trainer"""
     tensorflow_module: str | None = None
-    """a file or module with your own port, in place of TensorFlow's variants"""
+    """a file or module with your own port, instead of TensorFlow's variants"""
     task: Path | None = None
     """prove a network of your own: the file that names its inputs and batches; see docs/any_network.md"""
     new_task: Path | None = None
@@ -74,7 +74,7 @@ class ParityConfig:
     """seconds that a worker may take for one command"""
 
     def run_config(self) -> RunConfig:
-        """Return the options that `compare.run` has too, for its checks and its list of entrants."""
+        """Return the options that `compare.run` shares, for its checks and its list of entrants."""
         return RunConfig(
             device=self.device,
             variants=self.variants,
@@ -109,13 +109,13 @@ def checked(config: ParityConfig) -> ParityConfig:
 
 
 def modules(config: ParityConfig) -> list[tuple[str, str]]:
-    """Return the options that name a reader's own port, where given."""
+    """Return the given options that name a reader's own port."""
     named = (("--tensorflow-module", config.tensorflow_module), ("--torch-module", config.torch_module))
     return [(flag, module) for flag, module in named if module is not None]
 
 
 def ports(config: ParityConfig) -> list[Port]:
-    """Who climbs, in order: the variants on their devices, a reader's module in place of its framework's."""
+    """Return the ports in order: variants on their devices; a reader's module replaces its framework's."""
     own = {"tf": config.tensorflow_module, "torch": config.torch_module}
     found: dict[str, Port] = {}
     for entered in entrant_ports(entrants(config.run_config())):
@@ -130,7 +130,7 @@ def ports(config: ParityConfig) -> list[Port]:
 
 
 def entrant_ports(chosen: Sequence[Entrant]) -> list[Port]:
-    """Each variant on each device once, however often it is entered."""
+    """Return each variant on each device once, even if it is entered several times."""
     found: dict[str, Port] = {}
     for entrant in chosen:
         variant = entrant.variant
@@ -142,7 +142,7 @@ def entrant_ports(chosen: Sequence[Entrant]) -> list[Port]:
 
 
 def plans(config: ParityConfig, train_count: int, say: Callable[[str], None]) -> list[Plan]:
-    """One for each state of dropout."""
+    """Return one plan for each state of dropout."""
     return [
         Plan(
             spec=spec_with(config.batch_size, dropout),

@@ -1,4 +1,4 @@
-"""How far apart two sides' named tensors are. Pure functions of NumPy arrays."""
+"""Measures how far two sides' named tensors differ. Pure functions of NumPy arrays."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MISSING = "{} has none"
 def compare_arrays(left: str, lefts: Arrays, right: str, rights: Arrays, tolerance: float) -> Difference:
     """Return the tensor with the largest relative error, and the first in `rights`' order that fails.
 
-    Relative to the tensor's own largest magnitude on either side: an element near zero is judged by the
-    scale that its tensor works at. A missing tensor, another shape and a NaN fail at any tolerance.
+    Errors are relative to the tensor's largest magnitude on either side, so an element near zero is judged
+    by its tensor's scale. A missing tensor, another shape and a NaN fail at any tolerance.
     """
     worst = Difference(left, right, "", 0.0, 0.0, tolerance, passed=True)
     first_failing: tuple[str, str | None] | None = None
@@ -40,7 +40,7 @@ def sortable(relative: float | None) -> float:
 
 
 class Figures:
-    """One tensor's error; `relative` is None where it has none, and `detail` says why."""
+    """One tensor's error; if it cannot be computed, `relative` is None and `detail` says why."""
 
     def __init__(
         self, max_abs: float | None = None, relative: float | None = None, detail: str | None = None
@@ -49,7 +49,7 @@ class Figures:
 
 
 def compare_named(name: str, left: str, lefts: Arrays, right: str, rights: Arrays) -> Figures:
-    """Compare the two sides' tensors of one name; a side that has none is named."""
+    """Compare the two sides' tensors of one name. If a side has no such tensor, name the side."""
     for label, arrays in ((left, lefts), (right, rights)):
         if name not in arrays:
             return Figures(detail=MISSING.format(label))
@@ -75,7 +75,7 @@ def largest(array: np.ndarray) -> float:
 
 
 def compare_shapes(label: str, shapes: Mapping[str, Shape], expected: Mapping[str, Shape]) -> Difference:
-    """Parameter names, shapes and count against the spec's."""
+    """Compare parameter names, shapes and count with the spec's."""
     for name, shape in expected.items():
         if name not in shapes:
             extra = [other for other in shapes if other not in expected]
@@ -97,7 +97,7 @@ def compare_digests(
     expected: Mapping[str, list[str]],
     expected_first: Mapping[str, str],
 ) -> Difference:
-    """Every array of every batch against the shared stream; names the first batch that differs."""
+    """Compare every array of every batch with the shared stream. Name the first batch that differs."""
     steps = max(len(column) for column in expected.values())
     for step in range(steps):
         for name, column in expected.items():

@@ -1,4 +1,4 @@
-"""The ladder before a run: nothing is timed unless the variants compute the same function."""
+"""Climbs the ladder before a run: no variant is timed unless it computes the same function."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from compare.records.parity import Climb, Gate
 from compare.variants import FRAMEWORK_NAMES, VARIANTS
 
 STEPS = 30
-TRAINING_BATCH = 32  # at most, of the steps; one step of every size that the run times is judged besides
-PROOF_IMAGES = 200  # test images that are evaluated in float64; in the run's own dtype as many as it does
+TRAINING_BATCH = 32  # at most, for many steps; in addition, one step of every timed size is judged
+PROOF_IMAGES = 200  # test images to evaluate in float64; in the run's dtype, as many as in the run
 
 
 def gate(
@@ -35,11 +35,11 @@ def gate(
     *,
     say: Callable[[str], None] = lambda _: None,
 ) -> Gate:
-    """Climb in float64, which proves, then in the run's own dtype: the form that is timed.
+    """Climb in float64, which proves the function, then in the run's own dtype, which is timed.
 
-    With the run's spec, first seed, threads and switches, at every batch size that it times; logs go to
-    `directory`/parity. Each entrant is judged by the oracle, and the first that passes is held against each
-    other one. A framework that is not there is left out, so that the other's results stand.
+    Use the run's spec, first seed, threads and switches, and every batch size that it times. Logs go to
+    `directory`/parity. The oracle judges each entrant, and the first that passes is compared with every other
+    one. If a framework is missing, leave it out, so that the other's results remain valid.
     Raises UserError if no interpreter can be run.
     """
     logs = directory / "parity"
@@ -54,12 +54,12 @@ def gate(
     found = gate_of(climbs, ladder.left_out, notes_on(climbs, recorded))
     found.dtype, found.steps, found.oracle_steps = plans[0].dtype, plans[0].steps, plans[0].oracle_steps
     found.unavailable = ladder.unavailable
-    # results are for sharing: a log is named by its place in the run's directory
+    # results are for sharing: name a log by its path within the run's directory
     return msgspec.convert(without(msgspec.to_builtins(found), f"{directory}{os.sep}"), Gate)
 
 
 def notes_on(climbs: Sequence[Climb], options: Mapping[str, Any]) -> list[str]:
-    """Return what the climbs do not judge, and which variants the options leave out.
+    """Return notes on what the climbs do not judge, and on the variants that the options leave out.
 
     options: as results.json records them.
     """
@@ -70,7 +70,7 @@ def notes_on(climbs: Sequence[Climb], options: Mapping[str, Any]) -> list[str]:
 
 
 def about_arithmetic(climbs: Sequence[Climb], dtype: str, variants: str) -> list[str]:
-    """Return what the climbs leave open of a run in bfloat16, and the variants without bfloat16.
+    """Return notes on what the climbs do not prove for bfloat16, and on the variants without bfloat16.
 
     variants: as results.json records them.
     """
@@ -85,7 +85,7 @@ def about_arithmetic(climbs: Sequence[Climb], dtype: str, variants: str) -> list
 
 
 def about_determinism(variants: str, devices: str) -> list[str]:
-    """Return whom --deterministic keeps from a device, and why. Both as results.json records them."""
+    """Return notes on the variants that --deterministic excludes, and why. Arguments as in results.json."""
     return [
         f"left out on {device}, where --deterministic makes a loop of its pooling: {variant.name}"
         for device in devices.split(",")
@@ -95,7 +95,7 @@ def about_determinism(variants: str, devices: str) -> list[str]:
 
 
 def gate_of(climbs: Sequence[Climb], left_out: Mapping[str, str], notes: Sequence[str]) -> Gate:
-    """Return the verdict of climbs. notes: what the summary says besides."""
+    """Return the verdict of climbs. notes: further sentences for the summary."""
     failed = [climb for climb in climbs if not climb.passed]
     shown = next(iter([*failed, *climbs]), None)
     return Gate(
@@ -108,7 +108,7 @@ def gate_of(climbs: Sequence[Climb], left_out: Mapping[str, str], notes: Sequenc
 
 
 def without(value: Any, text: str) -> Any:
-    """Plain values, with a text left out of every string in them."""
+    """Return plain values, with a text removed from every string in them."""
     if isinstance(value, str):
         return value.replace(text, "")
     if isinstance(value, dict):
@@ -117,9 +117,10 @@ def without(value: Any, text: str) -> Any:
 
 
 def gate_plans(config: RunConfig, train_count: int, say: Callable[[str], None]) -> list[Plan]:
-    """In float64, and in the run's dtype if that is another.
+    """Return a plan in float64, and one in the run's dtype if it differs.
 
-    Rung 2 looks at the batches of the steps only: each launch's own are held against the parent's.
+    Rung 2 checks only the batches of the plan's steps. The run itself compares each launch's batches with the
+    parent's.
     """
     size = min(config.batch_size, TRAINING_BATCH)
     plan = Plan(

@@ -1,4 +1,4 @@
-"""What every implementation on the ladder, and the oracle, is given: weights and batches."""
+"""Makes the weights and batches for every implementation on the ladder, and for the oracle."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from compare.ladder.plan import EVALUATED_IMAGES, Plan
 from compare.ladder.updates import LATE_UPDATES
 from lenet_spec import LeNetSpec
 
-JUDGED_EVERY = 8  # of the evaluated images, the oracle computes each eighth
+JUDGED_EVERY = 8  # the oracle computes every eighth of the evaluated images
 
 
 class Inputs:
-    """All batches in float64, which holds every float32 value."""
+    """The inputs of one plan, with all batches in float64, which represents every float32 value exactly."""
 
     def __init__(self, plan: Plan, dataset: mnist.Dataset) -> None:
         self.plan, self.dataset, self.spec = plan, dataset, plan.spec
@@ -42,20 +42,20 @@ class Inputs:
 
     @cached_property
     def training_batches(self) -> list[Batch]:
-        """Those of the steps that the oracle may have to train: at least two, since the phases take two."""
+        """Return the batches of the steps that the oracle may train: at least two, which the phases need."""
         return list(islice(self.stream(self.spec), max(self.plan.steps, 2)))
 
     def late_batches(self, steps: int) -> Iterator[Batch]:
-        """Return those of the updates after so many steps."""
+        """Yield the batches of the updates after this many steps."""
         return islice(self.stream(self.spec), steps, steps + LATE_UPDATES)
 
     def sized_batch(self, size: int) -> Batch:
-        """Return the first batch of the seed at another size."""
+        """Return the seed's first batch at another size."""
         return next(self.stream(spec_of_size(self.spec, size)))
 
     @property
     def evaluated_images(self) -> np.ndarray:
-        """[N, 28, 28, 1]: those of the evaluated test images that the oracle computes too."""
+        """Return the evaluated test images [N, 28, 28, 1] that the oracle computes too."""
         images = self.dataset.test_images[:EVALUATED_IMAGES:JUDGED_EVERY]
         return mnist.scale(images, self.spec).astype(np.float64)
 
@@ -68,7 +68,7 @@ def spec_of_size(spec: LeNetSpec, size: int) -> LeNetSpec:
 
 
 def packed(batch: Batch, dtype: str) -> bytes:
-    """Return a batch as a worker takes it: safetensors, its numbers in the dtype that the host hands over."""
+    """Return a batch in the form that a worker takes: safetensors, in the dtype of the host's arrays."""
     named = {
         name: array if name == "labels" else array.astype(host_dtype(dtype))
         for name, array in zip(Batch._fields, batch, strict=True)

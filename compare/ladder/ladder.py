@@ -1,4 +1,4 @@
-"""Puts ports on the ladder: one worker for all of a framework on a device, frameworks at the same time."""
+"""Puts ports on the ladder: one worker for each framework and device. These workers run at the same time."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from lenet_spec import LeNetSpec
 
 
 class Ladder:
-    """plans: one for each dtype and state of dropout. pythons: an interpreter by framework.
+    """The climbs of many ports. plans: one for each dtype and state of dropout. pythons: by framework.
 
-    Logs go to `directory`. `left_out` says of each label why it could not climb; `unavailable` holds those
-    of them that cannot run on this machine.
+    Logs go to `directory`. `left_out`: by label, why a port could not climb. `unavailable`: the labels of
+    those that cannot run on this machine.
     """
 
     def __init__(
@@ -34,15 +34,15 @@ class Ladder:
     ) -> None:
         self.plans, self.pythons, self.directory = plans, pythons, directory
         self.references: dict[LeNetSpec, Reference] = {}
-        for plan in plans:  # the first of a spec: it trains for as many steps as any other
+        for plan in plans:  # the first plan of a spec: no other one trains for more steps
             self.references.setdefault(plan.spec, Reference(plan, dataset))
         self.left_out: dict[str, str] = {}
         self.unavailable: list[str] = []
-        self.unusable: dict[str, bool] = {}  # by label, whether its interpreter cannot be run
+        self.unusable: dict[str, bool] = {}  # by label: whether its interpreter cannot be run
         self.versions: dict[str, dict[str, Any]] = {}  # by label
 
     def climb(self, ports: Sequence[Port]) -> list[Climb]:
-        """Put the baseline, the first port that passes, beside each other one; alone if there is none."""
+        """Climb, then record the baseline, which is the first port that passes, with every other port."""
         pairing = Pairing([port.label for port in ports], self.references)
         with one_thread_each(), self.lanes(ports) as lanes:
             futures = {lanes[lane_of(port)].submit(port): port.label for port in ports}
@@ -54,7 +54,7 @@ class Ladder:
         return pairing.climbs()
 
     def ascents(self, label: str, future: Future[list[Ascent]]) -> list[Ascent]:
-        """Return how a port climbed under each plan; nothing, and note why, if it could not."""
+        """Return a port's climb under each plan. If it could not climb, note why, and return no climb."""
         try:
             return future.result()
         except WorkerNotStarted as failure:
@@ -69,7 +69,7 @@ class Ladder:
 
     @contextmanager
     def lanes(self, ports: Sequence[Port]) -> Iterator[dict[str, Lane]]:
-        """Yield a lane for each framework and device. Ctrl-C kills the workers: their threads would wait."""
+        """Yield a lane for each framework and device. Ctrl-C kills the workers, so that no thread waits."""
         with ExitStack() as stack:
             lanes = {key: Lane(self) for key in dict.fromkeys(map(lane_of, ports))}
             for lane in lanes.values():
@@ -86,7 +86,7 @@ class Ladder:
 
 
 def lane_of(port: Port) -> str:
-    """Return whom a port shares a worker with: its framework, on its device."""
+    """Return the name of a port's lane: ports of one framework on one device share a worker."""
     return port.framework if port.device == CPU else f"{port.framework} on {port.device}"
 
 
@@ -97,7 +97,7 @@ def kinds_of(plan: Plan) -> tuple[RungKind, ...]:
 
 
 class Lane:
-    """A thread, and a worker on which the ports of one framework climb in turn; a dead one is replaced."""
+    """A thread and a worker, on which the ports of one framework climb in turn. A dead worker is replaced."""
 
     def __init__(self, ladder: Ladder) -> None:
         self.ladder = ladder
@@ -106,14 +106,14 @@ class Lane:
         self.stopped = False
 
     def submit(self, port: Port) -> Future[list[Ascent]]:
-        """Climb when the ports before it have."""
+        """Climb after the ports that were submitted before."""
         return self.thread.submit(self.ascend, port)
 
     def ascend(self, port: Port) -> list[Ascent]:
-        """Climb under each plan in turn, up to the first that fails. Raises NotOnTheLadder."""
+        """Climb under each plan in turn, up to the first plan that fails. Raises NotOnTheLadder."""
         ladder, found = self.ladder, []
         for plan in ladder.plans:
-            # started in this thread, which outlives it: Linux ends a worker with the thread that started it
+            # this thread outlives the worker: Linux ends a worker when the thread that started it ends
             worker = self.living(port, plan)
             reference = ladder.references[plan.spec]
             climber = Climber(port, plan, worker, reference.inputs, ladder.directory)
@@ -129,11 +129,11 @@ class Lane:
         if self.worker is None or self.worker.closed:
             python = self.ladder.pythons[port.framework]
             self.worker = launch(port, plan, python, self.ladder.directory, name=lane_of(port))
-        self.worker.name = port.label  # whom an error is about
+        self.worker.name = port.label  # so that an error names this port
         return self.worker
 
     def kill(self) -> None:
-        """End the worker at once, which ends the wait for its answer, and start no other."""
+        """End the worker at once, which also ends the wait for its answer. Start no other worker."""
         self.stopped = True
         self.thread.shutdown(wait=False, cancel_futures=True)
         if self.worker is not None:

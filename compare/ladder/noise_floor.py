@@ -1,8 +1,8 @@
-"""How far float32 training parts by itself, so that how far two frameworks part can be judged.
+"""Measures how far a float32 training differs from itself, to judge how far two frameworks differ.
 
-Rounding noise in a gradient is about as large as Adam's epsilon, so Adam turns it into full-size steps and
-any two float32 runs that round differently part. No fixed tolerance fits; the floor is what one framework
-does to itself when nothing that matters has changed.
+Rounding noise in a gradient is about as large as Adam's epsilon, so Adam turns it into full-size steps, and
+two float32 runs that round differently diverge. No fixed tolerance fits. The noise floor is the difference of
+one framework from itself after a change that should not matter.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from compare.numbers import count
 from compare.processes.launcher import Worker
 from compare.records.parity import NoiseFloor, SelfDivergence
 
-LIMIT = 2.0  # of the ratio: self-divergences of one kind differ among themselves by that much
-LOSS_ROUNDING = 2.0**-22  # between neighbouring float32 losses from 2 to 4: no floor is lower
+LIMIT = 2.0  # of the ratio: repeated self-divergences of one kind differ by this factor
+LOSS_ROUNDING = 2.0**-22  # the spacing of float32 losses from 2 to 4: no floor is lower
 ULP, AGAIN = "weights moved by 1 ulp", "run again"
 
 
 def measure(
     plan: Plan, dataset: mnist.Dataset, ports: Sequence[Port], pythons: Mapping[str, Path], directory: Path
 ) -> NoiseFloor:
-    """Train each of the first two ports once as it is and once for each change, in float32.
+    """Train each of the first two ports in float32, once unchanged and once for each change.
 
-    Raises NotOnTheLadder, WorkerRefused or WorkerFailed where one of them cannot.
+    Raises NotOnTheLadder, WorkerRefused or WorkerFailed if a port cannot train.
     """
     plan = dataclasses.replace(plan, dtype="float32")
     inputs = Inputs(plan, dataset)
@@ -60,7 +60,7 @@ def measure(
 
 
 def other_thread_count(threads: int) -> int:
-    """1, or 2 where it is 1 already; 0 where this process has but one CPU."""
+    """Return 1, or 2 if `threads` is 1. Return 0 if `threads` is 1 and this process has only one CPU."""
     return 1 if threads > 1 else 2 * (usable_cpus() > 1)
 
 
@@ -73,7 +73,7 @@ def train_all(
     pythons: Mapping[str, Path],
     directory: Path,
 ) -> dict[str, list[list[float]]]:
-    """Return by label the losses of one training from each set of weights; the ports work side by side."""
+    """Return, by label, the losses of one training from each set of weights. The ports train together."""
 
     def train_in_turn(port: Port, worker: Worker) -> list[list[float]]:
         found = []
@@ -94,7 +94,7 @@ def train_all(
 
 
 def moved_by_one_ulp(weights: Mapping[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
-    """Every weight to its upper or lower neighbour, at random; zeros stay: their neighbours are denormal."""
+    """Move every weight to a neighbouring float, up or down at random, but no zero: its are denormal."""
     rng = generator(seed, "weights")
     moved = {}
     for name, array in weights.items():
@@ -104,7 +104,7 @@ def moved_by_one_ulp(weights: Mapping[str, np.ndarray], seed: int) -> dict[str, 
 
 
 def judged(plan: Plan, runs: Mapping[str, Sequence[Sequence[float]]], changes: Sequence[str]) -> NoiseFloor:
-    """Judge. Judge the floor. runs: by label, the losses as it is, then one list for each change."""
+    """Judge the noise floor. runs: by label, the losses without a change, then those with each change."""
     first, second = (losses[0] for losses in runs.values())
     pair = gaps_of(first, second)
     selves = [
@@ -132,12 +132,12 @@ def judged(plan: Plan, runs: Mapping[str, Sequence[Sequence[float]]], changes: S
 
 
 def gaps_of(left: Sequence[float], right: Sequence[float]) -> list[float]:
-    """|difference| of losses, one a step, over the steps that both have."""
+    """Return |difference| of the losses, one for each step that both trainings have."""
     return [abs(a - b) for a, b in zip(left, right, strict=False)]
 
 
 def rms(differences: Sequence[float | None]) -> float:
-    """Root mean square; a step without a figure counts as infinitely far."""
+    """Return the root mean square. A step without a number counts as infinite."""
     values = np.array([np.inf if one is None else one for one in differences])
     return float(np.sqrt(np.mean(values**2))) if len(values) else float("inf")
 

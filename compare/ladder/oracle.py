@@ -1,7 +1,7 @@
-"""LeNet, its loss, backward pass and Adam in plain NumPy float64: what both frameworks are judged against.
+"""Computes LeNet, its loss, backward pass and Adam in NumPy float64, as the reference for both frameworks.
 
-Written to be read. Every gradient is worked out by hand below, so a disagreement with a framework can be
-followed line by line. Shapes in comments are those of the default spec.
+The code is meant for reading. Every gradient is derived by hand, so a difference from a framework can be
+traced line by line. Shapes in comments are those of the default spec.
 """
 
 from __future__ import annotations
@@ -51,41 +51,41 @@ class Oracle:
     def step(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> tuple[float, np.ndarray]:
-        """One update. Returns the loss and the logits [N, 10] from before it."""
+        """Make one update. Return the loss and the logits [N, 10] from before it."""
         loss, logits, gradients = self.back_propagate(images, labels, dropout_mask)
         self.adam(gradients)
         return loss, logits
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits [N, 10] for evaluation: dropout off."""
+        """Return logits [N, 10] for evaluation: dropout is off."""
         return self.forward(self.checked_images(images), 1.0)["logits"]
 
     def activations(
         self, images: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Each layer's output after its activation function, named and shaped as `spec.activation_shapes()`.
+        """Return each layer's output after its activation function, with the names and shapes of the spec.
 
-        Images stay NHWC throughout. "dropout" equals "dense1" where dropout is inactive.
+        See `spec.activation_shapes()`. Images stay NHWC. If dropout is inactive, "dropout" equals "dense1".
         """
         return self.forward(self.checked_images(images), self.dropout_scale(dropout_mask, len(images)))
 
     def loss(self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None) -> float:
-        """Softmax cross-entropy, reduced over the batch; nothing is updated."""
+        """Return softmax cross-entropy, reduced over the batch; update nothing."""
         logits = self.activations(images, dropout_mask)["logits"]
         return cross_entropy(logits, self.checked_labels(labels, len(images)), self.spec.loss_reduction)
 
     def gradients(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Return the loss's gradient by canonical parameter name; nothing is updated."""
+        """Return the loss's gradient by canonical parameter name; update nothing."""
         return self.back_propagate(images, labels, dropout_mask)[2]
 
     def back_propagate(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> tuple[float, np.ndarray, dict[str, np.ndarray]]:
-        """Return the loss, the logits [N, 10] and the gradients; nothing is updated.
+        """Return the loss, the logits [N, 10] and the gradients; update nothing.
 
-        A few rows at a time, whose patches fit into a processor's cache.
+        Compute a few rows at a time, so that their patches fit into a processor's cache.
         """
         images, scale = self.checked_images(images), self.dropout_scale(dropout_mask, len(images))
         labels = self.checked_labels(labels, len(images))
@@ -98,7 +98,7 @@ class Oracle:
             logits[some] = layers["logits"]
             d = cross_entropy_gradient(layers["logits"], labels[some], self.spec.loss_reduction)
             if self.spec.loss_reduction == "mean":
-                d *= len(d) / len(images)  # of the mean over all rows
+                d *= len(d) / len(images)  # the share of these rows in the mean over all rows
             for name, gradient in self.backward(d, images[some], some_scale, layers).items():
                 gradients[name] += gradient
         return cross_entropy(logits, labels, self.spec.loss_reduction), logits, gradients
@@ -108,7 +108,7 @@ class Oracle:
         return {name: weight.copy() for name, weight in self.weights.items()}
 
     def forward(self, images: np.ndarray, scale: np.ndarray | float) -> dict[str, np.ndarray]:
-        """Every layer's output by name, in order. scale multiplies dense1: see `dropout_scale`."""
+        """Return every layer's output by name, in order. scale multiplies dense1: see `dropout_scale`."""
         spec, w = self.spec, self.weights
         conv1 = conv(images, w["conv1/kernel"], w["conv1/bias"], spec.conv1)  # [N, 24, 24, 32]
         pool1 = max_pool(conv1, spec.pool1)  # [N, 12, 12, 32]
@@ -136,10 +136,10 @@ class Oracle:
         scale: np.ndarray | float,
         layers: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
-        """Return the chain rule from the logits [N, 10] down, by canonical parameter name.
+        """Return the gradients, by the chain rule from the logits [N, 10] down, by canonical parameter name.
 
-        `d` is always the loss's gradient by the thing named in the comment beside it; a layer's sum is its
-        output before the activation function.
+        `d` is always the loss's gradient with respect to the tensor in the comment next to it. A layer's sum
+        is its output before the activation function.
         """
         dense, d = self.dense_backward(d, scale, layers)  # pool2 [N, 4, 4, 64]
         gradients = self.conv_backward(d, images, layers) | dense
@@ -148,7 +148,7 @@ class Oracle:
     def dense_backward(
         self, d: np.ndarray, scale: np.ndarray | float, layers: Mapping[str, np.ndarray]
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """From the logits down to pool2: the dense layers' gradients, and pool2's."""
+        """Return the gradients of the dense layers, from the logits down, and that of pool2's output."""
         spec, w, gradients = self.spec, self.weights, {}
 
         d = d * slope(layers["logits"], spec.dense2.activation)  # dense2's sum [N, 10]
@@ -166,7 +166,7 @@ class Oracle:
     def conv_backward(
         self, d: np.ndarray, images: np.ndarray, layers: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """From pool2 [N, 4, 4, 64] down to conv1: the convolutions' gradients. The images need none."""
+        """Return the convolutions' gradients, from pool2 [N, 4, 4, 64] down. The images need no gradient."""
         spec, w, gradients = self.spec, self.weights, {}
 
         d = max_pool_gradient(d, layers["conv2"], layers["pool2"], spec.pool2)  # conv2 [N, 8, 8, 64]
@@ -182,7 +182,7 @@ class Oracle:
         return gradients
 
     def adam(self, gradients: Mapping[str, np.ndarray]) -> None:
-        """One update in place: the form printed before section 2.1 of Kingma and Ba, arXiv:1412.6980.
+        """Make one update in place, in the form printed before section 2.1 of Kingma and Ba, arXiv:1412.6980.
 
         m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
         p -= learning_rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon_hat)
@@ -190,7 +190,7 @@ class Oracle:
         adam = self.spec.adam
         self.updates += 1
         rate = adam.learning_rate * np.sqrt(1 - adam.beta2**self.updates) / (1 - adam.beta1**self.updates)
-        for name, g in gradients.items():  # in place: new arrays would take twice as long
+        for name, g in gradients.items():  # in place, because new arrays would take twice as long
             m, v = self.first_moments[name], self.second_moments[name]
             m *= adam.beta1
             m += (1 - adam.beta1) * g
@@ -203,7 +203,7 @@ class Oracle:
             self.weights[name] -= step
 
     def dropout_scale(self, dropout_mask: np.ndarray | None, count: int) -> np.ndarray | float:
-        """Return what dense1 is multiplied by: mask / (1 - rate) where dropout is active, else 1."""
+        """Return the factor for dense1: mask / (1 - rate) if dropout is active, else 1."""
         if not self.spec.dropout.active:
             if dropout_mask is not None:
                 raise ValueError("a dropout mask is given, but spec.dropout.active is False: give None")

@@ -1,4 +1,4 @@
-"""Finds the baseline among the sides as they arrive, and puts each other one beside it."""
+"""Finds the baseline among the sides as they arrive, and compares every other side with it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from compare.ladder.reference import Reference
 from compare.records.parity import Climb
 from lenet_spec import LeNetSpec
 
-Ascents = Sequence[Ascent]  # of one side, one for each plan that it climbed
+Ascents = Sequence[Ascent]  # one side's ascents, one for each plan that it climbed
 
 
 class Pairing:
-    """The baseline is the first side, in the order of `labels`, that passes every plan.
+    """Pairs every side with the baseline: the first side, in the order of `labels`, that passes every plan.
 
-    Whoever fails is put beside it too, and takes nobody down. A side is let go as soon as its record is made:
-    its evidence is large.
+    A side that fails is paired too, and does not affect the others. A side's evidence is large, so it is
+    dropped as soon as its record is made.
     """
 
     def __init__(self, labels: Sequence[str], references: Mapping[LeNetSpec, Reference]) -> None:
@@ -26,7 +26,7 @@ class Pairing:
         self.found: dict[str, list[Climb]] = {}
 
     def add(self, label: str, ascents: Ascents) -> None:
-        """Take in a side; no ascents: one that could not climb."""
+        """Add a side. It has no ascents if it could not climb."""
         self.arrived[label] = ascents
         self.baseline = self.baseline or self.first_that_passed()
         if self.baseline:
@@ -35,7 +35,7 @@ class Pairing:
                 self.arrived[other] = ()
 
     def first_that_passed(self) -> str:
-        """Return the baseline; nothing while a side before it is still on its way."""
+        """Return the baseline's label; empty as long as an earlier side has not arrived."""
         for label in self.labels:
             if label not in self.arrived:
                 return ""
@@ -44,7 +44,7 @@ class Pairing:
         return ""
 
     def climbs(self) -> list[Climb]:
-        """Return every record, in the order of `labels`; of the baseline alone if nobody passed beside it."""
+        """Return all records in the order of `labels`, with the baseline's own if no other side passed."""
         for label in self.labels:
             if label not in self.found and label != self.baseline:
                 self.found[label] = self.records(self.arrived[label])
@@ -53,7 +53,7 @@ class Pairing:
         return [climb for label in self.labels for climb in self.found.get(label, [])]
 
     def records(self, *sides: Ascents) -> list[Climb]:
-        """Return a record for each plan that all of the sides climbed."""
+        """Return one record for each plan that all these sides climbed."""
         if not all(sides):
             return []
         return [

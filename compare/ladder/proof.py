@@ -1,4 +1,4 @@
-"""`compare.parity` from options to a verdict on disk."""
+"""Runs `compare.parity`, from options to a verdict on disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from compare.records.run_directory import RunDirectory, new_directory
 
 
 def prepare(config: ParityConfig) -> tuple[mnist.Dataset, RunDirectory]:
-    """Return the data and the directory. Raises UserError where these, or the options, will not do."""
+    """Return the data and the directory. Raises UserError if these, or the options, are unusable."""
     checked(config)
     dataset = mnist.load(config.data_dir, config.run_config().spec())
     return dataset, new_directory(config.out, prefix="parity-")
@@ -36,9 +36,9 @@ def prepare(config: ParityConfig) -> tuple[mnist.Dataset, RunDirectory]:
 def prove(
     config: ParityConfig, dataset: mnist.Dataset, directory: Path, say: Callable[[str], None]
 ) -> Parity:
-    """Climbs, measures the noise floor if that is asked for, and writes parity.json.
+    """Climb, measure the noise floor if the options say so, and write parity.json.
 
-    Raises UserError where a port cannot be put on the ladder at all.
+    Raises UserError if a port cannot climb at all.
     """
     steps = plans(config, len(dataset.train_labels), say)
     climbers = ports(config)

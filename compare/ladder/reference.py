@@ -1,4 +1,4 @@
-"""What every side is held against: the spec, the shared data, and the NumPy oracle's own work."""
+"""Computes the reference for every side: from the spec, the shared data, and the NumPy oracle."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from lenet_spec import LeNetSpec, Shape
 
 
 class Reference:
-    """Evidence under the names that a climber gives, each worked out once, when first asked for.
+    """Evidence with the same names as a climber's. Each piece is computed once, at its first request.
 
-    The oracle computes in float64 whatever the plan's dtype, so climbs that differ in it share a reference.
+    The oracle always computes in float64, so plans that differ only in their dtype share a reference.
     """
 
     def __init__(self, plan: Plan, dataset: mnist.Dataset) -> None:
         self.plan, self.spec, self.inputs = plan, plan.spec, Inputs(plan, dataset)
         self.oracle_steps = plan.oracle_steps
-        self.lock = RLock()  # several sides ask at the same time
+        self.lock = RLock()  # several threads ask at the same time
 
     def answer(self, name: str) -> Evidence | None:
-        """Return the evidence of this name; None for what each side is judged by on its own."""
+        """Return the evidence of this name; None if this evidence is judged without a reference."""
         with self.lock:
             evidence: Evidence | None = getattr(self, name)
         return evidence
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Work out all of these before they are asked for, while workers start."""
+        """Compute all of these before they are requested, while workers start."""
         for name in names:
             self.answer(name)
 
     def go_on(self) -> bool:
-        """Train the oracle as far as the sides go. False if it went so far already."""
+        """Train the oracle for as many steps as the sides. Return False if it has already done so."""
         with self.lock:
             if self.oracle_steps >= self.plan.judged_steps:
                 return False
@@ -99,14 +99,14 @@ class Reference:
 
     @property
     def stepped(self) -> Oracle:
-        """An oracle after the first step."""
+        """Return an oracle after the first step."""
         oracle = Oracle(self.spec, self.inputs.weights)
         oracle.adam(self.gradients["gradients"])
         return oracle
 
     @cached_property
     def training(self) -> Groups:
-        """Losses of the oracle's steps; its parameters too if it goes as far as the sides do."""
+        """Return the oracle's losses, and its parameters too if it trains for as many steps as the sides."""
         oracle, first = self.stepped, float(self.loss["loss"]["loss"][0])
         later = [oracle.step(*batch)[0] for batch in self.inputs.training_batches[1 : self.oracle_steps]]
         losses = losses_array([first, *later], self.oracle_steps)
@@ -146,7 +146,7 @@ class Reference:
 
     @cached_property
     def sizes(self) -> Groups:
-        """A first step at every other batch size."""
+        """Return a first step at each further batch size."""
         found = {}
         for size in self.plan.sizes:
             oracle = Oracle(self.spec, self.inputs.weights)
@@ -162,7 +162,7 @@ class Reference:
 
 
 def by_size(found: Mapping[int, Groups]) -> Groups:
-    """Return one set of groups, each array named after its batch size too."""
+    """Return one set of groups, with each array's batch size in its name."""
     groups: dict[str, dict[str, np.ndarray]] = {}
     for size, own in found.items():
         for group, arrays in own.items():
@@ -172,9 +172,9 @@ def by_size(found: Mapping[int, Groups]) -> Groups:
 
 
 def backwards(gradients: Mapping[str, np.ndarray], spec: LeNetSpec) -> dict[str, np.ndarray]:
-    """Return them as back-propagation computes them, so that the first one wrong is where it went wrong.
+    """Return gradients in the order of back-propagation, so that the first wrong gradient shows the fault.
 
-    Names that the spec does not know come last.
+    Names that are not in the spec come last.
     """
     known = [name for name in reversed(list(spec.parameter_shapes())) if name in gradients]
     return {name: gradients[name] for name in [*known, *(n for n in gradients if n not in known)]}

@@ -1,4 +1,4 @@
-"""The rungs in order, and the verdict on each: pure functions of the evidence that the sides gave."""
+"""Defines the rungs in order, and the verdict on each. Pure functions of the sides' evidence."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from compare.records.parity import Difference, Rung
 from lenet_spec import Shape
 
 ORACLE = "oracle"
-REFERENCES = (ORACLE, "spec")  # what a side is right or wrong by
+REFERENCES = (ORACLE, "spec")  # the references that decide whether a side is right
 
 
 @dataclass(frozen=True)
 class RungKind:
-    """`evidence`: the name of what a climber, and the reference, give for the rung."""
+    """One kind of rung. `evidence`: the name of its evidence, in a climber and in the reference."""
 
     number: int
     name: str
     evidence: str
-    what: str  # as a sentence names it: "differs in the <what>"
+    what: str  # its name in a sentence: "differs in the <what>"
 
 
 RUNGS = (
@@ -47,7 +47,7 @@ RUNGS = (
 
 @dataclass(frozen=True)
 class Digests:
-    """Rung 2's evidence: by array one digest a batch, and the first batch in words."""
+    """Rung 2's evidence: for each array one digest per batch, and the first batch in words."""
 
     digests: Mapping[str, list[str]]
     first: Mapping[str, str]
@@ -58,26 +58,26 @@ class Digests:
 
 @dataclass(frozen=True)
 class Judged:
-    """Evidence that is judged already, against the oracle: that of late updates."""
+    """Evidence that the oracle has already judged: that of late updates."""
 
     differences: list[Difference]
 
 
 Named = Mapping[str, Shape]  # rung 1
-Groups = Mapping[str, Arrays]  # arrays by the name of their tolerance; none if the side has no such thing
+Groups = Mapping[str, Arrays]  # arrays by the name of their tolerance; empty if the side has none
 Evidence = Named | Digests | Groups | Judged
 T = TypeVar("T")
 
 
 class Missing:
-    """A side that could not give its evidence, and why."""
+    """The reason why a side could not give its evidence."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
 
 def mapped(found: T | Missing, change: Callable[[T], Evidence]) -> Evidence | Missing:
-    """Return the evidence that a find gives; what is missing stays missing."""
+    """Convert what was found into evidence; return Missing unchanged."""
     return found if isinstance(found, Missing) else change(found)
 
 
@@ -109,9 +109,9 @@ def between(
     own: Tolerances,
     other_own: Tolerances,
 ) -> list[Difference]:
-    """Compare two sides' arrays: each may be off to its own side. The other evidence is the spec's.
+    """Compare two sides' arrays, whose errors may add up. Other evidence is compared only with the reference.
 
-    own, other_own: the tolerances of the left side and of the right one.
+    own, other_own: the tolerances of the left side and of the right side.
     """
     (label, lefts), (other, rights) = left, right
     if isinstance(lefts, (Missing, Judged, Digests)) or isinstance(rights, (Missing, Judged, Digests)):
@@ -128,7 +128,7 @@ def between(
 def compare_group(
     group: str, left: tuple[str, Groups], right: tuple[str, Groups], limit: float
 ) -> Difference:
-    """Compare one group; losses only of steps that both trained, logits of images that both evaluated."""
+    """Compare one group: losses of the steps that both trained, logits of the images that both evaluated."""
     pair = left[1][group], right[1][group]
     if group in ("losses", "evaluation"):
         pair = in_common(*pair)
@@ -146,11 +146,11 @@ def in_common(lefts: Arrays, rights: Arrays) -> tuple[Arrays, Arrays]:
 
 
 def verdict(kind: RungKind, differences: Sequence[Difference]) -> Rung:
-    """Return the rung's row: failed when any difference is, with who is wrong and sentences that say so."""
+    """Return the rung's row. It fails if any difference fails; then it says which side is wrong."""
     failing = [difference for difference in differences if not difference.passed]
     if not failing:
         return Rung(kind.number, kind.name, "pass" if differences else "not judged", list(differences))
-    blamed = {d.left: d for d in reversed(failing) if d.right in REFERENCES}  # of each side its first
+    blamed = {d.left: d for d in reversed(failing) if d.right in REFERENCES}  # each side's first one
     wrong = [label for label in dict.fromkeys(d.left for d in failing) if label in blamed]
     compared = dict.fromkeys(d.left for d in differences if d.right in REFERENCES)
     right = [label for label in compared if label not in wrong]
@@ -184,7 +184,7 @@ def sentence(kind: RungKind, blamed: Difference) -> str:
 
 
 def agreement(wrong: Sequence[str], right: Sequence[str]) -> list[str]:
-    """Return who is right, if anyone is wrong; without that, that the oracle agrees with all."""
+    """Say which sides are right if one is wrong. If none is wrong, say that the oracle agrees with both."""
     if not wrong:
         return ["the oracle agrees with both, for as many steps as it trained"]
     return [f"{' and '.join(right)} {'agrees' if len(right) == 1 else 'agree'} with it"] if right else []
@@ -199,7 +199,7 @@ def not_judged(kind: RungKind) -> Rung:
 
 
 def losses_array(losses: Sequence[float], steps: int) -> np.ndarray:
-    """Return [steps]; those that a diverged run never reached are NaN, which fails any tolerance."""
+    """Return [steps] losses. Steps that a diverged run did not reach are NaN, which fails any tolerance."""
     padded = np.full(steps, np.nan)
     padded[: len(losses)] = losses[:steps]
     return padded

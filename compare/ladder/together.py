@@ -1,4 +1,4 @@
-"""Workers asked at the same time, and ended at once when the wait for them is cut off."""
+"""Asks several workers at the same time, and ends them at once if the wait is interrupted."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from compare.processes.launcher import Worker
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """While workers compute too: NumPy's products in one thread take half the time of two that fight."""
+    """Limit NumPy's products to one thread while workers compute: two competing threads are twice as slow."""
     with threadpool_limits(1, user_api="blas"):
         yield
 
 
 @contextmanager
 def asking(workers: Sequence[Worker], threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
-    """Yield a pool with a thread for each worker, or so many. Ctrl-C kills the workers: threads wait."""
+    """Yield a pool with `threads` threads, or one for each worker. Ctrl-C kills the workers."""
     with one_thread_each(), ThreadPoolExecutor(threads or len(workers)) as pool:
         try:
             yield pool

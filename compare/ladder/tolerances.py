@@ -1,6 +1,6 @@
-"""How far each rung may be off, by dtype: every number with the measurement it rests on.
+"""Defines the tolerances of each rung, by dtype. Each number comes with its measurement.
 
-Relative to the largest magnitude of the tensor at hand (`differences.compare_arrays`).
+They are relative to the largest magnitude of the compared tensor (`differences.compare_arrays`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Tolerance:
-    """`value` decides; `measured` is the largest seen in `docs/results`; `reason` says why not less."""
+    """A limit. `value` decides; `measured` is the largest error in `docs/results`; `reason` explains it."""
 
     value: float
     measured: float
@@ -21,12 +21,12 @@ class Tolerance:
 
 Tolerances = Mapping[
     str, Tolerance
-]  # by the group of arrays that a rung compares; one that is absent is not judged
+]  # by the group of arrays that a rung compares; a group that is absent is not judged
 
 EXACT = Tolerance(0.0, 0.0, "copied, not computed")
 
-# The oracle adds in another order than the frameworks, and so do TensorFlow's and torch's kernels: each sum
-# is off by a few units of 1e-16, relative to its largest terms. The margins leave room for other machines.
+# The oracle, TensorFlow and torch add in different orders, so each sum differs by a few units of 1e-16,
+# relative to its largest terms. The margins leave room for other machines.
 SUMS = "sums of up to 1,024 products, in another order"
 ADAM = "Adam divides by |gradient| + 3e-7: if a gradient is near zero, its rounding is divided too"
 WHOLE = "small whole numbers over powers of two: no sum on the CPU is rounded"
@@ -63,11 +63,12 @@ FLOAT64: Tolerances = {
     "late_parameters": Tolerance(1e-14, 1.9e-16, OWN_STATE),
 }
 
-# A unit within a rounding of zero, or a pool within one of a tie, now and then comes out the other way round,
-# and the gradient goes another way with it: most batches are a thousand times nearer than the limits of what
-# follows from gradients. float64 proves the function; this tells a branch that computes another one. Not
-# judged: parameters after steps of Adam, in which a turned unit moves by a whole step (0.038 was measured
-# after one, 0.35 after 20); the moments that made them are, and at the end of a launch the update itself.
+# Rounding can switch a unit that is near zero on or off, or change which value wins in a pool that is near a
+# tie. Then the gradient takes another path. So the limits for gradients, and for what follows from them, are
+# wide: most batches are a thousand times closer. float64 proves the function; float32 finds a branch that
+# computes another function. Parameters after steps of Adam are not judged, because a switched unit moves them
+# by a whole step (measured: 0.038 after one step, 0.35 after 20). The moments of these steps are judged, and
+# at the end of a launch the update itself.
 SUMS32 = "sums of up to 1,024 products at 6e-8 a rounding"
 TURNS = "a unit near zero, or a pool nearly tied, that comes out the other way round"
 FLOAT32: Tolerances = {
@@ -95,10 +96,10 @@ FLOAT32: Tolerances = {
     "late_parameters": Tolerance(1e-5, 7.7e-7, OWN_STATE),
 }
 
-# Every layer rounds to 8 bits, so a unit near zero, or two that are nearly tied in a pool, may come out the
-# other way round, and with it the gradient that goes through it. The limits still tell a gradient that is
-# missing, reversed, or of another length. Not judged: what Adam makes of such gradients, and those of a
-# single image, whose units are not averaged.
+# Every layer rounds to 8 bits, which can switch a unit near zero, or the winner of a pool that is nearly
+# tied, and with it the path of the gradient. The limits still find a gradient that is missing, reversed, or
+# of another length. Parameters after Adam's steps are not judged, and neither are gradients of a single
+# image, which are not averaged.
 EIGHT_BITS = "a chain of layers, each rounded to 8 bits"
 FLIPS = "units near zero, and pools nearly tied, that come out the other way round"
 BFLOAT16: Tolerances = {
@@ -125,9 +126,9 @@ BFLOAT16: Tolerances = {
 
 BY_DTYPE: dict[str, Tolerances] = {"float64": FLOAT64, "float32": FLOAT32, "bfloat16": BFLOAT16}
 
-CPU_ROUNDING = 1.1e-6  # what `worker.rounding` gives of float32 on a CPU, the larger of both frameworks
-TF32_ROUNDING = 3.1e-4  # and of products of numbers that were rounded to TF32
-SHARE_OF_AN_IMAGE = 1.5  # 1.2 of it was measured: 3.6e-2 in a batch of 32
+CPU_ROUNDING = 1.1e-6  # result of `worker.rounding` for float32 on a CPU, the larger of both frameworks
+TF32_ROUNDING = 3.1e-4  # result for products of numbers that are rounded to TF32
+SHARE_OF_AN_IMAGE = 1.5  # measured: 1.2 (3.6e-2 in a batch of 32)
 
 
 def tolerances(
@@ -135,21 +136,21 @@ def tolerances(
 ) -> Tolerances:
     """Return a dtype's tolerances, wider on a card that rounds more and for batches of few images.
 
-    rounding: what the card showed (`worker.rounding`), None on a CPU. sizes: the batch sizes of rung 13.
+    rounding: the card's rounding (`worker.rounding`), None on a CPU. sizes: the batch sizes of rung 13.
     """
     found = for_rounding(dtype, rounding)
     return {group: for_images(one, batches_of(group, batch_size, sizes)) for group, one in found.items()}
 
 
 def batches_of(group: str, batch_size: int, sizes: Sequence[int]) -> int | None:
-    """Return the size of the smallest batch that a group comes from; None for stress: no unit turns there."""
+    """Return the size of a group's smallest batch; None for stress, in which rounding switches no unit."""
     if group.startswith("stress"):
         return None
     return min(sizes) if sizes and group.startswith("size") else batch_size
 
 
 def for_images(one: Tolerance, images: int | None) -> Tolerance:
-    """Widen a tolerance for a small batch: one unit that turns changes a gradient by its image's share."""
+    """Widen a tolerance for a small batch: one switched unit changes a gradient by its image's share."""
     if images is None or one.reason not in (TURNS, FLIPS):
         return one
     return replace(one, value=max(one.value, SHARE_OF_AN_IMAGE / images))
@@ -158,8 +159,8 @@ def for_images(one: Tolerance, images: int | None) -> Tolerance:
 def for_rounding(dtype: str, rounding: float | None) -> Tolerances:
     """Return a dtype's tolerances; in float32 wider on a card that rounds more than a CPU does.
 
-    Between float32's and bfloat16's, as far (in orders of magnitude) as the card's rounding lies between a
-    CPU's and TF32's: what was measured in TF32 needs bfloat16's, since as many units turn.
+    Interpolate between float32's and bfloat16's tolerances, on a logarithmic scale, as the card's rounding is
+    between a CPU's and TF32's. The errors measured in TF32 need bfloat16's: as many units switch.
     """
     own = BY_DTYPE[dtype]
     if dtype != "float32" or rounding is None or not rounding > CPU_ROUNDING:
@@ -172,21 +173,21 @@ def for_rounding(dtype: str, rounding: float | None) -> Tolerances:
 
 
 def widest(group: str) -> float:
-    """Return bfloat16's tolerance of a group; where it judges none, that of the same kind of array."""
+    """Return bfloat16's tolerance of a group; if it has none, that of the same kind of array."""
     kind = group if group in BFLOAT16 else "late_moments" if "moments" in group else "gradients"
     return BFLOAT16[kind].value
 
 
-# Of a trained model in another form: an export of weights that are wrong by 1e-4 is off by 3e-4.
+# For a trained model in another form. If exported weights are wrong by 1e-4, the logits are wrong by 3e-4.
 INFERENCE = {
     "float64": Tolerance(1e-13, 1.2e-15, SUMS),
     "float32": Tolerance(1e-5, 9.3e-7, SUMS32),
 }
 
-# How far the mean losses of 50 steps of two launches of one seed may part, as a share of their mean.
+# How much the mean losses of 50 steps may differ between two launches of a seed, as a fraction of their mean.
 CURVES = Tolerance(0.25, 0.054, "the largest of three seeds of 1,000 steps; late losses scatter")
 
-# Rung 8 judges this many steps at the most: in float32 only those before rounding noise has grown.
+# Rung 8 judges at most this many steps: in float32 only those before rounding noise has grown.
 JUDGED_STEPS = {"float32": 20, "bfloat16": 20}
 
 
@@ -196,5 +197,5 @@ def judged_steps(steps: int, dtype: str) -> int:
 
 
 def together(own: Tolerances, other: Tolerances, group: str) -> float | None:
-    """Of two sides compared with each other: each may be off to its own side. None: not to be judged."""
+    """Return the tolerance of two sides compared with each other: the sum of both. None: do not judge."""
     return own[group].value + other[group].value if group in own and group in other else None

@@ -1,9 +1,10 @@
-"""Single updates, each judged from the state that the side itself was in, however long it has trained.
+"""Judges single updates from the side's own state, after any number of training steps.
 
-In float32 two right trainings part within a few steps, so a late step cannot be held against the oracle's own
-training. But one update can: the side tells its parameters and Adam's moments before and after it, and the
-oracle computes that one update from the former. Training that has stopped, another learning rate, gradients
-that are kept: each shows in the first update that it touches.
+In float32, two correct trainings diverge within a few steps, so a late step cannot be compared with the
+oracle's own training. But a single update can be: the side returns its parameters and Adam's moments before
+and after the update, and the oracle computes the same update from the state before it. A stopped training,
+another learning rate, or gradients that are kept from an earlier step show in the first update that they
+change.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LATE_UPDATES = 12
 
 @dataclass(frozen=True)
 class Update:
-    """What one update returned, from before it, and the state that it left. Arrays by canonical name."""
+    """The loss and logits from before one update, and the state after it. Arrays by canonical name."""
 
     parameters: Arrays
     first_moments: Arrays
@@ -37,7 +38,7 @@ class Update:
 
 
 def update_of(arrays: Mapping[str, np.ndarray], spec: LeNetSpec, loss: float | None = None) -> Update:
-    """From a worker's reply to `messages.Step` or `messages.State`."""
+    """Return the update in a worker's reply to `messages.Step` or `messages.State`."""
     groups: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
         group, _, parameter = name.partition("/")
@@ -50,19 +51,19 @@ def update_of(arrays: Mapping[str, np.ndarray], spec: LeNetSpec, loss: float | N
 
 
 def moments(group: str, state: Update) -> dict[str, dict[str, np.ndarray]]:
-    """Return both moments as one group of arrays; no group if the trainer does not tell them."""
+    """Return both moments as one group of arrays; no group if the trainer does not return moments."""
     kinds = {"first moment": state.first_moments, "second moment": state.second_moments}
     named = {f"{kind} of {name}": array for kind, arrays in kinds.items() for name, array in arrays.items()}
     return {group: named} if named else {}
 
 
 def state_of(oracle: Oracle) -> Update:
-    """Return where the oracle's own training is."""
+    """Return the current state of the oracle's own training."""
     return Update(oracle.parameters(), oracle.first_moments, oracle.second_moments)
 
 
 def in_order(arrays: Mapping[str, np.ndarray], spec: LeNetSpec) -> dict[str, np.ndarray]:
-    """Return them in the order of computation, which is the spec's: safetensors sorts by size and name."""
+    """Return arrays in the order of computation, which is the spec's: safetensors sorts by size and name."""
     order = [*spec.parameter_shapes(), *spec.activation_shapes()]
     known = [name for name in order if name in arrays]
     return {name: arrays[name] for name in [*known, *(name for name in arrays if name not in known)]}
@@ -79,8 +80,8 @@ def late_differences(
 ) -> list[Difference]:
     """Return the worst difference of each kind, over one update for each batch.
 
-    Nothing if the side tells no moments. batches: those that the worker's own stream gives next. steps_done:
-    updates that it has made before. Ends after the first update that differs.
+    Return nothing if the side returns no moments. batches: the next batches of the worker's own stream.
+    steps_done: the number of updates before. Stop after the first update that differs.
     """
     worst: dict[str, Difference] = {}
     before = ask(messages.State())
@@ -103,11 +104,11 @@ def sort_key(difference: Difference) -> tuple[bool, float]:
 
 
 def oracle_update(spec: LeNetSpec, before: Update, made: Update, batch: Batch, step: int) -> Update:
-    """Return the oracle's update from the state before it. step: how many updates were made before this one.
+    """Return the oracle's update from the side's state before it. step: how many updates came before.
 
-    Its parameters are worked out from the side's own moments after the update: where a second moment is as
-    small as Adam's epsilon, rounding in a gradient would be magnified into the parameters, which says nothing
-    about the update.
+    Its parameters are computed from the side's own moments after the update. If a second moment is as small
+    as Adam's epsilon, Adam magnifies rounding of the gradient into the parameters. That would hide the
+    update.
     """
     oracle = Oracle(spec, before.parameters)
     oracle.updates = step
@@ -127,7 +128,7 @@ def oracle_update(spec: LeNetSpec, before: Update, made: Update, batch: Batch, s
 
 
 def adam_step(spec: LeNetSpec, state: Update, name: str, t: int) -> np.ndarray:
-    """Return what update t takes from a parameter: see `Oracle.adam`."""
+    """Return the amount that update t subtracts from a parameter: see `Oracle.adam`."""
     adam = spec.adam
     rate = adam.learning_rate * np.sqrt(1 - adam.beta2**t) / (1 - adam.beta1**t)
     first, second = (one[name].astype(np.float64) for one in (state.first_moments, state.second_moments))
@@ -138,7 +139,7 @@ def adam_step(spec: LeNetSpec, state: Update, name: str, t: int) -> np.ndarray:
 def compare_updates(
     label: str, made: Update, expected: Update, own: Tolerances, step: int
 ) -> dict[str, Difference]:
-    """Return a difference for each kind; a loss, which may be near zero, on the scale of a guess's, ln 10."""
+    """Return a difference for each kind of array. A loss, which may be near zero, is relative to ln 10."""
 
     def compared(group: str, left: Arrays, right: Arrays) -> Difference:
         pair = [{f"{name} at step {step}": array for name, array in one.items()} for one in (left, right)]

@@ -1,4 +1,4 @@
-"""Climbs in words: the one line that `compare.run` and `compare.parity` print."""
+"""Describes climbs in words: the line that `compare.run` and `compare.parity` print."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from compare.ladder.rungs import ORACLE
 from compare.numbers import count
 from compare.records.parity import Climb, Difference, Rung
 
-LARGE_LOSS = 100.0  # a difference of 1e-13 is rounding beside it, and would be none beside a loss of 1
+LARGE_LOSS = 100.0  # a difference of 1e-13 is rounding for such a loss, but not for a loss of 1
 
 
 def summary(climbs: Sequence[Climb], left_out: Mapping[str, str]) -> str:
@@ -43,7 +43,7 @@ def reason_line(label: str, reason: str) -> str:
 
 
 def agreement(climbs: Sequence[Climb]) -> str:
-    """How close the losses of the frameworks are, or, of one alone, its losses to the oracle's."""
+    """Say how close the frameworks' losses are to each other or, for a single one, to the oracle's."""
     differences = [one for climb in climbs for one in loss_differences(climb)]
     pairs = [one for one in differences if one.right != ORACLE]
     climb, closeness = climbs[0], distance(pairs or differences)
@@ -54,7 +54,7 @@ def agreement(climbs: Sequence[Climb]) -> str:
 
 
 def distance(differences: Sequence[Difference]) -> str:
-    """Return the largest, in the losses' own unit; if they are far above 1, as a share of them."""
+    """Return the largest difference: absolute, or relative to the losses if they are far above 1."""
     largest = max(differences, key=lambda one: one.max_abs or 0.0, default=None)
     if largest is None or not largest.max_abs or not largest.relative:
         return "the last bit"
@@ -64,7 +64,7 @@ def distance(differences: Sequence[Difference]) -> str:
 
 
 def loss_differences(climb: Climb) -> list[Difference]:
-    """Rung 8's comparisons of losses."""
+    """Return rung 8's comparisons of losses."""
     return [
         one for rung in climb.rungs if rung.number == 8 for one in rung.differences if one.tensor == "losses"
     ]
