@@ -1,1 +1,1 @@
-"""The parent's hold on its workers: how they start, what they may take, how they end."""
+"""Starts, limits and ends the parent's worker processes."""

@@ -1,4 +1,4 @@
-"""How a worker runs: every worker is started and set up from here, so that no two can drift apart."""
+"""Starts and sets up every worker, so that all workers run under the same conditions."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from lenet_spec import LeNetSpec
 if TYPE_CHECKING:
     from compare.processes.group import Group
 
-# Where workers compute at the same time, a thread that waits must sleep: spinning, it holds a CPU that
-# another process needs. Changes no figure but times, so nothing that is timed runs with it.
+# If workers compute at the same time, a waiting thread must sleep: a spinning thread holds a CPU that another
+# process needs. This changes only times, so no timed worker runs with it.
 SLEEPING_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What holds for a worker of either framework.
+    """The conditions of a worker of either framework.
 
-    share_cpus: other processes compute at the same time, so nothing here is timed. variables: further ones
-    of the environment.
+    share_cpus: other processes compute at the same time, so these workers are not timed. variables:
+    additional environment variables.
     """
 
     device: str = "cpu"
@@ -42,7 +42,7 @@ class Conditions:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that a worker starts with."""
+        """Return the environment variables that a worker starts with."""
         found = worker_environment(
             os.environ, device=self.device, threads=self.threads, allocator=self.allocator
         )
@@ -51,9 +51,9 @@ class Conditions:
     def launch(
         self, framework: str, log_path: Path | None, *, name: str | None = None, python: Path | None = None
     ) -> Worker:
-        """Start a worker, by this interpreter unless another is named. Raises WorkerNotStarted.
+        """Start a worker with `python`, or with this interpreter. Raises WorkerNotStarted.
 
-        log_path: None for a log that goes with the worker.
+        log_path: None for a log that is removed with the worker.
         """
         return Worker(
             worker_command(str(python or sys.executable), framework),
@@ -73,9 +73,9 @@ class Conditions:
         python: Path | None = None,
         exchange: bool = True,
     ) -> Group:
-        """Start a group of ranks on this machine; `threads` are those of each. Raises as `launch`.
+        """Start a group of ranks on this machine, each with `threads` threads. Raises as `launch`.
 
-        log_path: of rank 0; the others' stand beside it. exchange: False for ranks that never meet.
+        log_path: the log of rank 0; the other logs are next to it. exchange: False for ranks that never meet.
         """
         from compare.processes.group import Group  # NumPy is not imported for --help
 

@@ -1,10 +1,10 @@
-"""How a process ended, in words, from its exit status: pure functions."""
+"""Describes how a process ended, from its exit status. Pure functions."""
 
 from __future__ import annotations
 
 import signal
 
-# Signals whose sender or cause a name does not tell.
+# The likely causes of signals. A signal's name does not show who sent it.
 LIKELY_CAUSES = {
     "SIGKILL": "perhaps by the system, because memory ran out: see the kernel's log",
     "SIGBUS": "perhaps the disk is full, or a file became shorter while it was read",
@@ -15,7 +15,7 @@ LIKELY_CAUSES = {
 
 
 def in_words(status: int) -> str:
-    """status: as `subprocess` has it, negative for a signal."""
+    """Describe an exit status of `subprocess`, which is negative for a signal."""
     if status >= 0:
         return f"exited with status {status}"
     name = signal_name(-status)
@@ -24,7 +24,7 @@ def in_words(status: int) -> str:
 
 
 def signal_name(number: int) -> str:
-    """Real-time signals between the first and the last have no name of their own in Python."""
+    """Return a signal's name. Python has no names for most real-time signals."""
     try:
         return signal.Signals(number).name
     except ValueError:

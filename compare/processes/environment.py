@@ -1,4 +1,4 @@
-"""The environment variables of a worker: what could favour one side is removed, then set for both alike."""
+"""Makes a worker's environment variables: removes what could favour one side, and sets the same for both."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from compare.variables import KEPT_XLA_FLAG, is_removed
 
 Allocator = Literal["stable", "system"]
 
-# glibc gives a freed buffer that it took by mmap (128 KiB or more at first, a moving threshold) back to the
-# kernel at once, and the next step pays for every page of it again: thousands of page faults a step in torch,
-# not the same number in every launch. Kept, the memory is paid for once. So nothing is taken by mmap, and the
-# heap's top is not given back. A raised threshold is not enough: 32 MiB is the most that glibc accepts, and
-# at batch 512, or 256 in float64, buffers are larger. And the heap asks for huge pages: which small pages the
-# kernel happens to give decides which buffers push each other out of the cache, so launches of the same code
-# differed in speed. A glibc before 2.35 does not know the name and passes over it.
+# glibc allocates large buffers by mmap (at first from 128 KiB; the threshold moves) and returns freed ones to
+# the kernel at once. The next step then faults in every page again: in torch thousands of page faults in each
+# step, and not the same number in every launch. So here glibc never uses mmap, and never returns the top of
+# the heap. A higher threshold is not enough: glibc accepts at most 32 MiB, and buffers are larger at batch
+# 512, or at 256 in float64. The heap also asks for huge pages. With small pages, the kernel's choice of pages
+# decides which buffers evict each other from the cache, so launches of the same code differed in speed.
+# glibc before 2.35 ignores that setting.
 STABLE_ALLOCATOR = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
@@ -40,8 +40,8 @@ def worker_environment(
         "TF_NUM_INTEROP_THREADS": count,
         "TF_CPP_MIN_LOG_LEVEL": "1",
         "KERAS_BACKEND": "tensorflow",
-        "KERAS_HOME": os.devnull,  # no keras.json is read from the user's home, and none is written there
-        "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",  # no accelerator's plug-in is imported that was not asked for
+        "KERAS_HOME": os.devnull,  # Keras reads and writes no keras.json in the user's home
+        "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",  # torch imports no accelerator plug-ins
         "LC_ALL": "C.UTF-8",
     }
     if allocator == "stable":
@@ -54,16 +54,16 @@ def worker_environment(
 
 
 def kept_xla_flags(inherited: Mapping[str, str]) -> dict[str, str]:
-    """XLA_FLAGS with what says where CUDA lies, and nothing else."""
+    """Return XLA_FLAGS with only the directory of CUDA, if the user set it."""
     found = KEPT_XLA_FLAG.findall(inherited.get("XLA_FLAGS", ""))
     return {"XLA_FLAGS": " ".join(found)} if found else {}
 
 
 def one_card(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the first card that the user leaves visible, numbered as nvidia-smi does.
+    """Return the variables that select the first card visible to the user, in nvidia-smi's numbering.
 
-    The step uses one. TensorFlow would take a context on every other, and CUDA's own numbering, the fastest
-    first, is neither nvidia-smi's nor NVML's.
+    The step uses one card. TensorFlow would make a context on every other card too. CUDA's own numbering puts
+    the fastest card first, unlike nvidia-smi and NVML.
     """
     visible = inherited.get("CUDA_VISIBLE_DEVICES", "0")
     return {"CUDA_VISIBLE_DEVICES": visible.partition(",")[0].strip(), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

@@ -1,6 +1,6 @@
-"""What every worker must find in force, so that neither side is favoured: read back, not assumed.
+"""Checks that every worker runs under the given conditions, so that neither side is favoured.
 
-An interpreter named by --tf-python or --torch-python may be a script that sets what it likes.
+The conditions are read back, not assumed: --tf-python or --torch-python may name a script that changes them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ def unfair(
     niceness: int | None,
     threads: int,
 ) -> str | None:
-    """Return the first thing in which a worker's conditions are not those that it was given, or None.
+    """Return the first condition of a worker that differs from the given one, or None.
 
-    environment, cpu_affinity, niceness: as the parent gave them to it; what the system does not tell is no
-    difference. threads: what both were asked for.
+    environment, cpu_affinity, niceness: as the parent set them; a value that the system does not report is no
+    difference. threads: the number that both frameworks must use.
     """
     for name in RECORDED_VARIABLES:
         given, found = environment.get(name), ready.environment.get(name)

@@ -1,8 +1,8 @@
-"""Signals that end a run, through every `finally`, even where a library swallows the exception.
+"""Ends a run on a signal, through every `finally`, even if a library swallows the exception.
 
-An exception that a signal raises appears wherever Python happens to be. Extension modules that are being
-imported, for one, drop what is raised in them. So the signal is also noted, and raised again before the next
-request to a worker, and at the end.
+An exception from a signal handler appears at any place in the code. Some places drop it, for example the
+import of an extension module. So the signal is also noted, and raised again before the next request to a
+worker and at the end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import FrameType
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP: ends the run like Ctrl-C does."""
+    """SIGTERM or SIGHUP arrived: end the run as Ctrl-C does."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -23,7 +23,7 @@ _received: list[int] = []
 
 
 def listen() -> None:
-    """From now on; what this process was started to ignore, as under nohup, it still ignores."""
+    """Handle the signals from now on, but not one that this process was started to ignore, as under nohup."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, note_and_raise)
@@ -35,7 +35,7 @@ def note_and_raise(number: int, _: FrameType | None) -> None:
 
 
 def raise_if_received() -> None:
-    """KeyboardInterrupt for SIGINT, Terminated for the others; nothing where no signal has come."""
+    """Raise KeyboardInterrupt after SIGINT, Terminated after another signal; do nothing if none has come."""
     if not _received:
         return
     if _received[0] == signal.SIGINT:

@@ -1,4 +1,4 @@
-"""Starts workers, talks to them, and ends them: one process group each, none left behind."""
+"""Starts workers, talks to them, and ends them. Each has its own process group; none is left behind."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from compare.worker import bootstrap
 
 R = TypeVar("R")
 
-LOG_NAME = "worker.log"  # in the worker's own directory, which goes with it
+LOG_NAME = "worker.log"  # in the worker's own directory, which is removed with it
 NO_PROC = " (this system has no /proc, in which TensorFlow looks itself up: mount it)"
-OLD_PYTHON = "Unknown option: -P"  # what an interpreter says that does not know it yet
+OLD_PYTHON = "Unknown option: -P"  # printed by an interpreter that is too old for -P
 
 
 def lacks_proc() -> bool:
@@ -40,20 +40,20 @@ def lacks_proc() -> bool:
 
 
 class WorkerError(Exception):
-    """What went wrong with a worker, in one line; it ends with the log that tells more, if there is one."""
+    """An error of a worker, in one line. The line ends with the path of the log, if there is one."""
 
     def __init__(self, reason: str, log: Path | None = None) -> None:
         super().__init__(f"{reason}; log: {log}" if log else reason)
 
     def beside(self, directory: Path) -> str:
-        """Return the line for results in `directory`, which are for sharing: without the path to them."""
+        """Return the line without the path of `directory`: the results in it are for sharing."""
         return str(self).replace(f"{directory}{os.sep}", "")
 
 
 class WorkerFailed(WorkerError):
-    """A worker died, hung, or answered nonsense.
+    """A worker died, hung, or sent an invalid answer.
 
-    gone: whether its process had ended, or was stopped, before anyone ended it.
+    gone: whether its process had ended, or was stopped, before the parent ended it.
     """
 
     def __init__(self, reason: str, log: Path | None = None, *, gone: bool = False) -> None:
@@ -62,7 +62,7 @@ class WorkerFailed(WorkerError):
 
 
 class WorkerNotStarted(WorkerFailed):
-    """The system refused something that a worker needs. `interpreter`: the program that an option names."""
+    """The system refused something that a worker needs. `interpreter`: the program named by an option."""
 
     def __init__(self, reason: str, *, interpreter: bool = False) -> None:
         super().__init__(reason)
@@ -70,7 +70,7 @@ class WorkerNotStarted(WorkerFailed):
 
 
 class WorkerRefused(WorkerError):
-    """A worker lives and says no. `kind` as in `messages.Refused`."""
+    """A worker is alive but cannot do what the request asks. `kind` as in `messages.Refused`."""
 
     def __init__(self, kind: str, reason: str, log: Path | None = None) -> None:
         super().__init__(reason, log)
@@ -78,9 +78,9 @@ class WorkerRefused(WorkerError):
 
 
 def worker_command(python: str, framework: str) -> list[str]:
-    """How a worker of `framework` is started; two descriptors are appended.
+    """Return the command that starts a worker of `framework`; the caller appends two descriptors.
 
-    -E and -P: no PYTHON* variable and no working directory can put another package in front.
+    With -E and -P, no PYTHON* variable and no working directory can put another package first.
     """
     return [python, "-E", "-P", bootstrap.__file__, framework]
 
@@ -97,15 +97,15 @@ class Worker:
         name: str,
         option: str | None = None,
     ) -> None:
-        """Raise WorkerNotStarted.
+        """Start the process. Raises WorkerNotStarted.
 
-        log_path: None for a log that goes with the worker, and is not named. option: that names the program.
+        log_path: None for a log that is removed with the worker. option: the option that names the program.
         """
         self.name, self.named_log, self.closed = name, log_path, False
         self.program = f"the program of {option}" if option else command[0]
         self.deadlines = Deadlines()
         with ExitStack() as undo, ExitStack() as childs:
-            # a place of its own for temporary files: none is left, and compilers start without a cache
+            # its own directory for temporary files: none is left, and compilers start without a cache
             with self.needs("a directory for temporary files"):
                 self.scratch = Scratch()
             undo.callback(self.scratch.cleanup)
@@ -119,7 +119,7 @@ class Worker:
                 undo.callback(os.close, parent_read)
             with self.needs(f"a log, {self.log_path}"):
                 log = childs.enter_context(self.log_path.open("ab"))
-                self.log_start = log.tell()  # an earlier attempt may have written there
+                self.log_start = log.tell()  # an earlier attempt may have written to it
             with self.needs("a process"):
                 self.process = starting.start(
                     [*command, str(child_read), str(child_write)],
@@ -131,14 +131,14 @@ class Worker:
                 )
             undo.callback(self.process.wait)
             undo.callback(kill_tree, self.process)
-            # only nice to have: a sandbox may refuse it, and macOS has none
+            # optional: a sandbox may refuse it, and macOS has none
             self.exit_fd = observe(lambda: os.pidfd_open(self.process.pid))
             self.channel = Channel(parent_read, parent_write, messages.Reply, exit_fd=self.exit_fd)
             undo.pop_all()
 
     @contextlib.contextmanager
     def needs(self, what: str) -> Iterator[None]:
-        """Around a request to the system: a refusal names what was refused. Raises WorkerNotStarted."""
+        """Turn a refusal of the system within the block into WorkerNotStarted, which names what is needed."""
         try:
             yield
         except starting.UnusableProgram as error:
@@ -152,9 +152,9 @@ class Worker:
     def request(self, message: Any, expected: type[R], timeout_seconds: float) -> R:
         """Send one request and return its reply.
 
-        timeout_seconds: to send it, and again for the reply; more the first time that it may compile
-        (`deadlines`). Raises WorkerRefused when the worker says no, WorkerFailed when it is dead, silent or
-        malformed; after WorkerFailed the process is gone.
+        timeout_seconds: for sending it, and again for the reply; longer the first time if it may compile
+        (`deadlines`). Raises WorkerRefused if the worker cannot do it. Raises WorkerFailed if the worker is
+        dead or silent, or its reply is invalid; then its process has ended.
         """
         raise_if_received()
         seconds = self.deadlines.seconds_for(message, timeout_seconds)
@@ -177,20 +177,20 @@ class Worker:
         return reply
 
     def failed(self, what: str, *, gone: bool = False) -> WorkerFailed:
-        """End the process and build the error that says why, with the log's last line."""
+        """End the process, and return the error that says why, with the log's last line."""
         self.close(grace_seconds=0)
         last = last_line(self.last_words)
         ends = f"; last line: {last}" if last and last not in what else ""
         return WorkerFailed(f"{what}{ends}", self.named_log, gone=gone)
 
     def kill(self) -> None:
-        """End the process at once; a thread that waits for its answer is told. `close` cleans up."""
-        if self.process.returncode is None:  # Popen.kill would reap it, and `ending` still asks how it ended
+        """End the process at once, so that no thread waits for its answer any longer. `close` cleans up."""
+        if self.process.returncode is None:  # Popen.kill would reap it before `ending` reads how it ended
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGKILL)
 
     def ending(self) -> str:
-        """How the process ended, in words."""
+        """Return how the process ended, in words."""
         code = self._await_exit(5)
         if code is None:
             return "closed its end of the pipe but still runs"
@@ -204,7 +204,7 @@ class Worker:
         return in_words(code) + (NO_PROC if code == -signal.SIGABRT and lacks_proc() else "")
 
     def close(self, grace_seconds: float = 5) -> None:
-        """End the process and all that it started. Safe to call twice."""
+        """End the process and all processes that it started. Safe to call twice."""
         if self.closed:
             return
         self.closed = True
@@ -221,8 +221,8 @@ class Worker:
     def _await_exit(self, grace_seconds: float) -> int | None:
         """Return the exit status, negative for a signal, or None if the process outlives the grace.
 
-        On Linux it is not reaped yet: the zombie keeps the group's number from being given to another group
-        before this one is killed.
+        On Linux it is not reaped yet: as long as the zombie exists, the system gives its group's number to no
+        other group.
         """
         if self.exit_fd is None:
             with contextlib.suppress(subprocess.TimeoutExpired):

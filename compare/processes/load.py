@@ -1,4 +1,4 @@
-"""What happened to the CPUs while a worker trained: other programs on them, and a quota that held it back."""
+"""Measures what disturbs a worker on its CPUs: other programs, and a CPU quota that throttles it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STAT = Path("/proc/stat")
 
 
 class Interference:
-    """Starts counting when made, on the CPUs that this process, and so its workers, may use."""
+    """Counters that start when it is made, for the CPUs that this process and its workers may use."""
 
     def __init__(self) -> None:
         self.cpus = allowed_cpus()
@@ -24,9 +24,9 @@ class Interference:
         self.throttling = Throttling()
 
     def foreign_seconds(self, own_seconds: float) -> float | None:
-        """Return CPU seconds since the start beyond `own_seconds`, at least 0; None if unknown.
+        """Return the CPU seconds since the start that exceed `own_seconds`, at least 0; None if unknown.
 
-        The system counts in hundredths of a second.
+        The system's resolution is a hundredth of a second.
         """
         now = observe(busy_seconds, self.cpus)
         if now is None or self.start is None:
@@ -34,14 +34,15 @@ class Interference:
         return max(0.0, now - self.start - own_seconds)
 
     def throttled_periods(self) -> Counts:
-        """Return (periods of a CPU quota, those of them in which it held processes back)."""
+        """Return (periods of a CPU quota, periods in which it throttled processes)."""
         return self.throttling.counts()
 
 
 def busy_seconds(cpus: Sequence[int] | None) -> float:
-    """Return the CPU time that was not idle, time stolen by a hypervisor included.
+    """Return the CPU time that was not idle, including time stolen by a hypervisor.
 
-    cpus: None for all, if the system does not tell which it allows. Raises anything (`observe`).
+    cpus: None for all CPUs, if the system does not report the allowed ones. It can raise any error: call it
+    by `observe`.
     """
     if cpus is None:
         times = psutil.cpu_times()
@@ -51,9 +52,9 @@ def busy_seconds(cpus: Sequence[int] | None) -> float:
 
 
 def busy_ticks(fields: Sequence[str]) -> int:
-    """Sum one CPU's counters: user, nice, system, (idle, iowait,) irq, softirq, steal; guests count as user.
+    """Sum one CPU's busy counters: user, nice, system, irq, softirq, steal. Guests count as user.
 
-    proc_stat(5). Not psutil's list of CPUs: it has no numbers, and those that are offline are missing.
+    See proc_stat(5). psutil's list of CPUs has no CPU numbers and leaves out offline CPUs.
     """
     user, nice, system, _, _, *rest = map(int, fields)
     return user + nice + system + sum(rest[:3])

@@ -1,7 +1,7 @@
-"""Locks between processes on this machine, which the kernel releases however their holder ends.
+"""Locks between processes on this machine. The kernel releases a lock when its holder ends in any way.
 
-The well-known package, filelock, is not used: where a file system has no locks it takes a file's mere
-existence for one, which a killed process leaves behind for ever.
+The package filelock is not used. On a file system without locks, it treats a file's existence as the lock,
+and a killed process would leave that file for ever.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import IO
 
 
 def try_lock(file: IO[str]) -> bool:
-    """Lock an open file until it is closed. False on a file system without locks: nobody can hold one there.
+    """Lock an open file until it is closed. Return False on a file system without locks.
 
-    Raises BlockingIOError if another process holds it. Children do not inherit the lock: Python opens files
-    close-on-exec. file: open for writing, which NFS asks for.
+    Raises BlockingIOError if another process holds the lock. Children do not inherit it: Python opens files
+    close-on-exec. file: open for writing, as NFS requires.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

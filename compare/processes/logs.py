@@ -1,10 +1,10 @@
-"""What a worker printed."""
+"""Reads a worker's log."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-LARGEST_TAIL_BYTES = 65536  # a flood is not read whole
+LARGEST_TAIL_BYTES = 65536  # do not read more of a very large log
 
 
 def tail(path: Path, start: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""Where the ranks of a group meet on one machine: a file for torch, ports on loopback for TensorFlow."""
+"""Chooses where a group's ranks meet on one machine: a file for torch, loopback ports for TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOPBACK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
 
 
 def places(framework: str, world_size: int, directory: Path, *, exchange: bool = True) -> list[Place]:
-    """Return each rank's place. directory: where a file may be made, which the caller removes."""
+    """Return each rank's place. directory: a directory for the file, which the caller removes."""
     if framework == "torch":
         meeting = str((directory / "rendezvous").resolve())
     else:
@@ -23,7 +23,7 @@ def places(framework: str, world_size: int, directory: Path, *, exchange: bool =
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nobody listens on now. Another program may take one before it is used."""
+    """Return loopback ports that are free now. Another program may take one before it is used."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:

@@ -1,4 +1,4 @@
-"""What a worker's reply must hold before it is used: a port of the user's own may say anything."""
+"""Checks a worker's reply before it is used: a user's own port can return anything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lenet_spec import Shape
 
 
 def arrays_of(worker: Worker, content: bytes) -> dict[str, np.ndarray]:
-    """Named arrays from safetensors bytes. Raises WorkerFailed, and ends the worker, where they are not."""
+    """Return named arrays from safetensors bytes. If invalid, end the worker and raise WorkerFailed."""
     try:
         return safetensors.numpy.load(content)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -24,7 +24,7 @@ def arrays_of(worker: Worker, content: bytes) -> dict[str, np.ndarray]:
 
 
 def arrays_shaped(worker: Worker, content: bytes, shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
-    """Return the arrays of these names and shapes, of real numbers. Raises WorkerFailed if one is another."""
+    """Return real arrays with exactly these names and shapes. Raises WorkerFailed if any array differs."""
     found = arrays_of(worker, content)
     for name, shape in shapes.items():
         if name not in found:
@@ -42,7 +42,7 @@ def arrays_shaped(worker: Worker, content: bytes, shapes: Mapping[str, Shape]) -
 
 
 def check_block(worker: Worker, block: messages.Trained, steps: int) -> None:
-    """Raise WorkerFailed unless the block has an entry for every step, each a number that can be."""
+    """Raise WorkerFailed unless the block has a plausible loss, accuracy and time for every step."""
     done, accuracies, times = len(block.losses), len(block.accuracies), len(block.step_seconds)
     if not done == accuracies == times:
         counts = f"{count(done, 'loss')}, {count(accuracies, 'accuracy')} and {count(times, 'step time')}"

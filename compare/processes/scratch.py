@@ -1,4 +1,4 @@
-"""A worker's directory for temporary files, removed with the worker; by a later run if it was killed."""
+"""Makes a worker's directory for temporary files. It is removed with the worker, or else by a later run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ OWNER_NAME = ".owner"
 
 
 class Scratch:
-    """A new directory under the system's temporary one, locked while this process holds it."""
+    """A new directory under the system's temporary directory, locked as long as this process uses it."""
 
     def __init__(self) -> None:
-        """Raise OSError if there is no place for temporary files."""
+        """Make the directory. Raises OSError if the system has no place for temporary files."""
         self.name = tempfile.mkdtemp(prefix=PREFIX)
         try:
             self.owner = (Path(self.name) / OWNER_NAME).open("w")
@@ -27,13 +27,13 @@ class Scratch:
             raise
 
     def cleanup(self) -> None:
-        """Safe to call twice."""
+        """Remove the directory. Safe to call twice."""
         shutil.rmtree(self.name, ignore_errors=True)
         self.owner.close()
 
 
 def remove_abandoned() -> None:
-    """Remove the directories whose owner is gone: after SIGKILL nobody else does. Never fails."""
+    """Remove the directories of killed processes: SIGKILL leaves them behind. Never raises."""
     with contextlib.suppress(OSError):
         for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
             with contextlib.suppress(OSError), (path / OWNER_NAME).open("r+") as owner:

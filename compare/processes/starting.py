@@ -1,4 +1,4 @@
-"""Starts a process, or says by its own name what the system refused."""
+"""Starts a process, or names what the system refused."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ NO_INTERPRETER = "A script needs #! and an interpreter in its first line"
 
 
 class UnusableProgram(Exception):
-    """The program itself cannot be run: missing, forbidden, or of another kind. The message says why."""
+    """The program cannot be run: it is missing, forbidden, or not executable. The message says why."""
 
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, which can be ended as a whole; in this one if that is refused.
+    """Start a process in a new session, which can be ended as a whole; in this session if that is refused.
 
-    Raises UnusableProgram, or OSError if the system starts no process at all.
+    Raises UnusableProgram, or OSError if the system can start no process.
     """
     for own_session in (True, False):
         try:
@@ -38,12 +38,12 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
                 raise UnusableProgram(why_unusable(Path(command[0]), error)) from error
             refused = error
     if refused.filename == command[0]:
-        refused.filename = None  # which names no thing that was refused
+        refused.filename = None  # it does not name what was refused
     raise refused
 
 
 def is_of_program(error: OSError, program: str) -> bool:
-    """Whether `Popen` failed to execute the program; the system's own limits are no fault of it."""
+    """Return whether `Popen` failed because of the program, not because of the system's limits."""
     return error.filename == program and error.errno not in ACTIONS
 
 
@@ -56,6 +56,6 @@ def why_unusable(program: Path, error: OSError) -> str:
 
 
 def refusal(error: OSError) -> str:
-    """Return what the system says, and what to do about it."""
+    """Return the system's message, and what to do about it."""
     action = ACTIONS.get(error.errno or 0)
     return f"{error.strerror or error}{f'. {action}' if action else ''}"

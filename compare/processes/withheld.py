@@ -1,4 +1,4 @@
-"""What to say when a variable of the user's, which workers do not get, is the likely cause of a refusal."""
+"""Explains a refusal that probably comes from one of the user's variables, which workers do not get."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 from compare.variables import names_removed
 
-# Where torch and Triton put what they compile; in a worker, the directory for temporary files.
+# The caches of torch and Triton. Workers keep them in their directories for temporary files.
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 NO_PLACE_FOR_CODE = re.compile(r"failed to map segment|Permission denied|No space left|Read-only file system")
 
 
 def note(reason: str, missing: Iterable[str], inherited: Mapping[str, str]) -> str:
-    """Return a sentence to put behind a refusal's reason, with a space before it; empty if there is none.
+    """Return a sentence to append to a refusal's reason, with a space before it; empty if there is none.
 
-    missing: packages that a worker does not find. inherited: this process's variables.
+    missing: the packages that a worker does not find. inherited: this process's environment variables.
     """
     found = [package for package in missing if on_path(package, inherited.get("PYTHONPATH", ""))]
     if found:
@@ -34,5 +34,5 @@ def note(reason: str, missing: Iterable[str], inherited: Mapping[str, str]) -> s
 
 
 def on_path(package: str, path: str) -> bool:
-    """Whether a directory of PYTHONPATH holds a package."""
+    """Return whether a directory of PYTHONPATH holds a package."""
     return any((Path(entry) / package).is_dir() for entry in path.split(":") if entry)
