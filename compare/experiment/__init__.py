@@ -1,1 +1,1 @@
-"""One run, in the parent: who trains when, what is kept, and what is compared."""
+"""Controls one run in the parent: trains the launches, keeps their results, and compares them."""

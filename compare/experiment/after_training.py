@@ -1,4 +1,4 @@
-"""What is asked of workers once their results stand: where the time of a step goes, and how it scales."""
+"""Measures, after the results are final, where the time of a step goes and how it scales."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.protocol import messages
 from compare.records.results import Launch
 
-EXPLAINED_STEPS = 20  # at most, and a tenth of what was trained
+EXPLAINED_STEPS = 20  # at most, and at most a tenth of the trained steps
 SWEEP_WARMUP_STEPS = 5
-SWEEP_STEPS = 10  # twice, in A B B A order
+SWEEP_STEPS = 10  # measured twice, in A B B A order
 
 Finished = Sequence[tuple[Launch, Worker]]
 
 
 def explain(finished: Finished, config: RunConfig) -> None:
-    """Phases, throughput and peak of each launch, then its step at other batch sizes, into its row.
+    """Write each launch's phases, throughput and peak into its row, then its step at other batch sizes.
 
-    A failure here is a note in the row: the result stands.
+    A failure here adds only a note to the row: the result stays valid.
     """
     for run, worker in finished:
         noting(run, worker, partial(note_explanation, run, worker, config))
@@ -31,7 +31,7 @@ def explain(finished: Finished, config: RunConfig) -> None:
 
 
 def noting(run: Launch, worker: Worker, act: Callable[[], None]) -> None:
-    if worker.closed:  # it failed before, which is noted
+    if worker.closed:  # it failed before, and the row has a note
         return
     try:
         act()

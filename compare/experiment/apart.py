@@ -1,4 +1,4 @@
-"""One worker at a time, set up and checked as those of a run are: for what is measured after the training."""
+"""Starts single workers for measurements after the training, set up and checked as those of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from compare.records.results import Launch, Results
 
 @dataclass(frozen=True)
 class AfterTraining:
-    """A run whose launches have ended. say: tells what is being measured; save: writes the results so far."""
+    """A run whose launches have ended. say: shows what is measured now; save: writes the results so far."""
 
     config: RunConfig
     directory: Path
@@ -32,7 +32,7 @@ class AfterTraining:
     save: Callable[[], None]
 
     def eager_run(self, framework: str, seed: int) -> Launch | None:
-        """Return the launch of the first device that stepped on arrays at hand, if it ended well."""
+        """Return the eager launch on the first device, if it ended well; it trained on arrays in memory."""
         wanted = (f"{framework}:eager", seed, self.config.device[0], "ok")
         for run in self.results.runs:
             if (run.label, run.seed, run.device, run.status) == wanted:
@@ -42,7 +42,7 @@ class AfterTraining:
 
 @dataclass(frozen=True)
 class Apart:
-    """What a worker of its own is started with; the Trainer of `module` gets the weights of a file."""
+    """The settings of a separate worker, in which the Trainer of `module` gets the weights of a file."""
 
     config: RunConfig
     directory: Path
@@ -55,7 +55,7 @@ class Apart:
 
     @contextmanager
     def worker(self, log_name: str) -> Iterator[Worker]:
-        """Raise WorkerFailed or WorkerRefused, also if it is not set up as the run's other workers are."""
+        """Yield a worker. Raises WorkerFailed or WorkerRefused, also if its set-up differs from the run's."""
         python = self.config.python(self.framework)
         with self.conditions.launch(
             self.framework, self.directory / log_name, name=self.label, python=python
@@ -82,7 +82,7 @@ class Apart:
 
 
 def noting(run: InputsRun | InferenceRun, directory: Path, act: Callable[[], None]) -> None:
-    """Do it; a failure ends the row, with its reason, and no other."""
+    """Call `act`. A failure ends only this row, with the reason."""
     try:
         act()
     except WorkerRefused as refusal:

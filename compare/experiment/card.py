@@ -1,6 +1,6 @@
-"""The card as nvidia-smi sees it, through NVML: read by the parent before, during and after a run.
+"""Reads the card's state through NVML, as nvidia-smi does, in the parent before, during and after a run.
 
-A fact that cannot be had is None, or `absent` says why there is none at all: never 0.
+An unknown fact is None, never 0. If there are no facts at all, `absent` says why.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from compare.observation import observe
 from compare.processes.energy import handle_of
 from compare.records.environment import Card, CardMoment, CardSample, Environment
 
-# NVML's bits for a clock that is held below what the card could do (nvml.h, nvmlClocksEventReasons).
+# NVML's bits for the reasons of a reduced clock (nvml.h, nvmlClocksEventReasons).
 SLOWED_BY = {
     0x04: "the power limit",
     0x08: "a hardware slowdown",
@@ -23,16 +23,16 @@ SLOWED_BY = {
     0x40: "heat (hardware)",
     0x80: "the power brake",
 }
-IDLE = 0x01  # the same: the clock is low because nothing runs
+IDLE = 0x01  # another bit of NVML: the clock is low because nothing runs
 SAMPLE_SECONDS = 1.0
 NVML_NOT_INSTALLED = "nvidia-ml-py is not installed: pip install nvidia-ml-py"
 
 
 class CardWatch:
-    """Facts about the card that a run on CUDA uses, collected into `record`, which results.json keeps.
+    """Collects facts about the card of a run on CUDA into `record`, which results.json keeps.
 
     Workers see one card, the first of CUDA_VISIBLE_DEVICES, in nvidia-smi's order (processes/environment.py).
-    nvml: the module `pynvml`, or what stands in for it.
+    nvml: the module `pynvml`, or a substitute in tests.
     """
 
     def __init__(self, visible: str, nvml: Any = None) -> None:
@@ -51,7 +51,7 @@ class CardWatch:
 
     @contextlib.contextmanager
     def sampling(self) -> Iterator[None]:
-        """Sample every SAMPLE_SECONDS while the workers train: between their blocks the card idles."""
+        """Sample every SAMPLE_SECONDS while the workers train: between their blocks the card is idle."""
         done = threading.Event()
 
         def sample_until_done() -> None:
@@ -67,12 +67,12 @@ class CardWatch:
             thread.join()
 
     def sample(self) -> None:
-        """Record clocks, heat and power."""
+        """Record clocks, temperature and power."""
         if self.handle is not None:
             self.record.samples.append(CardSample(**self.clocks()))
 
     def finish(self) -> None:
-        """Record the same facts as before the run, once no worker lives."""
+        """Record the same facts as before the run, after all workers have ended."""
         if self.handle is not None:
             self.record.after = self.snapshot()
 
@@ -111,19 +111,19 @@ class CardWatch:
         }
 
     def slowed_seconds(self, policy: str) -> float | None:
-        """Return what the driver has counted since it was loaded; NVML gives nanoseconds."""
+        """Return the seconds that the driver has counted since it was loaded. NVML returns nanoseconds."""
         nvml, handle = self.nvml, self.handle
         count = observe(lambda: nvml.nvmlDeviceGetViolationStatus(handle, getattr(nvml, policy)))
         return None if count is None else count.violationTime / 1e9
 
 
 def slowed_by(bits: int) -> list[str]:
-    """Return what holds the clock down, in words; nothing if the card is idle."""
+    """Return the reasons for a reduced clock, in words; no reason if the card is idle."""
     return [] if bits & IDLE else [why for bit, why in SLOWED_BY.items() if bits & bit]
 
 
 def watch(devices: tuple[str, ...], environ: Mapping[str, str]) -> CardWatch | None:
-    """None for a run that asks nothing of a card."""
+    """Return a CardWatch, or None if the run uses no card."""
     if "cuda" not in devices:
         return None
     return CardWatch(environ.get("CUDA_VISIBLE_DEVICES", "0"))
@@ -131,7 +131,7 @@ def watch(devices: tuple[str, ...], environ: Mapping[str, str]) -> CardWatch | N
 
 @contextlib.contextmanager
 def watched(card: CardWatch | None, environment: Environment) -> Iterator[None]:
-    """Watch the card, if the run is on one, while its workers train in the block; keep its facts."""
+    """Watch the run's card, if it has one, while workers train within the block; keep the facts."""
     if card is None:
         yield
         return

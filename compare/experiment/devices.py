@@ -1,4 +1,4 @@
-"""Whether a device can be used, asked of each framework in a worker before anything is trained."""
+"""Checks, before any training, whether each framework can use the run's devices. Asks a worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from compare.variants import FRAMEWORK_NAMES
 
 
 def check_devices(config: RunConfig) -> None:
-    """Raise UserError, a line per framework, if one cannot use the card that it is asked to."""
+    """Raise UserError, with a line for each framework, if one cannot use the card of the run."""
     frameworks = dict.fromkeys(e.framework for e in entrants(config) if e.device == "cuda")
     reasons = {framework: probe(config, framework, "cuda") for framework in frameworks}
     if not any(reasons.values()):
@@ -24,7 +24,7 @@ def check_devices(config: RunConfig) -> None:
 
 
 def lines(config: RunConfig, reasons: Mapping[str, str | None]) -> list[str]:
-    """Each framework's reason; and what to name where only one framework has one."""
+    """Return each framework's reason. If only one framework has one, name the variants that can still run."""
     said = [f"{FRAMEWORK_NAMES[framework]}: {reason}" for framework, reason in reasons.items() if reason]
     able = [framework for framework, reason in reasons.items() if not reason]
     if able:
@@ -34,7 +34,7 @@ def lines(config: RunConfig, reasons: Mapping[str, str | None]) -> list[str]:
 
 
 def probe(config: RunConfig, framework: str, device: str) -> str | None:
-    """Why a framework cannot use a device, or None."""
+    """Return why a framework cannot use a device, or None."""
     try:
         return ask(config, framework, device).unavailable
     except (WorkerRefused, WorkerFailed) as error:
@@ -42,7 +42,7 @@ def probe(config: RunConfig, framework: str, device: str) -> str | None:
 
 
 def present_versions(config: RunConfig) -> dict[str, dict[str, Any]]:
-    """Return the versions of each framework's packages, by framework; none where it cannot be imported."""
+    """Return the versions of each framework's packages; no versions if it cannot be imported."""
     found: dict[str, dict[str, Any]] = {}
     for framework in dict.fromkeys(entrant.framework for entrant in entrants(config)):
         try:
@@ -53,6 +53,6 @@ def present_versions(config: RunConfig) -> dict[str, dict[str, Any]]:
 
 
 def ask(config: RunConfig, framework: str, device: str) -> messages.Probed:
-    """Return what a worker that does nothing else says of a framework and a device; its log goes with it."""
+    """Probe a framework and a device in a new worker, and return its reply. The log is removed with it."""
     with config.conditions(device).launch(framework, None, python=config.python(framework)) as worker:
         return worker.request(messages.Probe(framework, device), messages.Probed, config.timeout)

@@ -1,7 +1,7 @@
-"""The end of a launch, judged by the oracle: what it evaluates, and a few single updates after its last step.
+"""Judges the end of a launch by the oracle: its evaluation, and a few single updates after its last step.
 
-The gate proves the first steps. This proves that the code which ran to the end is still the one that was
-proved: the training has not stopped, its learning rate has not changed, its evaluation uses its parameters.
+The gate proves the first steps. This module proves that the code still behaves the same at the end: the
+training has not stopped, its learning rate has not changed, and its evaluation uses its parameters.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from compare.processes.replies import arrays_of
 from compare.protocol import messages
 from compare.records.parity import Difference
 
-MOST_IMAGES = 12 * 128  # in all updates of one launch: the oracle takes about four times as long as a worker
+MOST_IMAGES = 12 * 128  # in the judged updates of a launch: the oracle takes four times as long as a worker
 EVALUATED_IMAGES = 125
-PLACES = 3  # seeds in a row look at updates of their own, so that an error of every 25th step is met
-WINDOW = 50  # steps of a curve whose losses are taken together
+PLACES = 3  # consecutive seeds judge different updates, so that an error in every 25th step is found
+WINDOW = 50  # steps of a curve whose mean losses are compared
 
 
 @dataclass(frozen=True)
 class End:
-    """What every launch of one seed is asked at its end.
+    """The checks at the end of every launch of one seed.
 
-    digest: SHA-256 of the batches of all its steps; batches: those of the updates that are judged, after
-    `skipped` that are not.
+    digest: SHA-256 of the batches of all its steps. batches: those of the judged updates, which follow
+    `skipped` updates that are not judged.
     """
 
     config: RunConfig
@@ -48,9 +48,9 @@ class End:
     def judge(
         self, worker: Worker, variant: str, parameters: Mapping[str, np.ndarray], own: Tolerances
     ) -> tuple[int, str] | None:
-        """Return from which step on a launch is not as proved, and why; None if it is.
+        """Return the first step at which a launch is not as proved, and why; None if it is as proved.
 
-        parameters: those that it ended with. own: its tolerances. Trains its worker a few steps more.
+        parameters: those at its end. own: its tolerances. This trains the worker for a few more steps.
         Raises WorkerRefused or WorkerFailed.
         """
         steps = self.config.steps
@@ -63,7 +63,7 @@ class End:
     def evaluation(
         self, worker: Worker, variant: str, parameters: Mapping[str, np.ndarray], own: Tolerances
     ) -> Difference:
-        """Compare the launch's logits of test images with the oracle's, from the same parameters."""
+        """Compare the launch's logits of test images with the oracle's logits from the same parameters."""
         spec, allowed = self.config.spec(), own["late_logits"].value
         request = messages.Evaluate(EVALUATED_IMAGES, EVALUATED_IMAGES)
         reply = worker.request(request, messages.Arrays, self.config.timeout)
@@ -72,7 +72,7 @@ class End:
         return compare_arrays(variant, arrays_of(worker, reply.safetensors), ORACLE, expected, allowed)
 
     def updates(self, worker: Worker, variant: str, own: Tolerances) -> list[Difference]:
-        """Compare single updates after the last step with the oracle's."""
+        """Compare single updates after the last step with the oracle's updates."""
         spec, timeout = self.config.spec(), self.config.timeout
         if self.skipped:
             worker.request(messages.Train(self.skipped), messages.Trained, timeout)
@@ -86,7 +86,7 @@ class End:
 
 
 def end_of(config: RunConfig, dataset: Dataset, seed: int) -> End:
-    """Read the seed's stream of batches to its end, and a little further."""
+    """Read the seed's batches to the end of the training and a little further. Return the seed's checks."""
     stream = batches(dataset, config.spec(), seed=seed, dtype=host_dtype(config.dtype))
     digest = digest_of(stream, config.steps)
     updates = max(1, min(LATE_UPDATES, MOST_IMAGES // config.batch_size))
@@ -101,10 +101,10 @@ def in_words(wrong: Difference) -> str:
 
 
 def parted_at(losses: Sequence[float], baseline: Sequence[float]) -> int | None:
-    """Return the first step of the first window in which two loss curves of one seed part; None if none.
+    """Return the first step of the first window in which two loss curves of one seed differ, or None.
 
-    Right trainings part too, by what rounding grows to. A window's mean losses may differ by a share of
-    their mean and by three standard errors of the baseline's: batches are small and losses scatter.
+    Correct trainings differ too, because rounding grows. A window's mean losses may differ by a fraction of
+    their mean plus three standard errors of the baseline's mean, because losses of small batches scatter.
     """
     for start in range(0, min(len(losses), len(baseline)), WINDOW):
         own, other = (np.array(curve[start : start + WINDOW]) for curve in (losses, baseline))

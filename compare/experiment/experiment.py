@@ -1,4 +1,4 @@
-"""One run from config to results: data, devices, training seed by seed, comparisons, files."""
+"""Takes one run from config to results: data, devices, training seed by seed, comparisons, files."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Experiment:
     place: RunDirectory
     entrants: list[Entrant]
     console: Console
-    results: Results  # so far: empty, or what a run that was cut off left
+    results: Results  # so far: empty, or the results of an interrupted run
     card: CardWatch | None = None
 
     @property
@@ -62,7 +62,7 @@ class Experiment:
 
     @classmethod
     def prepare(cls, config: RunConfig, console: Console | None = None) -> Experiment:
-        """Raise UserError if the options, the data, the devices or the directory will not do."""
+        """Check the run. Raises UserError if options, data, devices or the directory are unusable."""
         check(config)
         if config.tensorboard:
             check_available()
@@ -72,7 +72,7 @@ class Experiment:
             config = dataclasses.replace(config, data_dir=downloaded)
         dataset = mnist.load(config.data_dir, config.spec())
         console = console or Console(highlight=False)
-        card = watch(config.device, os.environ)  # before a worker of ours is on it
+        card = watch(config.device, os.environ)  # before one of the workers uses it
         if config.resume is not None:
             place = RunDirectory(config.resume)
             with place.refusable():
@@ -86,16 +86,16 @@ class Experiment:
         return cls(config, dataset, place, entrants(config), console, results, card)
 
     def execute(self) -> Results:
-        """Trains every seed, printing and writing as it goes. Interrupted, it leaves what was finished."""
+        """Train every seed; print and write results meanwhile. An interruption keeps the finished results."""
         with self.place:
             return self.train_and_report()
 
     def train_and_report(self) -> Results:
         results = self.results
-        write_results(results, self.directory)  # from here on --resume finds what was asked for
+        write_results(results, self.directory)  # from here on --resume finds the options
         self.console.print(facts.headline(results.config), markup=False)
         parity = results.parity
-        if parity is None or parity.left_out:  # what could not climb then may be there now
+        if parity is None or parity.left_out:  # a framework that was missing then may be installed now
             parity = self.climb(results)
         self.console.print(f"parity    {parity.summary}", markup=False)
         self.entrants = [entrant for entrant in self.entrants if not kept_out(parity, entrant)]
@@ -115,7 +115,7 @@ class Experiment:
         return results
 
     def train(self, results: Results) -> None:
-        """Seed by seed, device by device, what is not there yet."""
+        """Train the missing launches, seed by seed, device by device."""
         with self.progress(results) as progress:
             for seed in self.config.seed_range():
                 results.environment.cpu_mhz.append(machine.cpu_mhz())
@@ -127,7 +127,7 @@ class Experiment:
                         self.train_other_thread_counts(group, seed, results, progress)
 
     def measure_the_rest(self, results: Results) -> None:
-        """Measure what --inputs and --inference ask for, where the training that it rests on ended well."""
+        """Measure --inputs and --inference for each seed whose training ended well."""
         with self.console.status("") as status:
 
             def say(what: str) -> None:
@@ -141,7 +141,7 @@ class Experiment:
             measure_inference(after)
 
     def climb(self, results: Results) -> Gate:
-        """Climb the ladder: what is not proved is not trained, and keeps its rows, with the reason."""
+        """Climb the ladder. A variant that is not proved is not trained, and its rows hold the reason."""
         with self.place.refusable(), self.console.status("climbing the parity ladder") as status:
             parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
         results.parity = parity
@@ -156,7 +156,7 @@ class Experiment:
         return parity
 
     def progress(self, results: Results) -> TrainingProgress:
-        """Of what is left to train."""
+        """Return a progress display of the training that is left."""
         steps = {entrant.label: 0 for entrant in self.entrants}
         launches = 0
         others = len(self.config.threads) - 1
@@ -177,7 +177,7 @@ class Experiment:
 
         def save(runs: list[Launch]) -> None:
             results.runs = in_order(finished + runs, self.config)
-            find(results).record()  # no file ever holds verdicts of other rows than its own
+            find(results).record()  # so that a file's verdicts always belong to its rows
             write_results(results, self.directory)
 
         try:
@@ -188,7 +188,7 @@ class Experiment:
     def train_other_thread_counts(
         self, group: list[Entrant], seed: int, results: Results, progress: TrainingProgress
     ) -> None:
-        """Short launches at the counts of --threads before the last, in directories of their own."""
+        """Train short launches at all counts of --threads except the last, in their own directories."""
         results.thread_runs = [
             run
             for run in results.thread_runs
@@ -208,7 +208,7 @@ class Experiment:
             self.write(results)
 
     def write(self, results: Results) -> Findings:
-        """Return what the rows so far say, then the rows."""
+        """Write the results and reports. Return the findings of the rows so far."""
         found = find(results)
         found.record()
         write_results(results, self.directory)
@@ -218,7 +218,7 @@ class Experiment:
 
 
 def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
-    """Return what a run that was cut off left. Raises UserError if anything has changed since it began."""
+    """Return the results of an interrupted run. Raises UserError if anything has changed since it began."""
     assert config.resume is not None
     results = read_results(config.resume)
     if results.config.task:
@@ -235,12 +235,12 @@ def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
 
 
 def gate_label(entrant: Entrant) -> str:
-    """How the ladder names an entrant: each variant once on each device."""
+    """Return the ladder's name of an entrant: each variant climbs once on each device."""
     return Label.read(entrant.variant.name).on(entrant.device).climber
 
 
 def in_order(runs: Sequence[Launch], config: RunConfig) -> list[Launch]:
-    """By seed, then as --device and --variants name them, whenever each was trained."""
+    """Sort launches by seed, then in the order of --device and --variants."""
     places = {(e.label, e.device): place for place, e in enumerate(entrants(config))}
     return sorted(runs, key=lambda run: (run.seed, places[run.label, run.device]))
 
@@ -253,7 +253,7 @@ def resumed_words(results: Results) -> str:
 
 
 def kept_out(parity: Gate, entrant: Entrant) -> tuple[Status, str] | None:
-    """Return with which status and reason the gate keeps an entrant from training; None if it is proved."""
+    """Return the status and reason with which the gate excludes an entrant; None if it is proved."""
     label = gate_label(entrant)
     for climb in parity.climbs:
         rung = climb.failing
@@ -268,7 +268,7 @@ def kept_out(parity: Gate, entrant: Entrant) -> tuple[Status, str] | None:
 
 
 def distrust(results: Results) -> None:
-    """Take every launch out of the ranking whose variant had one that was not as proved."""
+    """Take all launches of a variant out of the ranking if one of them was not as proved."""
     every = [*results.runs, *results.thread_runs]
     found = {(run.label, run.device): run for run in every if run.not_proved_from is not None}
     for run in every:
@@ -279,12 +279,12 @@ def distrust(results: Results) -> None:
 
 
 def thread_steps(config: RunConfig) -> int:
-    """Return the steps of a launch that only shows how the step scales with threads."""
+    """Return how many steps a launch takes that only shows how the step scales with threads."""
     return min(config.steps, 120)
 
 
 def recorded(config: RunConfig, dataset: mnist.Dataset) -> Config:
-    """Return the options as they were used, without paths of this machine, and what they stand for."""
+    """Return the options as they were used, with the values that follow from them, without paths."""
     record = recorded_options(config)
     record["threads"], record["thread_counts"] = config.thread_count, list(config.threads)
     record["data"] = {

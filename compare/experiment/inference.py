@@ -1,6 +1,6 @@
-"""`--inference`: forms of the trained model, each timed in processes of its own, held against the oracle.
+"""Times forms of the trained model (`--inference`), each in its own process, and checks them by the oracle.
 
-With one thread and with all; single images and batches.
+Each form answers with one thread and with all threads, for single images and for batches.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from compare.records.job import InferenceRun
 from compare.records.results import file_stem
 
 BATCH_SIZES = (1, 128)
-CALLS = 300  # of each batch size: the 99th percentile is then the third slowest
+CALLS = 300  # for each batch size; the 99th percentile is then the third slowest call
 
 
 def measure_inference(after: AfterTraining) -> None:
-    """Add to the results what is not there yet, seed by seed, with one thread and with all."""
+    """Add the missing measurements to the results, seed by seed, with one thread and with all threads."""
     results, forms = after.results, chosen_forms(after.config)
     results.inference_runs = [run for run in results.inference_runs if run.status == "ok"]
     there = {(run.label, run.seed, run.threads) for run in results.inference_runs}
@@ -48,7 +48,7 @@ def measure_inference(after: AfterTraining) -> None:
 
 
 def inference_run(after: AfterTraining, form: Form, seed: int, threads: int) -> InferenceRun:
-    """Return one launch's row, whatever comes of it."""
+    """Return one launch's row, also if it fails."""
     framework, device = form.framework, after.config.device[0]
     run = InferenceRun(framework=framework, label=form.name, seed=seed, device=device, threads=threads)
     eager = after.eager_run(framework, seed)
@@ -78,7 +78,7 @@ def launch_and_answer(run: InferenceRun, apart: Apart, form: Form, dataset: Data
 def answer(
     run: InferenceRun, apart: Apart, form: Form, dataset: Dataset, worker: Worker, *, calls: int = CALLS
 ) -> None:
-    """Time the form in a worker that is set up, and hold its logits against those of the file's weights."""
+    """Time the form in a worker that is set up. Compare its logits with the oracle's for the same weights."""
     sizes = [size for size in BATCH_SIZES if size <= len(dataset.test_labels)]
     request = messages.TimeInference(form.form, sizes, calls)
     reply = worker.request(request, messages.InferenceTimed, apart.config.timeout)
@@ -102,6 +102,6 @@ def answer(
 
 
 def largest_error(found: Iterable[np.ndarray], expected: np.ndarray) -> float:
-    """Relative to the largest logit; larger than any tolerance for what is not finite."""
+    """Return the largest error relative to the largest logit; 1e300 if a logit is not finite."""
     errors = [np.abs(one - expected).max() / np.abs(expected).max() for one in found]
     return float(np.nan_to_num(max(errors), nan=1e300, posinf=1e300))

@@ -1,7 +1,7 @@
-"""`--inputs`: each pipeline feeds the eager step for an epoch, in a process of its own, one after the other.
+"""Times input pipelines (`--inputs`): each feeds the eager step for an epoch, in its own process, in turn.
 
-An epoch in one piece, since what runs ahead in a pipeline would be ready for free after every pause. What
-trains on other batches, or on other bytes of them, has other losses: each must be the eager launch's.
+The epoch has no pauses: in a pause, a pipeline that runs ahead would prepare batches at no cost. A training
+on other batches, or on other bytes, has other losses: every loss must be that of the eager launch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from compare.records.results import Launch
 
 
 def measure_inputs(after: AfterTraining) -> None:
-    """Add to the results what is not there yet, seed by seed, each seed beginning with another pipeline."""
+    """Add the missing measurements to the results, seed by seed. Each seed begins with another pipeline."""
     results, labels = after.results, numbered([one.name for one in chosen_pipelines(after.config)])
     results.input_runs = [run for run in results.input_runs if run.status == "ok"]
     there = {(run.label, run.seed) for run in results.input_runs}
@@ -38,7 +38,7 @@ def measure_inputs(after: AfterTraining) -> None:
 
 
 def numbered(names: Sequence[str]) -> list[str]:
-    """Tell the second place of a name from its first: `torch:tutorial#2`."""
+    """Return the names, with numbers for repetitions: `torch:tutorial#2`."""
     seen: Counter[str] = Counter()
     labels = []
     for name in names:
@@ -48,7 +48,7 @@ def numbered(names: Sequence[str]) -> list[str]:
 
 
 def input_run(after: AfterTraining, label: str, seed: int) -> InputsRun:
-    """Return one launch's row, whatever comes of it."""
+    """Return one launch's row, also if it fails."""
     config, pipeline = after.config, PIPELINES_BY_NAME[label.partition("#")[0]]
     framework = pipeline.framework
     run = InputsRun(framework=framework, label=label, seed=seed, device=config.device[0])
@@ -93,7 +93,7 @@ def feed(run: InputsRun, apart: Apart, request: messages.TrainFromInputs, eager:
 
 
 def differing_at(run: InputsRun, eager: Launch) -> int | None:
-    """Return the first step whose loss is not the eager launch's: to the last bit on the CPU."""
+    """Return the first step whose loss differs from the eager launch's; on the CPU, in any bit."""
     expected = eager.losses[: len(run.losses)]
     if run.device != "cpu":
         return parted_at(run.losses, expected)

@@ -1,9 +1,9 @@
-"""`--resume DIR`: what a run that was cut off had been asked, what it finished, and what must be as before.
+"""Continues an interrupted run (`--resume DIR`): reads its options, keeps what it finished, checks the rest.
 
-What was finished is kept as it is. A seed's launches train interleaved, so a seed of which one launch is not
-finished trains again as a whole, from the same weights on the same batches: on the CPU its losses are those
-of an unbroken run, on a card only with --deterministic. A launch that failed is not finished; one that
-diverged is, since it would again.
+Finished launches are kept. A seed's launches train interleaved, so if one of them is unfinished, the whole
+seed trains again, from the same weights on the same batches. On the CPU its losses are those of a run without
+interruption; on a card this needs --deterministic. A launch that failed is unfinished. A launch that diverged
+is finished, since it would diverge again.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from compare.records import machine
 from compare.records.foreign import read_results
 from compare.records.results import Launch, Results
 
-# What may stand beside --resume: where things are on this machine, which no record holds, and patience.
+# Options that may come with --resume: paths on this machine, which no record holds, and time limits.
 FREE = (*PATHS, *OWN_FILES, "timeout", "tensorboard")
 
-# Facts of the environment that change a figure; the load and the clock do so too, and have warnings.
+# Facts of the environment that change a figure. Load and clock do so too, but they have warnings.
 FACTS = ("cpu", "cpus_usable", "kernel", "libc", "machine", "python", "packages", "code_version")
 AS_IT_BEGAN = "Resume it on the machine, and with the versions, that it began with"
 
 
 def recorded_config(directory: Path) -> RunConfig:
-    """Return the options of the run in `directory`. Raises UserError where there is no such run."""
+    """Return the options of the run in `directory`. Raises UserError if there is no such run."""
     record = msgspec.to_builtins(read_results(directory).config)
     known = {field.name for field in dataclasses.fields(RunConfig)} - {*PATHS, *OWN_FILES}
     options = {name: value for name, value in record.items() if name in known}
@@ -43,7 +43,7 @@ def recorded_config(directory: Path) -> RunConfig:
         for name in ("inputs", "inference"):
             options[name] = [one for one in record[name].split(",") if one]
         options["batch_sizes"] = [int(size) for size in record["batch_sizes"].split(",") if size]
-        if record["task"]:  # whose batches are what they are
+        if record["task"]:  # the task fixes the batches
             options["batch_size"] = RunConfig().batch_size
         options["download"] = record["download"] or None  # False in files of the first version
         config = msgspec.convert(options, RunConfig, strict=True)
@@ -55,7 +55,7 @@ def recorded_config(directory: Path) -> RunConfig:
 
 
 def check_options(config: RunConfig, directory: Path) -> None:
-    """Raise UserError for the first option that differs from the one that the run was started with."""
+    """Raise UserError for the first option that differs from the options at the start of the run."""
     recorded = recorded_config(directory)
     for field in dataclasses.fields(RunConfig):
         given, before = getattr(config, field.name), getattr(recorded, field.name)
@@ -73,9 +73,9 @@ def check_options(config: RunConfig, directory: Path) -> None:
 
 
 def check_unchanged(results: Results, data_sha256: str) -> None:
-    """Raise UserError for the first thing that is not as it was when the run began: data, machine, code.
+    """Raise UserError for the first change since the run began: in the data, the machine or the code.
 
-    data_sha256: of the data set now.
+    data_sha256: the digest of the present data set.
     """
     recorded = results.config.data.sha256
     if recorded != data_sha256:
@@ -84,7 +84,7 @@ def check_unchanged(results: Results, data_sha256: str) -> None:
 
 
 def check_card(results: Results, card: CardWatch | None) -> None:
-    """Raise UserError for another card or driver than before, where NVML told of both."""
+    """Raise UserError if the card or the driver has changed, as far as NVML reported both."""
     before = results.environment.card and results.environment.card.before
     now = card and card.record.before
     if before and now:
@@ -92,7 +92,7 @@ def check_card(results: Results, card: CardWatch | None) -> None:
 
 
 def check_facts(before: object, now: object, facts: Mapping[str, str]) -> None:
-    """Raise UserError for the first of two records' facts that differs. facts: what each is called."""
+    """Raise UserError for the first fact that differs in two records. facts: each fact's name in words."""
     for fact, name in facts.items():
         was, is_now = getattr(before, fact), getattr(now, fact)
         if machine.differ(was, is_now):
@@ -100,7 +100,7 @@ def check_facts(before: object, now: object, facts: Mapping[str, str]) -> None:
 
 
 def check_versions(results: Results, present: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise UserError for the first package of another version. present: those of each framework now."""
+    """Raise UserError for the first package whose version has changed. present: the versions now."""
     for run in results.runs:
         for package, before in run.versions.items():
             now = present.get(run.framework, {}).get(package)
@@ -116,15 +116,15 @@ def changed(what: str, before: object, now: object, action: str) -> None:
 
 
 def settled(run: Launch) -> bool:
-    """Whether nothing more is to come of a launch."""
+    """Return whether a launch is finished."""
     return run.ended and run.status in ("ok", "diverged")
 
 
 def keep_finished(results: Results, entrants: Sequence[Entrant], other_counts: Sequence[int]) -> None:
-    """Drop the rows of every seed and device of which a launch is not settled.
+    """Drop all rows of a seed and device if one of its launches is not finished.
 
-    entrants: those that train, so without any that the parity gate kept out; their rows stay.
-    other_counts: the thread counts that short launches run with besides.
+    entrants: the entrants that train. The rows of those that the parity gate excluded stay.
+    other_counts: the other thread counts, at which short launches run.
     """
     for seed in {run.seed for run in results.runs}:
         for device in {entrant.device for entrant in entrants}:
@@ -145,6 +145,6 @@ def keep_finished(results: Results, entrants: Sequence[Entrant], other_counts: S
 
 
 def trained(runs: Sequence[Launch], entrants: Sequence[Entrant], seed: int) -> bool:
-    """Whether the seed's rows of these entrants are all there."""
+    """Return whether the seed has rows of all these entrants."""
     present = {(run.label, run.device) for run in runs if run.seed == seed}
     return all((entrant.label, entrant.device) in present for entrant in entrants)

@@ -1,4 +1,4 @@
-"""In which order interleaved launches train, block by block."""
+"""Decides the order in which interleaved launches train, block by block."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-BLOCK_STEPS = 10  # short, since what slows the machine for a second should fall on both sides
-BLOCK_SECONDS = 0.2  # of the fastest: on a card ten steps end before its clocks have risen
+BLOCK_STEPS = 10  # short, so that a disturbance of a second slows both sides
+BLOCK_SECONDS = 0.2  # for the fastest launch: on a card, ten steps end before the clocks have risen
 LEAST_BLOCKS = 4  # A B B A, twice
 
 
 @dataclass(frozen=True)
 class Round:
-    """Every launch trains on `steps` batches, in `order` (indices of launches)."""
+    """A round, in which every launch trains on `steps` batches, in `order` (indices of launches)."""
 
     steps: int
     order: tuple[int, ...]
@@ -25,10 +25,10 @@ def rounds(
 ) -> Iterator[Round]:
     """Yield one warm-up round, rounds of `block_steps` steps, and one round with the remaining steps.
 
-    The order turns round each time (A B, B A, A B, ...: A B B A), so that a drift of the machine that is even
-    over two rounds falls on all alike; odd seeds start the other way round.
+    The order is reversed in each round (A B, B A, A B, ...), so that a steady drift of the machine over two
+    rounds affects all launches equally. Odd seeds start with the reversed order.
 
-    block_steps: asked once, after the warm-up, with the steps that are left.
+    block_steps: called once, after the warm-up, with the number of steps that are left.
     """
     forward = tuple(range(launches))
 
@@ -45,10 +45,10 @@ def rounds(
 
 
 def steps_of_block(warmup_seconds: Sequence[Sequence[float]], steps: int) -> int:
-    """Return how many steps a block takes: BLOCK_STEPS, or more where the fastest launch needs more.
+    """Return how many steps a block takes: BLOCK_STEPS, or more if the fastest launch needs more.
 
-    warmup_seconds: of each launch, its steps so far, whose first ones may have compiled. steps: that are
-    left; they make LEAST_BLOCKS blocks or more.
+    warmup_seconds: for each launch, its steps so far; the first ones may include compilation. steps: the
+    number of steps that are left. They make at least LEAST_BLOCKS blocks.
     """
     known = [median(seconds[len(seconds) // 2 :]) for seconds in warmup_seconds if seconds]
     wanted = math.ceil(BLOCK_SECONDS / min(known)) if known else BLOCK_STEPS

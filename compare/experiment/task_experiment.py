@@ -1,4 +1,4 @@
-"""`compare.run --task`: a porter's own network, proved first, then timed as the embedded one is."""
+"""Proves a porter's own network, then times it as the embedded network (`compare.run --task`)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class TaskExperiment:
     entrants: list[Entrant]
     console: Console
     results: Results
-    drops: bool = False  # whether the network drops units out, by masks that the sides do not share
+    drops: bool = False  # whether the network has dropout, with masks that the sides do not share
     weights: dict[tuple[str, int], Path] = field(default_factory=dict)  # by framework and seed
     card: CardWatch | None = None
 
@@ -78,7 +78,7 @@ class TaskExperiment:
 
     @classmethod
     def prepare(cls, config: RunConfig, console: Console | None = None) -> TaskExperiment:
-        """Raise UserError if the options, the task's files, the devices or the directory will not do."""
+        """Check the run. Raises UserError if options, task files, devices or the directory are unusable."""
         check(config)
         assert config.task is not None
         remove_abandoned()
@@ -87,7 +87,7 @@ class TaskExperiment:
         )
         record = recorded(config, task, files)
         console = console or Console(highlight=False)
-        card = watch(config.device, os.environ)  # before a worker of ours is on it
+        card = watch(config.device, os.environ)  # before one of the workers uses it
         if config.resume is not None:
             place = RunDirectory(config.resume)
             with place.refusable():
@@ -101,7 +101,7 @@ class TaskExperiment:
         return cls(config, task, files, place, entrants(config), console, results, card=card)
 
     def execute(self) -> Results:
-        """Prove, train every seed, and report. Interrupted, it leaves what was finished."""
+        """Prove, train every seed, and report. An interruption keeps the finished results."""
         with self.place:
             results = self.results
             write_results(results, self.directory)
@@ -124,7 +124,7 @@ class TaskExperiment:
             return results
 
     def prove(self, say: Callable[[str], None]) -> Gate:
-        """Climb in float64 and in the run's own dtype, then hold every form that is timed to the proof."""
+        """Climb in float64 and in the run's dtype, then compare every timed form with the proved one."""
         gate = Gate(passed=True, summary="")
         forms = [(one.framework, one.variant.variant) for one in self.entrants]
         parity = parity_config(self.config)
@@ -154,9 +154,9 @@ class TaskExperiment:
         return gate
 
     def write_weights(self, climber: Climber) -> None:
-        """Write for each seed the weights that the reference side makes, in each side's own names.
+        """Write, for each seed, the reference side's initial weights in each side's own names.
 
-        What only one side has is made neutral, as in the proof.
+        A tensor that only one side has gets a neutral value, as in the proof.
         """
         reference = climber.sides[climber.reference]
         for seed in self.config.seed_range():
@@ -173,7 +173,7 @@ class TaskExperiment:
                 self.weights[side.framework, seed] = path
 
     def keep_out(self, gate: Gate) -> None:
-        """Write a row for everything that is not proved, and train what is."""
+        """Write a row, with the reason, for each unproved entrant; the others stay in `entrants`."""
         self.results.runs = [run for run in self.results.runs if run.losses]
         kept = []
         for entrant in self.entrants:
@@ -199,7 +199,7 @@ class TaskExperiment:
 
     @contextmanager
     def saving(self, results: Results, seed: int) -> Iterator[list[LiveLaunch]]:
-        """Yield the seed's launches, whose rows are written whatever becomes of them."""
+        """Yield a list for the seed's launches. Their rows are written also if they fail."""
         launches = [LiveLaunch(entrant, new_run(self.config, entrant, seed)) for entrant in self.entrants]
         results.runs += [launch.run for launch in launches]
         try:
@@ -226,7 +226,7 @@ class TaskExperiment:
                 progress.ended(launch.run, self.config.steps - len(launch.run.losses))
 
     def set_up(self, launch: LiveLaunch, weights_path: Path) -> None:
-        """Build the model, load the weights, and check that what is read back are they."""
+        """Build the model, load the weights, and check that the model holds these weights."""
         entrant, run, worker = launch.entrant, launch.run, launch.worker
         assert worker is not None
         assert self.config.task is not None
@@ -257,7 +257,7 @@ class TaskExperiment:
             launch.end("failed", f"{run.label} would not be measured fairly: {reason}")
 
     def judge_ends(self, launches: list[LiveLaunch]) -> None:
-        """Hold each launch's batches, and its curve where no masks differ, against the first's."""
+        """Compare each launch's batches with the first's, and its curve too if no masks differ."""
         done = [launch for launch in launches if launch.live]
         for launch in done[1:]:
             run, first = launch.run, done[0].run
@@ -267,7 +267,7 @@ class TaskExperiment:
                 not_proved(launch, step, f"from there its losses part from those of {first.label}")
 
     def write(self, results: Results) -> Findings:
-        """Return what the rows so far say, then the rows."""
+        """Write the results and reports. Return the findings of the rows so far."""
         results.runs.sort(key=lambda run: run.seed)
         found = find(results)
         found.record()
@@ -294,7 +294,7 @@ def parity_config(config: RunConfig) -> ParityConfig:
 
 
 def recorded(config: RunConfig, task: Task, files: Files) -> Config:
-    """Return the options as they were used, without paths of this machine, and what they stand for."""
+    """Return the options as they were used, with the values that follow from them, without paths."""
     assert config.task is not None
     inputs, _ = task.first(1, config.first_seed)[0]
     batch_size = len(next(iter(inputs.values())))
@@ -317,7 +317,7 @@ def recorded(config: RunConfig, task: Task, files: Files) -> Config:
 
 
 def resumed(config: RunConfig, record: Config) -> Results:
-    """Return what a run that was cut off left. Raises UserError if anything has changed since it began."""
+    """Return the results of an interrupted run. Raises UserError if anything has changed since it began."""
     assert config.resume is not None
     results = read_results(config.resume)
     if results.config.task != record.task:

@@ -1,4 +1,4 @@
-"""Trains one seed's launches side by side: a process each, interleaved block by block."""
+"""Trains one seed's launches together: each in its own process, interleaved block by block."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EVALUATION_INTERVAL_STEPS = 20  # with --target-accuracy
 
 
 class Progress(Protocol):
-    """What training tells whoever shows it."""
+    """The events of a training that a display receives."""
 
     def starting(self, labels: list[str], seed: int) -> None: ...
     def trained(self, label: str, steps: int, seconds: float) -> None: ...
@@ -59,7 +59,7 @@ class LiveLaunch:
     run: Launch
     worker: Worker | None = None
     live: bool = True  # False once the row has its final status
-    told: bool = False  # whether whoever watches knows that it has ended
+    told: bool = False  # whether the display has received its end
 
     def end(self, status: Status, reason: str | None, grace_seconds: float = 0) -> None:
         self.run.status, self.run.reason, self.live = status, reason, False
@@ -70,7 +70,7 @@ class LiveLaunch:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the parent works out for itself, for every worker's to be held against."""
+    """Values that the parent computes itself and compares with every worker's values."""
 
     data_sha256: str
     weights_sha256: str
@@ -88,10 +88,10 @@ def train_seed(
     save: Callable[[list[Launch]], None],
     complete: bool = True,
 ) -> list[Launch]:
-    """One launch of every entrant; all of them live at once, one of them trains at a time.
+    """Train one launch of every entrant. All workers exist at once, and one of them trains at a time.
 
-    Every failure ends its own row, with the reason, and no other. `save` gets the rows at every start and
-    end, and every two seconds as they grow. complete: judge the end of each launch, and explain its times.
+    A failure ends only its own row, with the reason. `save` gets the rows at every start and end, and every
+    two seconds in between. complete: judge the end of each launch, and explain its times.
     """
     weights = initial_weights(config.spec(), seed)
     weights_path = directory / f"initial-weights-seed{seed}.safetensors"
@@ -136,9 +136,9 @@ def train_seed(
 
 
 def act_or_end(launch: LiveLaunch, act: Callable[[], None], directory: Path) -> None:
-    """Do the next thing for a launch that has not ended; a failure ends it, with the reason in its row.
+    """Call `act` if the launch has not ended. A failure ends the launch, with the reason in its row.
 
-    Results are for sharing: a log is named there by its place in the run's directory.
+    Results are for sharing, so they name a log by its path within the run's directory.
     """
     if not launch.live:
         return
@@ -151,7 +151,7 @@ def act_or_end(launch: LiveLaunch, act: Callable[[], None], directory: Path) -> 
 
 
 def side_by_side(launches: list[LiveLaunch], act: Callable[[LiveLaunch], None], directory: Path) -> None:
-    """Do what is not timed for every live launch, as many at a time as there are CPUs."""
+    """Do untimed work for every live launch, for as many at the same time as there are CPUs."""
     live = [launch for launch in launches if launch.live]
     if live:
         with asking([launch.worker for launch in live if launch.worker], threads=usable_cpus()) as pool:
@@ -167,9 +167,9 @@ def finished(launches: list[LiveLaunch]) -> list[tuple[Launch, Worker]]:
 
 
 def judge_ends(launches: list[LiveLaunch], end: End, directory: Path) -> None:
-    """Hold the end of every launch that did well against the oracle, then its curve against the first's.
+    """Compare the end of every successful launch with the oracle, then its curve with the first launch's.
 
-    A launch that fails is not as proved.
+    If a comparison fails, the launch ends as failed, with the reason that it is not as proved.
     """
     done = [launch for launch in launches if launch.live]
     side_by_side(launches, partial(judge_end, end=end, directory=directory), directory)
@@ -199,7 +199,7 @@ def not_proved(launch: LiveLaunch, step: int, why: str) -> None:
 
 
 def schedule(config: RunConfig, runs: list[Launch], seed: int) -> Iterator[Round]:
-    """Yield the rounds in which the launches train. runs: their rows, which grow meanwhile."""
+    """Yield the rounds in which the launches train. runs: the rows of the launches, which grow meanwhile."""
 
     def block_steps(left: int) -> int:
         steps = steps_of_block([run.step_seconds for run in runs if not run.ended], left)
@@ -229,7 +229,7 @@ def warmup_steps(config: RunConfig) -> int:
 def start_all(
     launches: list[LiveLaunch], config: RunConfig, expected: Expected, weights_path: Path, stack: ExitStack
 ) -> None:
-    """Start a worker for every launch, import the frameworks and build the models, a CPU for each."""
+    """Start a worker for every launch. Import the frameworks and build the models, with one CPU for each."""
     directory = weights_path.parent
     act = partial(set_up, config=config, expected=expected, weights_path=weights_path)
     for first in range(0, len(launches), usable_cpus()):
@@ -253,7 +253,7 @@ def start(launch: LiveLaunch, config: RunConfig, weights_path: Path, stack: Exit
 
 
 def set_up(launch: LiveLaunch, config: RunConfig, expected: Expected, weights_path: Path) -> None:
-    """Set the worker up and note what it reads back."""
+    """Set the worker up, and record the values that it reads back."""
     entrant, run = launch.entrant, launch.run
     assert launch.worker is not None
     conditions = config.conditions(entrant.device)
@@ -333,7 +333,7 @@ def note_interference(run: Launch, beside: Interference, own_seconds: float) -> 
 
 
 def look_for_target(launch: LiveLaunch, dataset: Dataset, config: RunConfig) -> None:
-    """Evaluate every so many steps, outside the clock, until the target is reached for the first time."""
+    """Evaluate after every few steps, untimed, until the target accuracy is reached for the first time."""
     run, target = launch.run, config.target_accuracy
     due = len(run.losses) - (run.evaluated_steps or [0])[-1] >= EVALUATION_INTERVAL_STEPS
     if target is None or not due or any(share >= target / 100 for share in run.evaluated_accuracies):
@@ -344,7 +344,7 @@ def look_for_target(launch: LiveLaunch, dataset: Dataset, config: RunConfig) -> 
 
 
 def evaluated(launch: LiveLaunch, dataset: Dataset, config: RunConfig) -> np.ndarray:
-    """Return the logits of every test image."""
+    """Return the logits of all test images."""
     assert launch.worker is not None
     reply = launch.worker.request(messages.Evaluate(EVALUATION_BATCH_SIZE), messages.Arrays, config.timeout)
     shape = (len(dataset.test_labels), config.spec().classes)
@@ -354,7 +354,7 @@ def evaluated(launch: LiveLaunch, dataset: Dataset, config: RunConfig) -> np.nda
 def finish(
     launch: LiveLaunch, expected: Expected, dataset: Dataset, config: RunConfig, directory: Path
 ) -> None:
-    """Evaluate on every test image, keep the final weights, and hold the digests against the parent's."""
+    """Evaluate on all test images, keep the final weights, and compare the digests with the parent's."""
     run = launch.run
     assert launch.worker is not None
     labels, spec = dataset.test_labels.astype(np.int64), config.spec()
