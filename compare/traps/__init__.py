@@ -1,1 +1,1 @@
-"""Mistakes that a port can hold, each of which the ladder must catch."""
+"""Defines mistakes that a port can have. The ladder must catch each of them."""

@@ -1,7 +1,7 @@
-"""Every known porting mistake that the ladder must catch. Standard library only: a parent reads it.
+"""Lists every known porting mistake that the ladder must catch. Standard library only: the parent reads it.
 
-The mistakes themselves are subclasses of the real trainers in `torch_mistakes`, `tf_mistakes` and
-the other modules named here, which only ever load in a worker; the implementations hold no switch for them.
+The mistakes themselves are subclasses of the real trainers, in `torch_mistakes`, `tf_mistakes` and the other
+modules named here. Only workers load these modules. The implementations have no switches for mistakes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from compare.errors import UserError
 
 @dataclass(frozen=True)
 class Trap:
-    """`rung` must catch it, in `dtype`. `dropout`: whether it shows only with dropout active."""
+    """A mistake, which `rung` must catch in `dtype`. `dropout`: whether it shows only with active dropout."""
 
     name: str
     rung: int
@@ -271,6 +271,6 @@ TRAPS_BY_NAME: dict[str, Trap] = {trap.name: trap for trap in TRAPS}
 
 
 def check_trap(name: str) -> None:
-    """Raise UserError for a name that is no trap's."""
+    """Raise UserError if no trap has this name."""
     if name not in TRAPS_BY_NAME:
         raise UserError(f"--trap: {name!r} is not a trap. Use one of: {', '.join(TRAPS_BY_NAME)}.")

@@ -1,4 +1,4 @@
-"""Porting mistakes in TensorFlow that a training hides. Loads in a TensorFlow worker only."""
+"""Defines porting mistakes in TensorFlow that a training hides. Loads only in a TensorFlow worker."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tf_impl.train import Trainer
 
 
 class LossScaled(Trainer):
-    """A thousandth too large: the steps of Adam are the same to six digits."""
+    """The loss is too large by a thousandth: Adam's steps are the same to six digits."""
 
     def loss(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         return super().loss(logits, labels) * 1.001
 
 
 class PoolingByReduceMax(Trainer):
-    """The same values. But the gradient of a tie goes in equal parts to all of it, not to its first value."""
+    """The outputs are the same, but equal values share a tie's gradient; it does not go to the first."""
 
     def build_model(self) -> LeNet:
         model = super().build_model()

@@ -1,4 +1,4 @@
-"""Porting mistakes in TensorFlow. Loads in a TensorFlow worker only."""
+"""Defines porting mistakes in TensorFlow. Loads only in a TensorFlow worker."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tf_impl.train import Trainer
 
 
 class KerasDefaultEpsilon(Trainer):
-    """`keras.optimizers.Adam(1e-3)` in place of `tf.train.AdamOptimizer(1e-3)`: epsilon 1e-7 for 1e-8."""
+    """`keras.optimizers.Adam(1e-3)` replaces `tf.train.AdamOptimizer(1e-3)`: epsilon is 1e-7, not 1e-8."""
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
         super().__init__(spec, weights, **where)
         self.optimizer = KerasAdam(spec.adam.learning_rate, self.model)
 
     def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """None to tell: they are Keras' own."""
+        """Return no moments: Keras keeps them."""
         return {}, {}
 
 
 class KerasAdam:
-    """Keras' Adam, which updates Keras' own variables, called as the right optimizer is."""
+    """Keras' Adam, which updates Keras' own variables, with the interface of the right optimizer."""
 
     def __init__(self, learning_rate: float, model: keras.Model) -> None:
         self.adam, self.variables = keras.optimizers.Adam(learning_rate), model.trainable_variables

@@ -1,4 +1,4 @@
-"""Porting mistakes in the input pipeline. Loads in a torch worker only: the model is the right one."""
+"""Defines porting mistakes in the input pipeline; the model is correct. Loads only in a torch worker."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from compare.data.streams import generator
 from lenet_spec import LeNetSpec
 from torch_impl.train import Trainer
 
-MEAN, DEVIATION = 0.1307, 0.3081  # of MNIST's training pixels, as torchvision's examples give them
-BUFFER = 1000  # images, of tf.data's shuffle in many examples
-SWAPPED = 2  # this batch and the next change places
+MEAN, DEVIATION = 0.1307, 0.3081  # of MNIST's training pixels, from torchvision's examples
+BUFFER = 1000  # images in tf.data's shuffle buffer, in many examples
+SWAPPED = 2  # this batch and the next one are exchanged
 
 
 class PixelsUnscaled(Trainer):
-    """Tested on what it was trained on, as its author would; so are the normalised pixels."""
+    """The pixels are 0 to 255, in training and in the test, as the author of this mistake would do it."""
 
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
@@ -37,7 +37,7 @@ def unscaled(images: np.ndarray, spec: LeNetSpec) -> np.ndarray:
 
 
 class PixelsNormalised(Trainer):
-    """Mean 0.1307 and deviation 0.3081 are taken out of the pixels, as many torch examples do."""
+    """The pixels are normalised by mean 0.1307 and deviation 0.3081, as in many torch examples."""
 
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
@@ -53,7 +53,7 @@ def normalised(images: np.ndarray) -> np.ndarray:
 
 
 class PixelsDivided(Trainer):
-    """Divided by 255, as torchvision's v1 `ToTensor` does: 126 of the 256 values have another last bit."""
+    """Pixels are divided by 255, as by torchvision's v1 `ToTensor`, so 126 of 256 values differ in a bit."""
 
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
@@ -63,7 +63,7 @@ class PixelsDivided(Trainer):
 
 
 class SmallShuffleBuffer(Trainer):
-    """Each image is drawn from the next few hundred of the epoch, as from a buffer smaller than the data."""
+    """Each image is drawn from the next BUFFER images of the epoch: the buffer is smaller than the data."""
 
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
@@ -88,7 +88,7 @@ def from_buffer(count: int, order: np.random.Generator) -> Iterator[int]:
 
 
 class BatchOutOfOrder(Trainer):
-    """Two batches change places."""
+    """Two batches are exchanged."""
 
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
@@ -101,7 +101,7 @@ class BatchOutOfOrder(Trainer):
 
 
 class ValidationNotRemoved(Trainer):
-    """All 60,000 training images."""
+    """The training uses all 60,000 images, and keeps none for validation."""
 
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:
@@ -114,7 +114,7 @@ class ValidationNotRemoved(Trainer):
 
 
 class PartialBatchDropped(Trainer):
-    """Each epoch ends with its last full batch."""
+    """Each epoch ends after its last full batch."""
 
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:

@@ -1,7 +1,7 @@
-"""Porting mistakes that the first steps of a training in float64 do not show. Loads in a torch worker only.
+"""Defines mistakes that the first steps of a float64 training do not show. Loads only in a torch worker.
 
-They stand where such a training never comes: in another dtype, in the evaluation, in what a step returns
-besides its update, beyond a threshold, at another batch size, or after the last step that was compared.
+Such a training does not reach them: they are in another dtype, in the evaluation, in a step's return values,
+beyond a threshold, at another batch size, or after the last compared step.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from torch_impl import tuned
 from torch_impl.model import LeNet
 from torch_impl.train import Trainer
 
-PROVED_STEPS = 20  # after so many the training goes wrong
+PROVED_STEPS = 20  # the training goes wrong after this many steps
 PERIOD = 25
 ROWS = 128
 
 
 def changing(layer: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
-    """Change what a layer puts out."""
+    """Change a layer's output."""
     layer.register_forward_hook(lambda _module, _inputs, output: change(output))
 
 
 class DetachedInFloat32(tuned.Trainer):
-    """Detached only where the images are a oneDNN tensor, which they are in float32 on a CPU."""
+    """A layer is detached only if the images are a oneDNN tensor, as in float32 on a CPU."""
 
     def build_model(self) -> LeNet:
         model = super().build_model()
@@ -41,7 +41,7 @@ class DetachedInFloat32(tuned.Trainer):
 
 
 class ReluLostInFloat32(Trainer):
-    """Right in the dtype that is proved, wrong in the one that is timed."""
+    """A ReLU is missing only in float32: the model is right in the proved dtype, wrong in the timed dtype."""
 
     def build_model(self) -> LeNet:
         if self.dtype == torch.float64:
@@ -52,7 +52,7 @@ class ReluLostInFloat32(Trainer):
 
 
 class EvaluationDropsUnits(Trainer):
-    """`model.eval()` forgotten before the test."""
+    """The author forgot `model.eval()` before the test."""
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         with torch.no_grad():
@@ -64,7 +64,7 @@ class EvaluationDropsUnits(Trainer):
 
 
 class EvaluationShifted(Trainer):
-    """Another preparation of the images than in training."""
+    """The evaluation prepares the images in another way than the training."""
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         return super().logits(np.roll(images, 1, axis=2))
@@ -93,7 +93,7 @@ class EvaluationOfFirstWeights(Trainer):
 
 
 class StepReturnsZeros(Trainer):
-    """What the training accuracy comes from is not what was computed."""
+    """A step returns zeros instead of its logits, which the training accuracy uses."""
 
     def step(self, *batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
         loss, logits = super().step(*batch)
@@ -101,7 +101,7 @@ class StepReturnsZeros(Trainer):
 
 
 class StepReturnsReordered(Trainer):
-    """The last image's logits first."""
+    """A step returns the last image's logits first."""
 
     def step(self, *batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
         loss, logits = super().step(*batch)
@@ -109,7 +109,7 @@ class StepReturnsReordered(Trainer):
 
 
 class PhasesWithoutOptimizer(Trainer):
-    """The report's chart of phases would be of another step."""
+    """The phases leave out the optimizer, so the report's chart of phases would show another step."""
 
     def phases(self, *batch: Any) -> Iterator[str]:
         for phase in super().phases(*batch):
@@ -119,7 +119,7 @@ class PhasesWithoutOptimizer(Trainer):
 
 
 class Relu6(Trainer):
-    """What MobileNet's layers use."""
+    """ReLU6, the activation of MobileNet, replaces ReLU."""
 
     def build_model(self) -> LeNet:
         model = super().build_model()
@@ -129,7 +129,7 @@ class Relu6(Trainer):
 
 
 class LogitsClamped(Trainer):
-    """So that `exp` cannot overflow."""
+    """The logits are clamped, so that `exp` cannot overflow."""
 
     def build_model(self) -> LeNet:
         model = super().build_model()
@@ -138,7 +138,7 @@ class LogitsClamped(Trainer):
 
 
 class ProbabilitiesClipped(Trainer):
-    """As Keras' loss does when it is given probabilities."""
+    """The loss clips probabilities, as Keras' loss does if its input is probabilities."""
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         likelihoods = torch.softmax(logits, dim=1).clamp(1e-7, 1).gather(1, labels[:, None])
@@ -146,7 +146,7 @@ class ProbabilitiesClipped(Trainer):
 
 
 class GradientsClipped(Trainer):
-    """A safeguard that the original does not have."""
+    """Gradients are clipped, which the original does not do."""
 
     norm = 5.0
 
@@ -160,20 +160,20 @@ class GradientsClipped(Trainer):
 
 
 class GradientsClippedTightly(GradientsClipped):
-    """The same, at a norm that every step exceeds: Adam makes steps of the same length of it."""
+    """Gradients are clipped at a norm that every step exceeds: Adam's steps keep their length."""
 
     norm = 1.0
 
 
 class FirstRowsOnly(Trainer):
-    """A batch size that was written down once too often."""
+    """The batch size is also a constant in the code, so only the first rows of a larger batch count."""
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return super().loss(logits[:ROWS], labels[:ROWS])
 
 
 class DetachedBias(nn.Conv2d):  # type: ignore[misc]  # torch has no types here
-    """A convolution whose bias no gradient reaches."""
+    """A convolution in which the bias gets no gradient."""
 
     def _conv_forward(
         self, images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
@@ -182,7 +182,7 @@ class DetachedBias(nn.Conv2d):  # type: ignore[misc]  # torch has no types here
 
 
 class BiasDetached(Trainer):
-    """In one layer of the four."""
+    """The bias is detached in one of the four layers."""
 
     def build_model(self) -> LeNet:
         model = super().build_model()
@@ -191,7 +191,7 @@ class BiasDetached(Trainer):
 
 
 class KernelFrozen(Trainer):
-    """As fine-tuning code leaves a layer."""
+    """A kernel is frozen, as in fine-tuning code."""
 
     def build_model(self) -> LeNet:
         model = super().build_model()
@@ -210,7 +210,7 @@ class Counting(Trainer):
 
 
 class FrozenLater(Counting):
-    """`requires_grad` or the optimizer's step lost where a warm-up ends."""
+    """`requires_grad` or the optimizer's step is lost at the end of a warm-up."""
 
     def train_step(self, *batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
         if self.steps < PROVED_STEPS:
@@ -220,7 +220,7 @@ class FrozenLater(Counting):
 
 
 class RateChangedLater(Counting):
-    """A schedule that the original does not have."""
+    """The learning rate changes later, by a schedule that the original does not have."""
 
     def train_step(self, *batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
         if self.steps == PROVED_STEPS:
@@ -230,7 +230,7 @@ class RateChangedLater(Counting):
 
 
 class GradientsKeptNowAndThen(Trainer):
-    """`zero_grad()` skipped where something else is done every 25 steps."""
+    """Every 25 steps the code does something else and skips `zero_grad()`."""
 
     steps = 0
 

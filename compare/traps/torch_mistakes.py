@@ -1,7 +1,7 @@
-"""Porting mistakes in the model, the loss or the optimizer. Loads in a torch worker only.
+"""Defines porting mistakes in the model, the loss or the optimizer. Loads only in a torch worker.
 
-Each is what a porter would write, as an override of the right trainer. `parameters()` undoes the same turn as
-loading did, as a porter's own code would, so that a wrong turn does not show in a round trip.
+Each one is written as a porter would write it, as an override of the correct trainer. `parameters()` reverses
+the same transpose as the loading, so that a wrong transpose does not show in a round trip.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch_impl.train import Adam, Trainer
 
 
 class SamePadding(Trainer):
-    """The network that the tutorial's unused flat_size asks for: 7 · 7 · 64 = 3136 units into dense1."""
+    """The network for the tutorial's unused flat_size: dense1 has 7 · 7 · 64 = 3136 inputs."""
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
         padded = dataclasses.replace(
@@ -40,21 +40,21 @@ class SamePadding(Trainer):
 
 
 class TorchDefaultKernels(Trainer):
-    """Biases are loaded, kernels keep what nn.Conv2d and nn.Linear drew."""
+    """Biases are loaded; kernels keep the initial values of nn.Conv2d and nn.Linear."""
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
         super().__init__(spec, without(spec, weights, "kernel"), **where)
 
 
 class TorchDefaultBiases(Trainer):
-    """Kernels are loaded, biases keep what nn.Conv2d and nn.Linear drew."""
+    """Kernels are loaded; biases keep the initial values of nn.Conv2d and nn.Linear."""
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
         super().__init__(spec, without(spec, weights, "bias"), **where)
 
 
 def without(spec: LeNetSpec, weights: Mapping[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
-    """Return the weights, but those of one kind as torch draws them, seeded."""
+    """Return the weights, but replace one kind by torch's own initial values, with a seed."""
     torch.manual_seed(0)
     drawn = parameters(LeNet(spec, torch.float32))
     return {
@@ -64,7 +64,7 @@ def without(spec: LeNetSpec, weights: Mapping[str, np.ndarray], kind: str) -> di
 
 
 class Turned(Trainer):
-    """A trainer whose author turns some kernels wrongly, and back by the same turn."""
+    """A trainer that transposes some kernels wrongly, and reverses this on reading."""
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
         self.spec = spec
@@ -104,7 +104,7 @@ class PlainDenseTranspose(Turned):
 
 
 class AveragePooling(Trainer):
-    """The mean of each window in place of its largest value."""
+    """Pooling takes the mean of each window instead of its largest value."""
 
     def build_model(self) -> LeNet:
         model = super().build_model()
@@ -114,7 +114,7 @@ class AveragePooling(Trainer):
 
 
 class DroppingLeNet(LeNet):
-    """In training mode it drops units by masks of its own, as nn.Dropout does."""
+    """LeNet that drops units in training mode by its own masks, as nn.Dropout does."""
 
     def activations(
         self, images: torch.Tensor, dropout_mask: torch.Tensor | None = None
@@ -127,7 +127,7 @@ class DroppingLeNet(LeNet):
 
 
 class DropoutLeftOn(Trainer):
-    """`model.train()` and `model.eval()` in the usual places; only the spec says that nothing is dropped."""
+    """`model.train()` and `model.eval()` are in the usual places, but the spec says that dropout is off."""
 
     def build_model(self) -> LeNet:
         torch.manual_seed(0)
@@ -142,7 +142,7 @@ class DropoutLeftOn(Trainer):
 
 
 class RateAsKeepProbability(Trainer):
-    """TensorFlow 1's `keep_prob` read as today's `rate`: what is kept is scaled by 1 / 0.75, not 1 / 0.25."""
+    """TensorFlow 1's `keep_prob` is used as `rate`: kept units are scaled by 1 / 0.75, not 1 / 0.25."""
 
     def build_model(self) -> LeNet:
         inverted = dataclasses.replace(self.spec.dropout, rate=1 - self.spec.dropout.rate)
@@ -151,21 +151,21 @@ class RateAsKeepProbability(Trainer):
 
 
 class SoftmaxTwice(Trainer):
-    """A softmax before a loss that takes logits."""
+    """A softmax comes before a loss that takes logits."""
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return super().loss(torch.softmax(logits, dim=1), labels)
 
 
 class SummedLoss(Trainer):
-    """The sum over the batch in place of its mean."""
+    """The loss is the sum over the batch instead of the mean."""
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(logits, labels, reduction="sum")
 
 
 class L2InLoss(Trainer):
-    """What `kernel_regularizer=l2(1e-4)` means in Keras; the spec has no decay at all."""
+    """The loss has the penalty of Keras's `kernel_regularizer=l2(1e-4)`; the spec has no weight decay."""
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         kernels = [array for name, array in self.variables.items() if name.endswith("/kernel")]
@@ -183,7 +183,7 @@ class DetachedConvolutions(Trainer):
 
 
 class EpsilonNotConverted(Trainer):
-    """The same number in torch.optim.Adam, where it stands inside the bias correction."""
+    """The spec's epsilon goes unchanged to torch.optim.Adam, which adds it inside the bias correction."""
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
         super().__init__(spec, weights, **where)
@@ -198,7 +198,7 @@ class EpsilonNotConverted(Trainer):
 
 
 class DecoupledDecay(Trainer):
-    """What torch.optim.AdamW does unless told not to: every step shrinks every parameter by lr · 0.01."""
+    """torch.optim.AdamW with its default decay: every step shrinks every parameter by lr · 0.01."""
 
     def __init__(self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], **where: str) -> None:
         super().__init__(spec, weights, **where)
@@ -216,7 +216,7 @@ class DecayingAdam(Adam):
 
 
 class GradientNotCleared(Trainer):
-    """Each step adds its gradients to those of the steps before."""
+    """Each step adds its gradients to those of the previous steps."""
 
     def train_step(self, *batch: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         loss, logits = self.forward(*batch)

@@ -1,4 +1,4 @@
-"""Trains a trap, or the right implementation, as a user would: float32, a few hundred steps, then a test."""
+"""Trains a trap, or the correct code, as a user would: float32, a few hundred steps, then a test."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from compare.processes.launcher import Worker, WorkerRefused
 from compare.protocol import messages
 from compare.records.traps import RightRun
 
-SEEDS = 5  # of the right implementation, for the spread of its accuracy
+SEEDS = 5  # for the correct implementation, to measure the spread of its accuracy
 EVALUATION_BATCH_SIZE = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """Losses, one a step, and the accuracy on the test images."""
+    """The loss of each step, and the accuracy on the test images."""
 
     losses: list[float]
-    test_accuracy: float | None  # None: it cannot evaluate
+    test_accuracy: float | None  # None if the trap cannot evaluate
 
 
 def train(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Dataset) -> Trained:
-    """`plan.steps` steps from the plan's seed, then the accuracy on every test image."""
+    """Train for `plan.steps` steps with the plan's seed. Then measure the accuracy on all test images."""
     inputs = Inputs(plan, dataset)
     climber = Climber(port, plan, worker, inputs, directory)
     climber.set_up(plan.spec, "initial", inputs.weights)
@@ -46,7 +46,7 @@ def train(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Data
 
 
 def train_right(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Dataset) -> RightRun:
-    """Return the right implementation on the plan's seed and the ones after it."""
+    """Train the correct implementation with the plan's seed and the seeds after it."""
     runs = [
         train(port, dataclasses.replace(plan, seed=plan.seed + more), worker, directory, dataset)
         for more in range(SEEDS)
@@ -62,5 +62,5 @@ def train_right(port: Port, plan: Plan, worker: Worker, directory: Path, dataset
 
 
 def lowest_unsuspected(accuracies: Sequence[float]) -> float:
-    """Return the accuracy that nobody would wonder about: mean minus two standard deviations over seeds."""
+    """Return the lowest accuracy that looks normal: mean minus two standard deviations over seeds."""
     return fmean(accuracies) - 2 * stdev(accuracies)

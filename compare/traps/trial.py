@@ -1,4 +1,4 @@
-"""Puts traps on the ladder, one after another on one worker a framework, beside the right implementation."""
+"""Puts traps on the ladder, in turn on one worker per framework, and compares them with the correct code."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from compare.traps import training
 from compare.traps.catalogue import TRAPS, TRAPS_BY_NAME, Trap
 from compare.variants import VARIANTS_BY_NAME
 
-LARGE_BATCH = 256  # larger than any size that a port may have written down
+LARGE_BATCH = 256  # larger than any batch size that may be a constant in a port
 
 
 @dataclasses.dataclass
 class Setting:
-    """What every trial shares."""
+    """The settings and resources that all trials share."""
 
     config: ParityConfig
     dataset: Dataset
@@ -55,7 +55,7 @@ class Setting:
         )
 
     def reference(self, dropout: bool) -> Reference:
-        """Return the oracle's climb, made once for each state of dropout and asked again for every trap."""
+        """Return the oracle's reference, which is made once for each state of dropout, for all traps."""
         if dropout not in self.references:
             plan = self.plan("float64", self.config.steps, dropout)
             self.references[dropout] = Reference(plan, self.dataset)
@@ -63,9 +63,9 @@ class Setting:
 
 
 def try_traps(config: ParityConfig, dataset: Dataset, directory: Path, say: Callable[[str], None]) -> Trials:
-    """One trap or all: each on the ladder in float64, then trained in float32; writes traps.json.
+    """Put one trap or all on the ladder in float64, then train them in float32. Write traps.json.
 
-    Raises UserError where a framework cannot be set up.
+    Raises UserError if a framework cannot be set up.
     """
     setting = Setting(config, dataset, directory, say)
     chosen = [TRAPS_BY_NAME[config.trap]] if config.trap else list(TRAPS)
@@ -124,7 +124,7 @@ def try_trap(trap: Trap, worker: Worker, setting: Setting) -> Trial:
 
 
 def right_run(framework: str, dropout: bool, worker: Worker, setting: Setting) -> RightRun:
-    """Trained once for each framework and state of dropout that a trap needs."""
+    """Return the correct implementation's training, made once for each framework and state of dropout."""
     key = (framework, dropout)
     if key not in setting.rights:
         setting.say(f"the right {framework} implementation, {training.SEEDS} seeds")
@@ -136,7 +136,7 @@ def right_run(framework: str, dropout: bool, worker: Worker, setting: Setting) -
 
 
 def put_on_ladder(trap: Trap, worker: Worker, setting: Setting, kinds: Sequence[RungKind] = RUNGS) -> Trial:
-    """Return the trap against the oracle alone, in float64 and, if that holds, in the dtype it declares."""
+    """Compare a trap with the oracle alone, in float64 and, if that passes, in the trap's own dtype."""
     reference = setting.reference(trap.dropout)
     for dtype in dict.fromkeys(("float64", trap.dtype)):
         plan = dataclasses.replace(reference.plan, dtype=dtype)
