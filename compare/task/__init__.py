@@ -1,1 +1,1 @@
-"""The ladder for a porter's own network: the parent's side. Standard library and NumPy."""
+"""The parent's side of the ladder for a porter's own network. Uses the standard library and NumPy."""

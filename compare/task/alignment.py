@@ -1,8 +1,9 @@
-"""Which layer of one model is which of the other. Pure functions of two manifests; nothing is guessed.
+"""Matches the layers of two models. Pure functions of two manifests; nothing is guessed.
 
-In this order: pairs that the task declares; layers that alone have their kind, shape and input; of several
-with one input, those whose paths end alike; the same order of calls; and, of what is left, layers that alone
-have their kind and shape. Others have no partner: the ladder stops with the lines to paste into `pairs`.
+It tries, in this order: pairs that the task declares; layers with a unique kind, shape and input; if several
+layers share these, those with the same last part of their path; the same order of calls; and, among the rest,
+layers with a unique kind and shape. If a layer has no partner, the ladder stops, with lines to paste into
+`pairs`.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from compare.errors import UserError
 from compare.protocol.task_messages import Leaf, Manifest
 
 MAIN = ("kernel", "forward/kernel", "query/kernel", "embeddings", "alpha", "moving_mean", "gamma", "beta")
-SAME_INPUT = 1e-6  # relative: in float32 two sides' fingerprints of one input differ by about 1e-7
+SAME_INPUT = 1e-6  # relative: in float32, two sides' fingerprints of the same input differ by about 1e-7
 
 Pair = tuple[Leaf, Leaf]
 
 
 @dataclass
 class Alignment:
-    """pairs: in the order of the first model's calls. Leaves with parameters that found no partner."""
+    """pairs: in the order of the first model's calls. The other fields: leaves that have no partner."""
 
     pairs: list[Pair] = field(default_factory=list)
     left_alone: list[Leaf] = field(default_factory=list)
@@ -35,7 +36,7 @@ class Alignment:
 
 
 def align(left: Manifest, right: Manifest, declared: Mapping[str, str]) -> Alignment:
-    """Raise UserError if a declared pair names a layer that is not there."""
+    """Return the alignment of two models. Raises UserError if a declared pair names a missing layer."""
     lefts, rights = with_tensors(left), with_tensors(right)
     found = [pair_named(lefts, rights, *paths) for paths in declared.items()]
     rest = without(lefts, [one for one, _ in found]), without(rights, [one for _, one in found])
@@ -80,13 +81,13 @@ def common_end(one: str, other: str) -> int:
 
 
 def key(leaf: Leaf) -> Hashable:
-    """Kind and the shape of what makes the layer what it is; a bias may lack on one side."""
+    """Return a layer's kind and its main tensor's shape. A bias does not count: one side may lack it."""
     main = next((name for name in MAIN if name in leaf.tensors), min(leaf.tensors))
     return leaf.kind, tuple(leaf.tensors[main])
 
 
 def pairs_by_input(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
-    """Match layers that alone, on each side, have their key and the input that flowed into them."""
+    """Match layers if no other layer on either side has the same key and the same input."""
     grouped = grouped_by(key, rights)
     pairs = []
     for own in grouped_by(key, lefts).values():
@@ -100,7 +101,7 @@ def pairs_by_input(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
 
 
 def by_path(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
-    """Match layers with one key and one input, such as query, key and value, whose paths end alike."""
+    """Match layers that share key and input (query, key and value) by the last part of their paths."""
     pairs = []
     for leaf in lefts:
         others = [one for one in rights if key(one) == key(leaf) and take_the_same_input(one, leaf)]
@@ -131,14 +132,14 @@ def by_order(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
 
 
 def by_shape(lefts: Sequence[Leaf], rights: Sequence[Leaf]) -> list[Pair]:
-    """Match layers that alone, among what is left on each side, have their key."""
+    """Match layers if no other remaining layer on either side has the same key."""
     others = grouped_by(key, rights)
     alone = [own[0] for own in grouped_by(key, lefts).values() if len(own) == 1]
     return [(leaf, others[key(leaf)][0]) for leaf in alone if len(others.get(key(leaf), [])) == 1]
 
 
 def lengths(lefts: Sequence[Hashable], rights: Sequence[Hashable]) -> list[list[int]]:
-    """[i][j]: length of the longest common subsequence of lefts[i:] and rights[j:]."""
+    """Return at [i][j] the length of the longest common subsequence of lefts[i:] and rights[j:]."""
     table = [[0] * (len(rights) + 1) for _ in range(len(lefts) + 1)]
     for i in reversed(range(len(lefts))):
         for j in reversed(range(len(rights))):
@@ -155,7 +156,7 @@ def grouped_by(function: Callable[[Leaf], Hashable], leaves: Sequence[Leaf]) -> 
 
 
 def take_the_same_input(left: Leaf, right: Leaf) -> bool:
-    """Whether the same numbers flowed in, as far as a mean and three projections tell."""
+    """Return whether both layers get the same input, as far as a mean and three projections show."""
     if not left.fingerprint or left.input != right.input:
         return False
     scale = max(math.hypot(*left.fingerprint), math.hypot(*right.fingerprint))
@@ -165,7 +166,7 @@ def take_the_same_input(left: Leaf, right: Leaf) -> bool:
 
 
 def lines_to_paste(alignment: Alignment) -> list[str]:
-    """For `pairs` in the task: each layer without a partner, with what it could belong to."""
+    """Return lines for `pairs` in the task: each layer without a partner, with its candidates."""
     lines = []
     for leaf in alignment.left_alone:
         same = [one for one in alignment.right_alone if key(one) == key(leaf)]

@@ -1,4 +1,4 @@
-"""The rungs in order, up to the first that fails."""
+"""Climbs the rungs in order, up to the first that fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUNGS: tuple[tuple[str, str, Climb], ...] = (
 
 
 def climb(climber: Climber, say: Callable[[str], None]) -> list[TaskRung]:
-    """Every rung's row; those above the first that fails are not judged."""
+    """Return every rung's row. Rungs above the first failing rung are not judged."""
     found: list[TaskRung] = []
     for rung_id, name, judge in RUNGS:
         if any(rung.verdict == "fail" for rung in found):

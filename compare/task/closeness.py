@@ -1,7 +1,7 @@
-"""How close two sides' tensors must be, measured on each side's own rounding: there is no tolerance to set.
+"""Decides how close two sides' tensors must be, from each side's own rounding: no tolerance is set by hand.
 
-Each side answers twice, the second time with weights moved by one unit in the last place. How far its answer
-moves is its rounding, and a difference between the sides may be a few hundred times that.
+Each side answers twice, the second time with weights moved by one unit in the last place. The change of its
+answer measures its rounding. The two sides may differ by a few hundred times this rounding.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Arrays = Mapping[Tensor, np.ndarray]
 
 @dataclass(frozen=True)
 class Limits:
-    """Relative to the tensor's largest magnitude. least: for tensors that the move happens not to reach.
+    """Limits relative to the tensor's largest magnitude. least: for tensors that the move does not change.
 
     most: real mistakes between public pairs start at 8e-9 (an epsilon of 1.001e-5 for 1e-5).
     """
@@ -30,7 +30,7 @@ class Limits:
 
 LIMITS = {"float64": Limits(500, 1e-11, 1e-9), "float32": Limits(500, 2e-5, 1e-2)}
 
-# Training amplifies rounding; what these may hide is caught by the rungs before.
+# Training amplifies rounding. Earlier rungs catch the mistakes that these limits may hide.
 STEPS = {"float64": Limits(500, 1e-11, 1e-6), "float32": Limits(500, 1e-4, 0.5)}
 
 ZERO = 100  # a tensor below this many times its own movement is zero within rounding
@@ -38,12 +38,12 @@ ZERO = 100  # a tensor below this many times its own movement is zero within rou
 
 @dataclass
 class Found:
-    """One tensor compared. relative: None if it has no number; `detail` then says why."""
+    """The comparison of one tensor. relative: None if it cannot be computed; `detail` then says why."""
 
     tensor: Tensor
     relative: float | None
     tolerance: float
-    zero: bool = False  # zero within rounding on both sides, and judged on the group's scale
+    zero: bool = False  # zero within rounding on both sides, and judged by the group's scale
     detail: str | None = None
     index: tuple[int, ...] = ()
     values: tuple[float, float] = (0.0, 0.0)
@@ -55,7 +55,7 @@ class Found:
 
 @dataclass
 class Comparison:
-    """In order of computation."""
+    """The comparisons of several tensors, in order of computation."""
 
     found: list[Found] = field(default_factory=list)
 
@@ -87,7 +87,8 @@ def compare(
 ) -> Comparison:
     """Compare tensor by tensor. moved: the same sides' answers with weights moved by one unit.
 
-    rounding: absolute, of the tensors that these are the changes of: a small change has few digits.
+    rounding: the absolute rounding of the weights, if the arrays are changes of weights: a small change has
+    few correct digits.
     """
     names = [one for one in (order or lefts) if one in lefts or one in rights]
     scale = max((largest(side[name]) for side in (lefts, rights) for name in side), default=0.0)
@@ -153,7 +154,7 @@ AXES = {4: ("image", "row", "column", "channel"), 3: ("sequence", "step", "unit"
 
 
 def pattern(left: np.ndarray, right: np.ndarray, tolerance: float) -> str | None:
-    """Return what the places that differ have in common, in words."""
+    """Return, in words, what the differing elements have in common."""
     if left.shape != right.shape or left.size == 0:
         return None
     apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
@@ -177,7 +178,7 @@ def pattern(left: np.ndarray, right: np.ndarray, tolerance: float) -> str | None
 
 
 def constant_ratio(left: np.ndarray, right: np.ndarray) -> float | None:
-    """Return the factor between the two, if it is one."""
+    """Return the factor between both arrays, if it is the same for all elements."""
     where = np.abs(right) > 1e-6 * max(largest(right), 1e-300)
     if where.sum() < 2:
         return None

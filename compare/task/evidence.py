@@ -1,4 +1,4 @@
-"""Both sides asked at once, each twice: with the probing weights, and with them moved by one unit."""
+"""Asks both sides at the same time, each twice: at the probing weights, and at weights moved by one unit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 @dataclass
 class Evidence:
-    """left, right: TensorFlow's and torch's, with the weights as they are; moved: with weights moved."""
+    """Arrays of both sides. left, right: TensorFlow's and torch's at the weights; moved: at moved weights."""
 
     left: Arrays
     right: Arrays
@@ -33,7 +33,7 @@ class Evidence:
 
 @dataclass
 class Climber:
-    """What every rung needs: the two sides, what is aligned, and the weights that both are given."""
+    """The data that every rung needs: the two sides, their alignment, and the weights for both."""
 
     task: Task
     sides: tuple[TaskSide, TaskSide]
@@ -43,17 +43,17 @@ class Climber:
     alignment: Alignment = field(default_factory=Alignment)
     weights: dict[Tensor, np.ndarray] = field(default_factory=dict)
     moved_weights: dict[Tensor, np.ndarray] = field(default_factory=dict)
-    zeros: set[tuple[str, str]] = field(default_factory=set)  # gradients that are zero within rounding
+    zeros: set[tuple[str, str]] = field(default_factory=set)  # parameters without a gradient, within rounding
     trained: Evidence | None = None
     failing: tuple[Found, Evidence, str] | None = None  # the first tensor that fails, and the rung's id
 
     def both(self, ask: Callable[[TaskSide], R]) -> tuple[R, R]:
-        """At the same time; the first side's failure is raised first."""
+        """Call `ask` for both sides at the same time. Raise the first side's failure first."""
         left, right = (self.pool.submit(ask, side) for side in self.sides)
         return left.result(), right.result()
 
     def twice(self, request: TaskRequest, weights: tuple[Weights, Weights] | None = None) -> Evidence:
-        """Ask at the weights, then at the moved ones."""
+        """Send the request at the weights, then at the moved weights."""
 
         def ask(side: TaskSide) -> tuple[list[Arrays], list[dict[str, Any]]]:
             found, numbers = [], []
@@ -73,7 +73,7 @@ class Climber:
         )
 
     def make_weights(self) -> None:
-        """Probing weights for what has a partner; what has none, and is accepted, is made neutral."""
+        """Make probing weights for tensors with a partner, and neutral values for accepted ones without."""
         random = np.random.default_rng([self.seed, 15])
         for left, right in self.alignment.pairs:
             for name in tensor_names(left, right):
@@ -86,18 +86,18 @@ class Climber:
                 self.moved_weights[tensor] = own if alone else moved_by_a_unit(own, random)
 
     def accepted(self, path: str, name: str = "") -> bool:
-        """Whether the task names this tensor, or its layer, as known to differ."""
+        """Return whether the task lists this tensor, or its layer, as known to differ."""
         whole = f"{path}/{name}" if name else path
         return any(
             fnmatch.fnmatchcase(one, pattern) for pattern in self.task.differs for one in (path, whole)
         )
 
     def is_zero(self, tensor: Tensor) -> bool:
-        """Whether the parameter's gradient is zero within rounding; of a slot, its parameter's."""
+        """Return whether the gradient of this parameter (or slot's parameter) is zero within rounding."""
         return (tensor.path, tensor.name.partition(" ")[0]) in self.zeros
 
     def judged(self, arrays: Arrays, *roles: str) -> Arrays:
-        """Return what is compared: of layers with a partner, and not accepted as different."""
+        """Return the arrays to compare: those of layers with a partner that are not accepted as different."""
         paired = {left.path for left, _ in self.alignment.pairs}
         return {
             tensor: array
@@ -112,7 +112,7 @@ class Climber:
 
     @property
     def reference(self) -> int:
-        """0 or 1: whose order of calls, and whose word, counts."""
+        """Return the side, 0 or 1, that defines the order of calls and the correct values."""
         return 0 if self.task.reference == "tf" else 1
 
 

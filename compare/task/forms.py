@@ -1,4 +1,4 @@
-"""Every form of a porter's network that is timed, held against what was proved, over the proof's steps."""
+"""Compares every timed form of a porter's network with the proved one, over the steps of the proof."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from compare.protocol import task_messages as task
 from compare.task.evidence import Climber
 from compare.task.side import TaskSide
 
-# Relative to the first loss, in float64: 2e-15 was measured. A form that leaves out one update of a parameter
-# is off by more than 1e-3 after a step.
+# Relative to the first loss, in float64; measured: 2e-15. If a form leaves out one update of a parameter, its
+# loss is wrong by more than 1e-3 after one step.
 TOLERANCE = 1e-9
 
 
 def wrong_forms(climber: Climber, forms: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return why a form (framework, name) is not to be timed, for each that is not as proved.
+    """Return, for each form (framework, name) that is not as proved, why it must not be timed.
 
-    Both sides' workers must have climbed in float64. A network that drops out is trained here without that:
-    its forms have masks of their own, so each is held against the first.
+    Both sides' workers must have climbed in float64. A network with dropout is trained here without dropout,
+    because each form has its own masks. Each form is then compared with the first form.
     """
     drops = any(side.manifest.dropouts for side in climber.sides)
     assert climber.trained is not None
@@ -54,7 +54,7 @@ def losses_of(climber: Climber, side: TaskSide, form: str, *, training: bool) ->
 
 
 def differing_at(losses: Sequence[float], expected: Sequence[float]) -> int | None:
-    """Return the first step whose loss is another, or is not there; None if all agree."""
+    """Return the first step whose loss differs or is missing; None if all losses agree."""
     allowed = TOLERANCE * abs(expected[0])
     for step, (own, right) in enumerate(zip(losses, expected, strict=False)):
         if not abs(own - right) <= allowed:

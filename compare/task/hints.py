@@ -1,4 +1,4 @@
-"""What could explain the first tensor that fails: settings that differ. They decide nothing."""
+"""Finds settings that differ and could explain the first failing tensor. They do not affect the verdict."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from compare.protocol.task_messages import Leaf, Manifest
 
-# Which follow from what a framework is, or are said elsewhere.
+# Settings that follow from the framework, or that are reported elsewhere.
 NO_HINT = ("running variance", "rows", "sequence", "activation", "biases", "merge")
 
 
 def settings_that_differ(left: Leaf, right: Leaf) -> list[str]:
-    """`epsilon 0.001 in tf, 1e-05 in torch`."""
+    """Return lines such as `epsilon 0.001 in tf, 1e-05 in torch`."""
     hints = []
     for name in [*left.settings, *(one for one in right.settings if one not in left.settings)]:
         if name in NO_HINT:
@@ -35,7 +35,7 @@ def frozen(left: Leaf, right: Leaf) -> list[str]:
 
 
 def same(own: Any, other: Any) -> bool:
-    """1 - 0.01 and 0.99 are one momentum."""
+    """Return whether two settings are equal within rounding: 1 - 0.01 and 0.99 are the same momentum."""
     if isinstance(own, float | int) and isinstance(other, float | int):
         return abs(own - other) <= 1e-12 * max(abs(own), abs(other), 1e-300)
     return bool(own == other)
@@ -46,9 +46,9 @@ def value_in_words(value: Any) -> str:
 
 
 def between(manifest: Manifest, path: str) -> list[str]:
-    """Describe, in words, what runs between the previous layer that has parameters and this one.
+    """Return, in words, what runs between the previous layer with parameters and this layer.
 
-    Functions, if the framework shows them; else layers without parameters, and the activation inside.
+    These are functions if the framework shows them; else layers without parameters, and activations.
     """
     leaves = {leaf.path: leaf for leaf in manifest.leaves}
     if path in leaves and leaves[path].before:
@@ -67,7 +67,7 @@ def described(leaf: Leaf) -> str:
 
 
 def look_between(left: Manifest, right: Manifest, paths: tuple[str, str]) -> list[str]:
-    """Return what stands before the layer on each side, if its input is what differs."""
+    """Return what runs before the layer on each side, for a layer with a different input."""
     found = []
     for side, manifest, path in (("tf", left, paths[0]), ("torch", right, paths[1])):
         layers = between(manifest, path)

@@ -1,4 +1,4 @@
-"""Rung 3b: each side's own initial weights, as distributions."""
+"""Compares the distributions of each side's own initial weights: rung 3b."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SEEDS = 2
 
 
 def initialisers(climber: Climber) -> TaskRung:
-    """Each side's own initial weights, as distributions. A warning, never a failure."""
+    """Compare the distributions of each side's own initial weights. Warn if they differ, but never fail."""
     left, right = climber.both(lambda side: side.ask(messages.TaskInitial(SEEDS)))
     groups: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for tensor, own in left.items():
@@ -34,12 +34,12 @@ def initialisers(climber: Climber) -> TaskRung:
 
 
 def spread(rows: np.ndarray) -> float:
-    """Root mean square over the seeds; for a constant its value."""
+    """Return the root mean square over the seeds; for a constant tensor, its value."""
     return float(np.sqrt(np.mean(rows[:, 1] ** 2 + rows[:, 0] ** 2)))
 
 
 def unlike(own: np.ndarray, other: np.ndarray, count: int) -> bool:
-    """Six standard errors of the logarithm of a standard deviation, and 2 % more."""
+    """Return whether two spreads differ by more than six standard errors of their logarithm and 2 %."""
     one, two = spread(own), spread(other)
     if min(one, two) == 0 or count == 0:
         return one != two

@@ -1,4 +1,4 @@
-"""Rung 1: each layer has its partner, with the same tensors; nothing is guessed."""
+"""Checks that each layer has its partner, with the same tensors (rung 1). Nothing is guessed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compare.task.rows import failed
 
 
 def names(climber: Climber) -> TaskRung:
-    """Each layer has a partner with the same tensors; both models have equally many dropouts and outputs."""
+    """Check that each layer has a partner with the same tensors, and each dropout and output too."""
     name = "names, shapes, count"
     tf, torch = (side.manifest for side in climber.sides)
     climber.alignment = found = aligning.align(tf, torch, climber.task.pairs)
@@ -41,7 +41,7 @@ def names(climber: Climber) -> TaskRung:
 
 
 def leaves_of_unknown_kinds(pairs: Iterable[aligning.Pair]) -> list[Leaf]:
-    """Framework classes' own names start with a capital; canonical kinds do not."""
+    """Return leaves of unknown kinds. These are class names and start with a capital; known kinds do not."""
     return [left for left, _ in pairs if left.kind[:1].isupper()]
 
 
@@ -61,7 +61,7 @@ def shape_words(leaf: Leaf) -> str:
 
 
 def tensor_problems(climber: Climber, left: Leaf, right: Leaf) -> list[tuple[str, str]]:
-    """Tensors that one side of a pair lacks, or has in another shape."""
+    """Return the tensors that one side of a pair lacks, or has with another shape."""
     found = []
     for name in tensor_names(left, right):
         whole = f"{left.path}/{name}"
@@ -84,7 +84,7 @@ def to_accept(problems: list[tuple[str, str]]) -> list[str]:
 
 
 def unlike(climber: Climber) -> tuple[str, str] | None:
-    """Reason and tensor, if the sides have other dropouts or other outputs."""
+    """Return a reason and a tensor's name if the sides differ in their dropouts or outputs."""
     tf, torch = (side.manifest for side in climber.sides)
     if set(tf.outputs) != set(torch.outputs):
         return f"outputs and taps: tf has {sorted(tf.outputs)}, torch has {sorted(torch.outputs)}", "output"

@@ -1,4 +1,4 @@
-"""`compare.parity --task` from options to a verdict on disk."""
+"""Runs `compare.parity --task`, from options to a verdict on disk."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from compare.task.evidence import Climber, finite
 from compare.task.reproducer import write_reproducer
 from compare.task.side import TaskSide
 
-Files = tuple[Path, Path]  # TensorFlow's and torch's model
+Files = tuple[Path, Path]  # the model files of TensorFlow and torch
 Sides = tuple[TaskSide, TaskSide]
-Climbing = tuple[Sides, Executor]  # workers that run, and the threads that ask them
+Climbing = tuple[Sides, Executor]  # running workers, and the threads that send them requests
 
 
 def prepare(config: ParityConfig) -> tuple[Task, Files, RunDirectory]:
-    """Return the task, both models' files and the directory. Raises UserError where these will not do."""
+    """Return the task, both models' files and the directory. Raises UserError if these are unusable."""
     assert config.task is not None
     task, files = task_files(config.task, config.tensorflow_module, config.torch_module, config.seed)
     return task, files, new_directory(config.out, prefix="parity-")
@@ -44,7 +44,7 @@ def prepare(config: ParityConfig) -> tuple[Task, Files, RunDirectory]:
 def task_files(
     path: Path, tensorflow_module: Path | str | None, torch_module: Path | str | None, seed: int
 ) -> tuple[Task, Files]:
-    """Return the task and both models' files. Raises UserError where one is missing or will not do."""
+    """Return the task and both models' files. Raises UserError if one is missing or unusable."""
     task = task_file.read(path)
     task.first(1, seed)
     files = []
@@ -60,7 +60,7 @@ def task_files(
 def prove(
     config: ParityConfig, task: Task, files: Files, directory: Path, say: Callable[[str], None]
 ) -> TaskParity:
-    """Climb, and write parity.json. Raises UserError if a model cannot be put on the ladder at all."""
+    """Climb, and write parity.json. Raises UserError if a model cannot climb at all."""
     assert config.task is not None
     one_device(config)
     with climbing_sides(config, directory) as (sides, pool):
@@ -73,7 +73,7 @@ def prove(
 
 @contextmanager
 def climbing_sides(config: ParityConfig, directory: Path) -> Iterator[Climbing]:
-    """Start a worker for each framework, which any number of pairs can use in turn."""
+    """Yield a started worker for each framework. Any number of pairs can use these workers in turn."""
     with ExitStack() as stack:
         sides = []
         for framework, python in config.pythons().items():
@@ -98,7 +98,7 @@ def climb_task(
     directory: Path,
     say: Callable[[str], None] = lambda _: None,
 ) -> TaskParity:
-    """Climb with workers that run already. Raises UserError if a model cannot be put on the ladder."""
+    """Climb with workers that already run. Raises UserError if a model cannot climb."""
     return climbed(config, task, files, climbing, directory=directory, say=say)[0]
 
 
@@ -111,7 +111,7 @@ def climbed(
     directory: Path,
     say: Callable[[str], None],
 ) -> tuple[TaskParity, Climber]:
-    """As `climb_task`, with the climber, whose workers hold both models still."""
+    """Climb as `climb_task`. Return the climber too: its workers still hold both models."""
     start = time.perf_counter()
     sides, pool = climbing
     climber = Climber(task[0], sides, pool, config.dtype, config.seed)
@@ -133,7 +133,7 @@ def climbed(
 
 
 def one_device(config: ParityConfig) -> str:
-    """Raise UserError unless one is named."""
+    """Return the device. Raises UserError unless the options name exactly one."""
     if len(config.device) != 1:
         raise UserError(f"--task climbs on one device; --device names {', '.join(config.device)}.")
     return config.device[0]
@@ -166,7 +166,7 @@ def recorded(config: ParityConfig, climber: Climber, files: Files) -> TaskParity
 
 
 def summary(parity: TaskParity) -> str:
-    """`14 of 14 rungs · 105 layers · float64 losses agree to 3e-16 over 20 steps`, or the first failure."""
+    """Return `14 of 14 rungs · 105 layers · float64 losses agree to 3e-16 over 20 steps`, or the failure."""
     failing = parity.failing
     if failing is not None:
         tensor = f" · first in {failing.first_failing}" if failing.first_failing else ""

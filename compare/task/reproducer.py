@@ -1,4 +1,4 @@
-"""The failing layer alone, fed with the reference's input: an array file, and ten lines that run it."""
+"""Writes a program of ten lines that runs the failing layer alone, and a file of arrays for it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from compare.task.evidence import Climber
 
 ARRAYS, PROGRAM = "failing_layer.npz", "failing_layer.py"
 
-# By kind, one expression each for NumPy, TensorFlow and torch, of x, the layer's tensors and, in braces, its
-# settings. Arrays are in canonical layout, channels last.
+# By kind, an expression for each of NumPy, TensorFlow and torch. It uses x, the layer's tensors and, in
+# braces, its settings. Arrays are in canonical layout, channels last.
 CONV2D = (
     "np.einsum('nhwiab,abio->nhwo', windows(x, {stride}), kernel)",
     "tf.nn.conv2d(pad(x), kernel, {stride}, 'VALID')",
@@ -82,9 +82,9 @@ for side in ("tf", "torch"):
 
 
 def write_reproducer(climber: Climber, directory: Path) -> str | None:
-    """Write both files if the first failing tensor is a layer's output; return the program's name.
+    """Write both files if the first failing tensor is a layer's output. Return the name of the file to use.
 
-    Only for evaluation and kinds with one expression: elsewhere the arrays alone are written.
+    Write the program only for rung 4a and for kinds with an expression. Otherwise write only the arrays.
     """
     failing = climber.failing
     if failing is None or failing[0].tensor.role != "output":
@@ -108,7 +108,7 @@ def write_reproducer(climber: Climber, directory: Path) -> str | None:
 
 
 def program(leaf: Leaf, side: str) -> str | None:
-    """Return the ten lines for a layer as `side` sets it; None for a kind without an expression."""
+    """Return the program for a layer, with the settings of `side`; None for a kind without an expression."""
     expressions = EXPRESSIONS.get(leaf.kind)
     if expressions is None or leaf.settings.get("groups", 1) != 1:
         return None
@@ -131,7 +131,7 @@ def program(leaf: Leaf, side: str) -> str | None:
 
 
 def with_defaults(expressions: tuple[str, str, str], leaf: Leaf) -> list[str]:
-    """Take out of a norm's expressions the scale or shift that it lacks."""
+    """Return the expressions, for a norm without the scale or shift that it lacks."""
     absent: dict[str, Any] = {"gamma": "1.0", "beta": "0.0"}
     found = list(expressions)
     for name, neutral in absent.items():

@@ -1,4 +1,4 @@
-"""One rung's row, from a reason or from a comparison."""
+"""Makes a rung's row, from a reason or from a comparison."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def row(
     compared: Comparison,
     notes: Iterable[str] = (),
 ) -> TaskRung:
-    """Judge a comparison: the first tensor that fails, in order of computation, is named."""
+    """Judge a comparison. Name the first failing tensor, in order of computation."""
     rung_id, name = title
     worst, first = compared.worst, compared.first_failing
     rung = TaskRung(

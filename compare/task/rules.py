@@ -1,7 +1,7 @@
-"""What optimizers do, in NumPy, to name the rule that a side's own steps follow.
+"""Computes optimizers' rules in NumPy, to name the rule that a side's own steps follow.
 
-Each rule is tried on the side's own gradients: no model is in between, so a rule fits to rounding or not at
-all. Sources: the update steps as each framework documents them (keras.io/api/optimizers,
+Each rule is tried on the side's own gradients, without a model, so a rule fits up to rounding or not at all.
+Sources: the update steps in each framework's documentation (keras.io/api/optimizers,
 pytorch.org/docs/stable/optim.html).
 """
 
@@ -13,19 +13,19 @@ from typing import Any
 
 import numpy as np
 
-FITS = 1e-8  # of the step's own size; float32 constants in float64 are off by 1e-8 to 1e-5
+FITS = 1e-8  # relative to the step's size; float32 constants in float64 are wrong by 1e-8 to 1e-5
 Numbers = Mapping[str, Any]
-Slots = dict[str, np.ndarray]  # what the rule remembers
+Slots = dict[str, np.ndarray]  # the rule's state
 Update = Callable[[np.ndarray, np.ndarray, Slots, int, Numbers], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """update(parameter, gradient, slots, step from 1, numbers): the new parameter."""
+    """An update rule. update(parameter, gradient, slots, step from 1, numbers) returns the new parameter."""
 
     name: str
     update: Update
-    family: str  # of the class that a framework calls so
+    family: str  # the name of the framework's optimizer class
 
 
 def plain(p: np.ndarray, g: np.ndarray, _slots: Slots, _t: int, n: Numbers) -> np.ndarray:
@@ -33,13 +33,13 @@ def plain(p: np.ndarray, g: np.ndarray, _slots: Slots, _t: int, n: Numbers) -> n
 
 
 def momentum(p: np.ndarray, g: np.ndarray, slots: Slots, _t: int, n: Numbers) -> np.ndarray:
-    """torch: the rate outside the sum."""
+    """Apply momentum as torch does, with the rate outside the sum."""
     slots["m"] = n["momentum"] * slots.get("m", np.zeros_like(p)) + g
     return np.asarray(p - n["rate"] * slots["m"])
 
 
 def momentum_inside(p: np.ndarray, g: np.ndarray, slots: Slots, _t: int, n: Numbers) -> np.ndarray:
-    """Keras: the rate inside, so that a change of it reaches the steps before."""
+    """Apply momentum as Keras does, with the rate inside the sum: a new rate affects only new gradients."""
     slots["m"] = n["momentum"] * slots.get("m", np.zeros_like(p)) - n["rate"] * g
     return np.asarray(p + slots["m"])
 
@@ -63,14 +63,14 @@ def moments(g: np.ndarray, slots: Slots, n: Numbers) -> tuple[np.ndarray, np.nda
 
 
 def adam_outside(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) -> np.ndarray:
-    """Kingma and Ba, arXiv:1412.6980, end of section 2: as TensorFlow and Keras do."""
+    """Apply Adam as TensorFlow and Keras do: Kingma and Ba, arXiv:1412.6980, end of section 2."""
     m, v = moments(g, slots, n)
     rate = n["rate"] * np.sqrt(1 - n["beta2"] ** t) / (1 - n["beta1"] ** t)
     return np.asarray(p - rate * m / (np.sqrt(v) + n["epsilon"]))
 
 
 def adam_inside(p: np.ndarray, g: np.ndarray, slots: Slots, t: int, n: Numbers) -> np.ndarray:
-    """Their algorithm 1: as torch does."""
+    """Apply Adam as torch does: algorithm 1 of the same paper."""
     m, v = moments(g, slots, n)
     root = np.sqrt(v / (1 - n["beta2"] ** t))
     return np.asarray(p - n["rate"] * (m / (1 - n["beta1"] ** t)) / (root + n["epsilon"]))
@@ -120,7 +120,7 @@ OWN_NAMES = {
 
 
 def numbers_of(rule: Numbers, rate: float) -> dict[str, Any]:
-    """Return a framework's own names in this module's."""
+    """Return a framework's numbers under the names of this module."""
     found = {OWN_NAMES.get(name, name): value for name, value in rule.items()}
     if isinstance(found.get("betas"), list | tuple):
         found["beta1"], found["beta2"] = found["betas"]
@@ -129,7 +129,7 @@ def numbers_of(rule: Numbers, rate: float) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Steps:
-    """One tensor's own history, flat: before, and after each step; the gradients, rates and decay."""
+    """One tensor's history, flat: its values at the start and after each step, its gradients and decay."""
 
     start: np.ndarray
     after: Sequence[np.ndarray]
@@ -138,7 +138,7 @@ class Steps:
 
 
 def fit(steps: Steps, rule: Rule, decay: str, rates: Sequence[float], numbers: Numbers) -> float:
-    """Return the largest error, relative to the largest step, of the rule on these gradients."""
+    """Return the rule's largest error on these gradients, relative to the largest change of each step."""
     slots: Slots = {}
     p, worst = steps.start, 0.0
     for t, (gradient, after, rate) in enumerate(
@@ -157,7 +157,7 @@ def fit(steps: Steps, rule: Rule, decay: str, rates: Sequence[float], numbers: N
 def best_rule(history: Sequence[Steps], rates: Sequence[float], numbers: Numbers) -> tuple[str, float]:
     """Return the rule that fits the side's own steps best, in words, and its error.
 
-    numbers: the optimizer's own, in this module's names. A rule whose numbers it lacks is not tried.
+    numbers: the optimizer's own, under this module's names. Do not try a rule that needs other numbers.
     """
     tried: list[tuple[float, str]] = []
     for rule in RULES:

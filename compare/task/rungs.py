@@ -1,4 +1,4 @@
-"""Rungs 0 to 6, and S: each a function from the climber to its row."""
+"""Defines rungs 0 to 6 and S. Each is a function from the climber to the rung's row."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from compare.task.evidence import Climber, Evidence
 from compare.task.rows import failed, row
 from compare.task.words import tensor_in_words
 
-SLOPE = 1e-4  # of a central difference, relative to the largest gradient: what tells a wrong gradient
+SLOPE = 1e-4  # largest error of a right gradient against a central difference, relative to the largest
 
 
 def dtypes(climber: Climber) -> TaskRung:
-    """Every variable of either model is of the dtype that is proved."""
+    """Check that every variable of both models has the dtype of the proof."""
     count = 0
     for side in climber.sides:
         count += len(side.manifest.dtypes)
@@ -29,7 +29,7 @@ def dtypes(climber: Climber) -> TaskRung:
 
 
 def batches(climber: Climber) -> TaskRung:
-    """Both sides read the same batches, to the bit."""
+    """Check that both sides read the same batches, to the bit."""
     climber.both(lambda side: side.ask(messages.TaskDigests(climber.task.steps)))
     left, right = (side.numbers["digests"] for side in climber.sides)
     for step, (own, other) in enumerate(zip(left, right, strict=False)):
@@ -47,7 +47,7 @@ def batches(climber: Climber) -> TaskRung:
 
 
 def weights(climber: Climber) -> TaskRung:
-    """Probing weights go in, and come back to the bit."""
+    """Load the probing weights, and check that the models return them, to the bit."""
     climber.make_weights()
     read = climber.both(lambda side: side.load(climber.weights))
     for side, arrays in zip(climber.sides, read, strict=True):
@@ -68,7 +68,7 @@ def activations(climber: Climber, rung_id: str, *, training: bool, scale: float 
 
 
 def compare_roles(climber: Climber, evidence: Evidence, *roles: str) -> Comparison:
-    """In the reference's order; an output that only one side shows (an LSTM's sequence) is left out."""
+    """Compare in the reference's order. Leave out an output that only one side shows (an LSTM's sequence)."""
     left, right = climber.judged(evidence.left, *roles), climber.judged(evidence.right, *roles)
     order = [*(left, right)[climber.reference]]
     order = [one for one in order if one.role not in ("input", "output") or (one in left and one in right)]
@@ -77,9 +77,9 @@ def compare_roles(climber: Climber, evidence: Evidence, *roles: str) -> Comparis
 
 
 def loss(climber: Climber) -> TaskRung:
-    """Compare the loss, with all that layers add to it."""
+    """Compare the loss, including the penalties that layers add."""
     evidence = climber.twice(messages.TaskGradients())
-    climber.trained = evidence  # the next rung judges the gradients that came with it
+    climber.trained = evidence  # the next rung judges the gradients in this reply
     compared = compare_numbers(climber, evidence, "loss")
     rung = row(climber, ("5", "loss"), evidence, compared)
     if rung.verdict == "fail":
@@ -118,7 +118,7 @@ def loss_hints(climber: Climber, evidence: Evidence) -> list[str]:
 
 
 def gradients(climber: Climber) -> TaskRung:
-    """In the order of back-propagation. Central differences of its own loss say which side is wrong."""
+    """Compare gradients in the order of back-propagation. Central differences show which side is wrong."""
     evidence = climber.trained
     assert evidence is not None
     left, right = (climber.judged(one, "gradient") for one in (evidence.left, evidence.right))
@@ -137,7 +137,7 @@ def gradients(climber: Climber) -> TaskRung:
 
 
 def blame(climber: Climber, one: Found, evidence: Evidence) -> str:
-    """Which side's gradient is not the slope of its own loss."""
+    """Say which side's gradient is not the slope of its own loss."""
     shape = evidence.left[one.tensor].shape
     place = int(np.ravel_multi_index(one.index, shape)) if shape else 0
     climber.both(lambda side: side.load(climber.weights))
@@ -156,7 +156,7 @@ def blame(climber: Climber, one: Found, evidence: Evidence) -> str:
 
 
 def stress(climber: Climber) -> TaskRung:
-    """Activations and gradients again, on inputs thirty times as large: clamps and saturation are reached."""
+    """Compare activations and gradients on inputs 30 times as large, which reach clamps and saturation."""
     rung = activations(climber, "S", training=True, scale=30.0)
     rung.name = "stress: inputs × 30"
     if rung.verdict == "pass":

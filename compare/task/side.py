@@ -1,4 +1,4 @@
-"""One framework's side of a porter's network: its worker, asked in the names that both sides share."""
+"""Asks one framework's worker about a porter's network, by the names that both sides share."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from compare.protocol import task_messages as messages
 from compare.protocol.task_messages import Manifest, TaskArrays, Tensor
 
 Arrays = dict[Tensor, np.ndarray]
-Weights = Mapping[Tensor, np.ndarray]  # the path being the TensorFlow side's
+Weights = Mapping[Tensor, np.ndarray]  # with the TensorFlow side's paths
 
 
 class TaskSide:
-    """Raises WorkerRefused for what the porter must mend, WorkerFailed for a worker that dies."""
+    """One side. Raises WorkerRefused for an error that the porter must fix, WorkerFailed if a worker dies."""
 
     def __init__(self, framework: str, worker: Worker, timeout: float) -> None:
         self.framework, self.worker, self.timeout = framework, worker, timeout
-        self.own_paths: dict[str, str] = {}  # shared path to this side's
-        self.numbers: dict[str, Any] = {}  # of the last reply
+        self.own_paths: dict[str, str] = {}  # from shared path to this side's path
+        self.numbers: dict[str, Any] = {}  # those of the last reply
 
     def set_up(self, files: tuple[Path, Path], **settings: Any) -> Manifest:
-        """files: the model's and the task's."""
+        """Set the worker up. Return the model's manifest. files: the model's and the task's."""
         module, task = (str(one.resolve()) for one in files)
         request = messages.SetUpTask(framework=self.framework, module=module, task=task, **settings)
         self.manifest = self.worker.request(request, Manifest, self.timeout)
         return self.manifest
 
     def ask(self, request: messages.TaskRequest) -> Arrays:
-        """Arrays under shared names; what belongs to a layer without a partner keeps its own path."""
+        """Return arrays under shared names. A layer without a partner keeps its own path, after "?"."""
         reply = self.worker.request(request, TaskArrays, self.timeout)
         arrays = arrays_of(self.worker, reply.safetensors)
         self.numbers = reply.numbers
@@ -48,7 +48,7 @@ class TaskSide:
         return named
 
     def load(self, weights: Weights) -> Arrays:
-        """Load what both sides share, and return every tensor of the model, read back."""
+        """Load the weights that both sides share. Return every tensor of the model, read back."""
         own = {}
         for name, array in weights.items():
             own[f"{self.own_paths[name.path]}/{name.name}"] = np.ascontiguousarray(array)

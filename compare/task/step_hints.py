@@ -1,4 +1,4 @@
-"""Why a step differs: each side's rule in words, with its numbers."""
+"""Explains why a step differs: gives each side's update rule in words, with its numbers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from compare.task import rules
 from compare.task.evidence import Climber
 from compare.task.side import Arrays
 
-KEPT_STEPS = 3  # enough to tell momentum from none, and one bias correction from another
+KEPT_STEPS = 3  # enough to distinguish momentum from none, and the bias corrections from each other
 
 
 def step_hints(climber: Climber, tensor: Tensor) -> list[str]:
-    """Each side's rule and numbers, and what a layer has twice on one side."""
+    """Return each side's rule and numbers, and other causes such as a layer's second bias on one side."""
     hints = []
     pair = climber.pair(tensor.path)
     if pair is not None and pair[0].settings.get("biases") != pair[1].settings.get("biases"):
@@ -47,7 +47,7 @@ def step_hints(climber: Climber, tensor: Tensor) -> list[str]:
 
 
 def rules_that_fit(climber: Climber) -> tuple[str, str]:
-    """By side, the rule in words, with its numbers."""
+    """Return, for each side, the rule in words, with its numbers."""
     evidence = climber.twice(messages.TaskTrain(KEPT_STEPS, keep=KEPT_STEPS), (climber.weights,) * 2)
     found = []
     for side, arrays, numbers in zip(
@@ -71,7 +71,7 @@ def in_words(numbers: Mapping[str, Any]) -> str:
 def histories(
     climber: Climber, arrays: Arrays, numbers: Mapping[str, Any], own_paths: Mapping[str, str]
 ) -> list[rules.Steps]:
-    """Each parameter's own steps; those whose gradient is zero within rounding tell nothing."""
+    """Return each parameter's own steps, without parameters whose gradient is zero within rounding."""
     found = []
     for weight, start in climber.weights.items():
         gradients = [

@@ -1,4 +1,4 @@
-"""The three files of `--new-task`, which prove a small network as they stand, ready to be filled in."""
+"""Holds the three files of `--new-task`. They prove a small network unchanged, and are made to be edited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rungs 3b and 7 to 9: initialisers, one step, many steps, and evaluation after them."""
+"""Defines rungs 7 to 9: one step, many steps, and evaluation after them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Nadam", "Adadelta", "Lamb", "Ftrl")
 
 
 def one_step(climber: Climber) -> TaskRung:
-    """Parameters, running statistics and the optimizer's memory after one step of the declared optimizer."""
+    """Compare parameters, running statistics and optimizer state after one step of the declared optimizer."""
     evidence = climber.twice(messages.TaskTrain(1))
     compared = compare_after(climber, evidence, adaptive=is_adaptive(climber))
     notes = bessel_notes(evidence)
@@ -37,10 +37,10 @@ def is_adaptive(climber: Climber) -> bool:
 
 
 def compare_after(climber: Climber, evidence: Evidence, *, adaptive: bool) -> Comparison:
-    """By how much each parameter has changed, state after the Bessel rule, and slots."""
+    """Compare each parameter's change, running statistics after Bessel's correction, and optimizer slots."""
     sides = [changes(climber, one, place) for place, one in enumerate((evidence.left, evidence.right))]
     moves = [changes(climber, one, place, moved=True) for place, one in enumerate(evidence.moved)]
-    if adaptive:  # noise divided by its own size: whole steps of either sign
+    if adaptive:  # such a rule divides noise by its own size, which gives whole steps of either sign
         sides = [{t: a for t, a in one.items() if not climber.is_zero(t)} for one in sides]
     order = [*sides[0], *(one for one in sides[1] if one not in sides[0] and one.role != "slot")]
     order = [one for one in order if one.role != "slot" or one in sides[1]]
@@ -70,10 +70,10 @@ def changes(climber: Climber, arrays: Arrays, place: int, *, moved: bool = False
 
 
 def corrected(leaf: Leaf, tensor: Tensor, after: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """torch keeps the unbiased variance of a batch, Keras the biased one: torch's as Keras would have it.
+    """Convert torch's running variance, of unbiased batch variances, into Keras's, of biased ones.
 
-    running = kept · before + (1 - kept) · variance · n / (n - 1) at each of `tensor.call` steps, with the
-    same n, so that the whole sum scales.
+    running = kept · before + (1 - kept) · variance · n / (n - 1) at each of `tensor.call` steps. n is the
+    same in each step, so one factor converts the whole sum.
     """
     momentum = leaf.settings.get("momentum")
     if tensor.name != "moving_variance" or leaf.settings.get("running variance") != "unbiased":
@@ -86,7 +86,7 @@ def corrected(leaf: Leaf, tensor: Tensor, after: np.ndarray, before: np.ndarray)
 
 
 def bessel_notes(evidence: Evidence) -> list[str]:
-    """Say how far the running variances differ as they stand, as the frameworks define them."""
+    """Return a note on how far the running variances differ without Bessel's correction."""
     raw = [
         float(np.max(np.abs(array - evidence.right[tensor]) / np.max(np.abs(array))))
         for tensor, array in evidence.left.items()
@@ -103,7 +103,7 @@ def bessel_notes(evidence: Evidence) -> list[str]:
 
 
 def steps(climber: Climber, rung_id: str) -> TaskRung:
-    """Losses, and parameters at the end. 8a: plain SGD, the model and its loss alone; 8b: as declared."""
+    """Compare losses, and final parameters. 8a: with plain SGD; 8b: with the declared optimizer."""
     plain = PLAIN_RATE if rung_id == "8a" else None
     count = climber.task.steps
     evidence = climber.twice(messages.TaskTrain(count, plain))
@@ -138,7 +138,7 @@ def compare_losses(climber: Climber, evidence: Evidence) -> Comparison:
 
 
 def evaluation(climber: Climber) -> TaskRung:
-    """Compare outputs after training, each side at its own weights, variances after Bessel's rule."""
+    """Compare outputs after training, each side at its own weights, with corrected variances."""
     evidence = climber.trained
     assert evidence is not None
     states = [

@@ -1,4 +1,4 @@
-"""Weights that hide nothing, the same for both sides, and the same moved by one unit in the last place."""
+"""Makes weights that hide no mistake, equal on both sides, and moves them by one unit in the last place."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 
 def probing(name: str, shape: Sequence[int], random: np.random.Generator) -> np.ndarray:
-    """float64. No 0 and no 1, variances positive: a default, or a branch that starts at 0, hides nothing.
+    """Return float64 values without 0 and 1, so that no default hides a mistake; variances are positive.
 
-    Kernels keep the size of what flows through them (He et al., arXiv:1502.01852), so that no unit is
-    saturated and no gradient vanishes.
+    Kernels keep the scale of activations (He et al., arXiv:1502.01852), so that no unit is saturated and no
+    gradient vanishes.
     """
     last = name.rpartition("/")[2]
     if last in ("moving_variance", "gamma"):
@@ -28,7 +28,7 @@ def signed(magnitudes: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def fan_in(name: str, shape: Sequence[int]) -> int:
-    """How many products a sum of this kernel has; an embedding's rows are taken, not summed."""
+    """Return how many products each sum of this kernel has. An embedding selects rows and sums nothing."""
     if name == "embeddings" or len(shape) < 2:
         return 2
     if name in ("query/kernel", "key/kernel", "value/kernel"):
@@ -37,12 +37,12 @@ def fan_in(name: str, shape: Sequence[int]) -> int:
 
 
 def neutral(name: str, shape: Sequence[int]) -> np.ndarray:
-    """Return what a tensor without a partner must hold, so that both sides can compute the same."""
+    """Return the values with which a tensor without a partner has no effect."""
     last = name.rpartition("/")[2]
     return np.ones(shape) if last in ("gamma", "moving_variance", "alpha") else np.zeros(shape)
 
 
 def moved_by_a_unit(array: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Each element one unit in the last place up or down."""
+    """Move each element up or down by one unit in the last place, at random."""
     towards = np.where(random.random(array.shape) < 0.5, np.inf, -np.inf).astype(array.dtype)
     return np.asarray(np.nextafter(array, towards))

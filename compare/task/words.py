@@ -1,4 +1,4 @@
-"""Tensors and verdicts in words."""
+"""Describes tensors and verdicts in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compare.task.hints import look_between, settings_that_differ
 
 
 def tensor_in_words(tensor: Tensor) -> str:
-    """`conv1/kernel`, `conv1 output`, `gradient of conv1/kernel`."""
+    """Return `conv1/kernel`, `conv1 output` or `gradient of conv1/kernel`."""
     call = f", call {tensor.call + 1}" if tensor.call and tensor.role in ("input", "output") else ""
     match tensor.role:
         case "tap":
@@ -31,7 +31,7 @@ def placed(climber: Climber, path: str) -> str:
 
 
 def difference(climber: Climber, one: Found) -> str:
-    """By how much one tensor differs, where, and from whom."""
+    """Return by how much one tensor differs, in which element, and which side is different."""
     where = f" · {placed(climber, one.tensor.path)}" if climber.pair(one.tensor.path) else ""
     if one.detail is not None:
         return f"{tensor_in_words(one.tensor)}: {one.detail}{where}"
@@ -45,7 +45,7 @@ def difference(climber: Climber, one: Found) -> str:
 
 
 def hints_for(climber: Climber, one: Found, evidence: Evidence, compared: Comparison) -> list[str]:
-    """Return settings that differ; for an input, what stands before it; the difference's form."""
+    """Return settings that differ; for an input, what runs before it; and the pattern of the difference."""
     pair = climber.pair(one.tensor.path)
     hints: list[str] = []
     if one.tensor.role == "input" and pair is not None:
