@@ -1,1 +1,1 @@
-"""What makes this repository's own figures and pages."""
+"""Makes this repository's own figures and pages."""

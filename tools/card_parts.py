@@ -1,4 +1,4 @@
-"""What `tools.first_card` tries: each part runs in a process of its own, looks, and returns what it saw."""
+"""Defines the parts of `tools.first_card`. Each runs in its own process, and returns the facts it found."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from compare.variants import VARIANTS
 from tests import commands
 from tools.gates import note_largest
 
-COMMAND_SECONDS = 3600.0  # a part has its own limit
-SIZES = (128, 1, 8, 512, 128, 1)  # each graph is replayed after another
+COMMAND_SECONDS = 3600.0  # each part has its own limit
+SIZES = (128, 1, 8, 512, 128, 1)  # each graph is replayed after a different one
 Facts = dict[str, Any]
 
 
 class Unexpected(Exception):
-    """What a part saw is not what it should be, in words."""
+    """A part found something wrong; the message says what."""
 
 
 def expect(holds: bool, what: str) -> None:
-    """Raise Unexpected unless it holds."""
+    """Raise Unexpected unless `holds` is True."""
     if not holds:
         raise Unexpected(what)
 
@@ -42,7 +42,7 @@ def variants(device: str, *, bfloat16: bool = False) -> str:
 
 
 def command(module: str, *options: object, status: tuple[int, ...] = (0,), **environment: str) -> str:
-    """Run one of the project's commands; return what it printed. Raises Unexpected for another status."""
+    """Run one of the project's commands. Return its output. Raises Unexpected for any other exit status."""
     done = commands.command(
         *options, module=module, env=os.environ | environment, timeout_seconds=COMMAND_SECONDS
     )
@@ -53,7 +53,7 @@ def command(module: str, *options: object, status: tuple[int, ...] = (0,), **env
 
 
 def run(device: str, *options: object) -> tuple[str, list[Launch]]:
-    """Return what a run printed, and its rows, all of which must be `ok`."""
+    """Return a run's output and its rows. Raises Unexpected unless all rows are `ok`."""
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "run"
         said = command("compare.run", "--device", device, *options, "--out", out)
@@ -72,7 +72,7 @@ def refusals(_device: str) -> Facts:
 
 
 def description(device: str) -> Facts:
-    """Return what the driver and torch say of themselves."""
+    """Return the driver's and torch's descriptions of themselves."""
     from compare.worker import nvidia_driver
     from torch_impl import runtime
 
@@ -82,7 +82,7 @@ def description(device: str) -> Facts:
 
 
 def ladder(device: str, dtype: str) -> Facts:
-    """Hold every variant against the oracle, with dropout inactive and active."""
+    """Compare every variant with the oracle, with dropout inactive and active."""
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "parity"
         options = ("--device", device, "--variants", variants(device), "--dtype", dtype, "--dropout", "both")
@@ -94,7 +94,7 @@ def ladder(device: str, dtype: str) -> Facts:
 
 
 def graphs(device: str) -> Facts:
-    """Train with CUDA graphs and without, over batches of several sizes, in float64: the losses are equal."""
+    """Train with CUDA graphs and without, on several batch sizes, in float64. Check that losses are equal."""
     import numpy as np
 
     from compare.data.weights import initial_weights
@@ -124,7 +124,7 @@ def bfloat16(device: str) -> Facts:
 
 
 def tf32(device: str) -> Facts:
-    """Set both TF32 switches, read them back by computing, and measure how much is rounded."""
+    """Set both TF32 switches, check them by a computation, and measure the rounding."""
     import torch
 
     from compare.worker.rounding import float32_rounding
@@ -152,7 +152,7 @@ def deterministic(device: str) -> Facts:
 
 
 def clocks(device: str) -> Facts:
-    """Measure an empty fence, and a step by the host's clock beside the card's own."""
+    """Measure an empty fence, and a step by the host's clock and by the card's clock."""
     import numpy as np
 
     from compare.data.weights import initial_weights
@@ -178,7 +178,7 @@ def clocks(device: str) -> Facts:
 
 
 def started(device: str) -> Callable[[], float]:
-    """Record an event on the card; return what gives the seconds since it. On the CPU: nothing."""
+    """Record an event on the card. Return a function for the seconds since it; on the CPU it returns 0."""
     if device == "cpu":
         return lambda: 0.0
     import torch
@@ -208,7 +208,7 @@ def products(device: str) -> Facts:
 
 
 def nvml(_device: str) -> Facts:
-    """Read the card's facts, by the library that nvidia-smi uses."""
+    """Read the card's facts by the library that nvidia-smi uses."""
     import msgspec
 
     record = CardWatch(os.environ.get("CUDA_VISIBLE_DEVICES", "0")).record
@@ -217,7 +217,7 @@ def nvml(_device: str) -> Facts:
 
 
 def full_card(device: str) -> Facts:
-    """Check that a card without free memory gives the reason, and says what to do."""
+    """Check that a run on a card without free memory is refused, with the reason and what to do."""
     import torch
 
     free, _ = torch.cuda.mem_get_info()
@@ -230,7 +230,7 @@ def full_card(device: str) -> Facts:
 
 
 def whole(device: str) -> Facts:
-    """Run the main command, over every variant and batch size."""
+    """Run the main command for every variant and batch size."""
     length = ("--seeds", 2, "--steps", 300)
     said, runs = run(device, "--variants", variants(device), *length, "--batch-sizes", "1,8,32,128,512")
     rows = {}
@@ -244,7 +244,7 @@ def whole(device: str) -> Facts:
 
 @dataclass(frozen=True)
 class Part:
-    """What is tried, for at most `limit_seconds`. needs: "nothing", "device" or "card"."""
+    """One part, which may take `limit_seconds`. needs: "nothing", "device" or "card"."""
 
     name: str
     look: Callable[[str], Facts]

@@ -1,7 +1,7 @@
-"""`python -m tools.correct_pairs`: correct pairs of networks never fail.
+"""`python -m tools.correct_pairs`: checks that correct pairs of networks never fail.
 
-Writes docs/results/correct_pairs.json. Each pair climbs over five seeds, two sizes of a batch and both
-dtypes. Exit 1 if one climb fails.
+Writes docs/results/correct_pairs.json. Each pair climbs with five seeds, two batch sizes and both dtypes.
+Exit 1 if a climb fails.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ DTYPES: tuple[Dtype, ...] = ("float64", "float32")
 
 
 class Climbed(msgspec.Struct):
-    """One climb. worst: the largest share of a tolerance that a tensor used, by rung."""
+    """One climb. worst: by rung, the largest error as a fraction of its tolerance."""
 
     network: str
     seed: int
-    times: int  # as large a batch
+    times: int  # factor of the task's batch size
     dtype: str
     passed: bool
     summary: str
@@ -43,7 +43,7 @@ class Climbed(msgspec.Struct):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Climb with all pairs, or those named."""
+    """Climb with all pairs, or with those named by the arguments."""
     cases = product(argv or PAIRS, SEEDS, (1, 2), DTYPES)
     found = []
     with tempfile.TemporaryDirectory() as place:
@@ -75,13 +75,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def used(parity: TaskParity) -> dict[str, float]:
-    """Return the share of its tolerance that each rung's nearest tensor uses."""
+    """Return, for each rung, the largest error as a fraction of its tolerance."""
     shares = {rung.id: (rung.relative or 0.0) / (rung.tolerance or 1.0) for rung in parity.rungs}
     return {name: share for name, share in shares.items() if share}
 
 
 def written(network: str, times: int, directory: Path) -> Path:
-    """Write the task with a batch so many times as large."""
+    """Write the task with a batch size that is `times` as large."""
     text = (NETWORKS / network / "task.py").read_text()
     larger = re.sub(
         r"(standard_normal\(\(|integers\(0, \d+, \(?|batch_size=)(\d+)",

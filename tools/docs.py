@@ -1,7 +1,7 @@
-"""`make docs`: every figure of README and docs/, from the results that are committed under docs/results.
+"""`make docs`: writes every figure of README and docs/ from the results that are committed in docs/results.
 
-A page holds its words, and markers between which a command puts what the results say; a test fails when a
-page and the results disagree.
+A page holds its text, and markers between which a command writes the results' figures. A test fails if a page
+and the results disagree.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def sections() -> dict[str, str]:
 
 
 def machines_section(*files: Path) -> str:
-    """Return what committed runs of several machines say together, and in what they differ."""
+    """Return the common findings of committed runs from several machines, and the machines' differences."""
     runs, differences = joined_runs(MergeConfig(files, accept_differences=True))
     parts = apart(runs)
     found = {name: find(parts[key], name) for key, name in names(parts).items()}
@@ -92,7 +92,7 @@ def machines_section(*files: Path) -> str:
 
 
 def job_section(path: Path, again: Path) -> str:
-    """Return what the committed run of the whole job says, and each pipeline's comparison with itself."""
+    """Return the findings of the committed run of the whole job, and each pipeline compared with itself."""
     found = find(read_results(path))
     parts = ["## What was measured", machine_sentence(found.results), bullets(job.answers([found]))]
     for one in job.tables([found]):
@@ -104,13 +104,13 @@ def job_section(path: Path, again: Path) -> str:
 
 
 def settings(plain: str, plain_name: str, other: str, other_name: str) -> str:
-    """Two committed runs that differ in one option."""
+    """Return a comparison of two committed runs that differ in one option."""
     results = [read_results(RESULTS / f"{name}.json") for name in (plain, other)]
     return method_figures.settings_section(results[0], results[1], (plain_name, other_name))
 
 
 def terminal_block(results: Results) -> str:
-    """Return what `make compare` printed for these results, without progress and the table of losses."""
+    """Return the output of `make compare` for these results, without progress and the table of losses."""
     out = io.StringIO()
     console = Console(file=out, width=TERMINAL_WIDTH, highlight=False)
     console.print(facts.headline(results.config), markup=False)
@@ -124,7 +124,7 @@ def terminal_block(results: Results) -> str:
 
 
 def machine_sentence(results: Results) -> str:
-    """Return the processor and the versions that these figures are of."""
+    """Return the processor and the versions behind these figures."""
     versions = {
         name: number
         for run in results.runs
@@ -152,7 +152,7 @@ def variants_section(results: Results) -> str:
 
 
 def share_cell(group: Group) -> str:
-    """Operations per second of the median step over the worker's own peak; the median of launches."""
+    """Return the median step's operations per second as a share of the worker's peak, over launches."""
     flops = group.config.spec.training_flops(group.config.batch_size)
     shares = [
         flops / median(run.timed_seconds) / run.matmul_peak_flops
@@ -163,7 +163,7 @@ def share_cell(group: Group) -> str:
 
 
 def calibration_section(calibration: Calibration) -> str:
-    """How many self-comparisons say "no difference", and what was said of the slowed ones."""
+    """Return how many self-comparisons say "no difference", and the verdicts on slowed steps."""
     rows = [
         calibration_row(calibration, name) for name in dict.fromkeys(t.variant for t in calibration.trials)
     ]
@@ -176,7 +176,7 @@ def calibration_section(calibration: Calibration) -> str:
 
 
 def calibration_row(calibration: Calibration, name: str) -> list[str]:
-    """Return a variant's row: how often it differed from itself, and what slowed steps were called."""
+    """Return a variant's row: how often it differed from itself, and the verdicts on its slowed steps."""
     same = [trial for trial in calibration.self_comparisons() if trial.variant == name]
     quiet = sum(trial.kind == "no_difference" for trial in same)
     ratios = sorted((trial.estimate or 1.0 for trial in same), key=lambda ratio: abs(ratio - 1))
@@ -186,7 +186,7 @@ def calibration_row(calibration: Calibration, name: str) -> list[str]:
 
 
 def slowed_words(trial: Trial) -> str:
-    """Return what a slowed step was called, with its ratio and interval."""
+    """Return the verdict on a slowed step, with its ratio and interval."""
     return f"{trial.words}: {trial.estimate:.3f}× [{trial.low:.3f}, {trial.high:.3f}]"
 
 

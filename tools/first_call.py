@@ -1,4 +1,4 @@
-"""`python -m tools.first_call ENVIRONMENT`: what the first `make` fetches, prints and writes.
+"""`python -m tools.first_call ENVIRONMENT`: measures what the first `make` downloads, prints and writes.
 
 Clones the last commit into an empty directory, with an empty home and no cache, and runs `make` with pip.
 Adds the sizes, every line with its time, and the longest silence to docs/results/install.json.
@@ -24,7 +24,7 @@ from compare.records.files import write_atomically
 from tests.commands import ROOT
 from tools.install import MEASURED
 
-# Settings of this machine that would hide what a reader sees: local packages, caches, other indexes.
+# The only settings of pip that stay. The others, for local packages, caches and indexes, are not a reader's.
 KEPT = ("PIP_CERT", "PIP_DEFAULT_TIMEOUT", "PIP_DISABLE_PIP_VERSION_CHECK")
 
 
@@ -73,7 +73,7 @@ def timed_lines(
 ) -> tuple[int, list[tuple[float, str]]]:
     """Run a command. Return its status, and its lines with the seconds since the start.
 
-    most: end the command after so many lines.
+    most: end the command after this many lines.
     """
     start, lines = time.monotonic(), []
     with subprocess.Popen(

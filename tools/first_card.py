@@ -1,9 +1,9 @@
-"""`python -m tools.first_card`: where there is a card and torch, try all that needs a card, in ten minutes.
+"""`python -m tools.first_card`: tries everything that needs a card, in ten minutes, on a card with torch.
 
-Each part runs in a process of its own, under a limit of its own, and says what it saw. Without a card the
-parts that need none run, and the others are refused, with the reason. `--device cpu` rehearses: the same
-parts on the CPU, but for those that only a card can run. TensorFlow is not used. Exit status 1 unless all
-passed.
+Each part runs in its own process, with its own time limit, and reports what it found. Without a card, the
+parts that need no card run, and the others are refused, with the reason. `--device cpu` is a rehearsal: it
+runs the same parts on the CPU, except those that need a card. TensorFlow is not used. Exit status 1 unless
+all parts pass.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NO_CARD = "no card was asked for"
 
 @dataclass(frozen=True)
 class FirstCardConfig:
-    """Try all that needs a card, and write what was seen."""
+    """Try everything that needs a card, and write the findings."""
 
     device: Literal["cuda", "cpu"] = "cuda"
     """cpu: rehearse without a card"""
@@ -42,11 +42,11 @@ class FirstCardConfig:
     out: Path = ROOT / "runs" / "first_card.json"
     """the file to write"""
     inside: bool = False
-    """run one part here, and print its facts: what this command starts for each part"""
+    """run one part in this process, and print its facts: this command starts itself so for each part"""
 
 
 def main() -> int:
-    """Try every part and write what was seen; return the exit status."""
+    """Try every part, and write the findings. Return the exit status."""
     config = parse(FirstCardConfig, sys.argv[1:], program="tools.first_card")
     names = [part.name for part in PARTS]
     for name in config.parts:
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def outcome(part: Part, device: str, missing: str | None, limit_seconds: float) -> Facts:
-    """Run a part in a process of its own, and return its facts, or why there are none."""
+    """Run a part in its own process. Return its facts, or why there are none."""
     if missing and (part.needs == "card" or (part.needs == "device" and device == "cuda")):
         return {"outcome": "refused", "reason": missing}
     if limit_seconds < 1:
@@ -104,7 +104,7 @@ def outcome(part: Part, device: str, missing: str | None, limit_seconds: float) 
 
 
 def inside(part: Part, device: str) -> int:
-    """Run a part here and print its facts as a line of JSON."""
+    """Run a part in this process, and print its facts as a line of JSON."""
     try:
         print(json.dumps(part.look(device)))
     except Unexpected as error:
@@ -114,7 +114,7 @@ def inside(part: Part, device: str) -> int:
 
 
 def shown(seen: Facts) -> str:
-    """Return one line of what was seen."""
+    """Return the findings in one line."""
     text = seen.get("reason") or json.dumps(seen["facts"])
     line = " ".join(str(text).split())
     return line if len(line) < 160 else line[:157] + "..."

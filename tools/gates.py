@@ -1,8 +1,8 @@
-"""`python -m tools.gates`: every variant's own gate, over seeds and batch sizes. No alarm may be false.
+"""`python -m tools.gates`: climbs every variant's gate, with several seeds and batch sizes. None may fail.
 
-Writes docs/results/gates.json: of each gate its verdict and its seconds, and of each group of arrays the
-largest error that was met, beside the tolerance. A run that was cut off goes on: a gate that the same code
-has passed is not climbed again. Exit 1 if a gate fails.
+Writes docs/results/gates.json: each gate's verdict and seconds, and for each group of arrays the largest
+error and the tolerance. An interrupted run continues: a gate that the same code has passed is not climbed
+again. Exit 1 if a gate fails.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ Largest = dict[tuple[str, str], dict[str, Any]]  # by dtype and group
 
 @dataclass(frozen=True)
 class GatesConfig:
-    """Climb the gate with right implementations, which must pass it."""
+    """Climb the gate with correct implementations, which must pass it."""
 
     variants: Names = ALL
     """which variants"""
     seeds: int = 5
     """seeds 0, 1, ..."""
     batch_sizes: WholeNumbers = (1, 8, 128, 512)
-    """batch sizes of the runs that the gates are for"""
+    """batch sizes of the runs"""
     dtype: Dtype = "float32"
-    """of the runs"""
+    """dtype of the runs"""
     out: Path = OUT
     """the file to write"""
 
 
 def main() -> int:
-    """Climb one gate for each seed and batch size, and write what was met after each."""
+    """Climb one gate for each seed and batch size, and write the record after each."""
     config = parse(GatesConfig, sys.argv[1:], program="tools.gates")
     dataset = mnist.load()
     what = {
@@ -78,9 +78,9 @@ def main() -> int:
 
 
 def found_before(out: Path, what: Mapping[str, Any]) -> tuple[list[dict[str, Any]], Largest]:
-    """Return the gates passed before, and the largest errors met, if all is as it was: else nothing.
+    """Return the gates passed before and their largest errors, if `what` is unchanged; else nothing.
 
-    Files that differ from their commit, or a commit that nobody knows, may be other code than before.
+    Also return nothing if files differ from their commit, or the commit is unknown: the code may differ.
     """
     code = what["environment"]["code_version"]
     before = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
@@ -97,7 +97,7 @@ def found_before(out: Path, what: Mapping[str, Any]) -> tuple[list[dict[str, Any
 
 
 def note_largest(climbs: Sequence[Climb], largest: Largest) -> None:
-    """Keep, of each dtype and group, where it was furthest from the oracle."""
+    """Keep, for each dtype and group, the largest error relative to the oracle."""
     for climb in climbs:
         for one in (one for rung in climb.rungs for one in rung.differences if one.right == "oracle"):
             known = largest.get((climb.dtype, one.group))

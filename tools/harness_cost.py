@@ -1,10 +1,10 @@
-"""What the harness adds to a step: its timed loop against a bare loop of the same operations.
+"""Measures what the harness adds to a step: compares its timed loop with a bare loop of the same operations.
 
     python -m tools.harness_cost
 
-One process and one model a launch, blocks of steps in A B B A order, so that only the loop differs. The bare
-loop does what a user would write: step, loss to the host. Prints both medians and their ratio, and writes
-docs/results/harness_cost.json.
+Each launch has one process and one model, and blocks of steps in A B B A order, so that only the loop
+differs. The bare loop is what a user would write: a step, then the loss to the host. Prints both medians and
+their ratio, and writes docs/results/harness_cost.json.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LAUNCHES, BLOCKS, BLOCK_STEPS = 3, 40, 10
 
 
 def main() -> None:
-    """Each launch is this file again, in a worker's environment, as a worker is started."""
+    """Run all launches. Each launch runs this file again, in a worker's environment, started as a worker."""
     environment = Conditions().environment()
     launches = []
     for framework in ("tf", "torch"):
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def measure(framework: str) -> None:
-    """One launch: prints the median steps of both loops as a line of JSON."""
+    """Run one launch. Print the median steps of both loops as a line of JSON."""
     with tempfile.TemporaryDirectory() as directory:
         weights_path = Path(directory) / "weights.safetensors"
         safetensors.numpy.save_file(initial_weights(LeNetSpec(), 0), weights_path)

@@ -1,7 +1,7 @@
-"""`python3 -m tools.install DIR ARGUMENT...`: make an environment in DIR, and say how far it is.
+"""`python3 -m tools.install DIR ARGUMENT...`: makes an environment in DIR, and shows the progress.
 
-The arguments go to `uv pip install` if uv is on the PATH, else to pip. Nothing is installed yet when this
-runs, so it needs only the standard library.
+The arguments go to `uv pip install` if uv is on the PATH, else to pip. This runs before any package is
+installed, so it needs only the standard library.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 from tools.install_failures import advice
 
 MEASURED = Path(__file__).resolve().parents[1] / "docs" / "results" / "install.json"
-QUIET_SECONDS = 4.0  # after so long without a line, say that the work goes on
-SMALL_MEGABYTES = 20.0  # a smaller download is over before its name is read
+QUIET_SECONDS = 4.0  # after this time without a line, say that the work continues
+SMALL_MEGABYTES = 20.0  # a smaller download ends before a reader has read its name
 MEGABYTES = {"K": 1e-3, "M": 1.0, "G": 1e3}
 GB = 1e9
 CONTENTS = {
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
 
 
 def announce(directory: Path, uv: str | None) -> None:
-    """Say what comes, how large it is, where it goes, and that it happens once."""
+    """Say what will be installed, its size and its place, and that this happens once."""
     print(f"Installing {CONTENTS.get(directory.name, 'packages')}, once, in {directory}/")
     if measured := measured_for(directory):
         download, installed = measured["download_bytes"] / GB, measured["installed_bytes"] / GB
@@ -62,7 +62,7 @@ def announce(directory: Path, uv: str | None) -> None:
 
 
 def measured_for(directory: Path) -> dict[str, Any] | None:
-    """Return what the same environment took when it was measured."""
+    """Return the measured sizes and times of the same environment."""
     if not MEASURED.is_file():
         return None
     records: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text(encoding="utf-8"))
@@ -75,7 +75,7 @@ def free(directory: Path) -> int:
 
 
 def commands(directory: Path, arguments: list[str], uv: str | None) -> list[list[str]]:
-    """Return what to run, in order. An environment that works is kept; a broken one is made again."""
+    """Return the commands to run, in order. Keep an environment that works; make a broken one again."""
     python = str(directory / "bin" / "python")
     if uv:
         install = [uv, "pip", "install", "--compile-bytecode", "--python", python, *arguments]
@@ -89,7 +89,7 @@ def commands(directory: Path, arguments: list[str], uv: str | None) -> list[list
 
 
 def works(python: str) -> bool:
-    """Tell whether an interpreter can be started."""
+    """Return whether an interpreter can be started."""
     try:
         return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
     except OSError:
@@ -97,14 +97,14 @@ def works(python: str) -> bool:
 
 
 class Progress:
-    """What to show of an installer's lines, and of its silence."""
+    """Decides what to show of an installer's lines, and during its silence."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.free = free(directory)
         self.start = time.monotonic()
         self.phase = "starting"
-        self.out_of_tries = False  # pip would go on to the next package, and try as often there
+        self.out_of_tries = False  # pip would continue with the next package, and try as often again
 
     def line(self, text: str) -> str | None:
         """Return what to show for one line of the installer; None for most."""
@@ -125,13 +125,13 @@ class Progress:
         return self.phase
 
     def waiting(self) -> str:
-        """Return what to show while the installer says nothing."""
+        """Return what to show while the installer prints nothing."""
         seconds, written = round(time.monotonic() - self.start), max(0, self.free - free(self.directory))
         return f"{seconds // 60}:{seconds % 60:02d}  {self.phase} · {written / GB:.1f} GB written so far"
 
 
 def written(log: Path, output: str) -> str:
-    """Write all that an installer printed. Return where it is, or nothing if the disk is full."""
+    """Write an installer's whole output to a file. Return its place, or nothing if the disk is full."""
     try:
         log.write_text(output, encoding="utf-8")
     except OSError:
@@ -140,7 +140,7 @@ def written(log: Path, output: str) -> str:
 
 
 def followed(command: list[str], progress: Progress) -> tuple[int, str]:
-    """Run a command and show its progress. Return its exit status and all that it printed."""
+    """Run a command and show its progress. Return its exit status and its whole output."""
     lines: queue.Queue[str | None] = queue.Queue()
     output: list[str] = []
     with subprocess.Popen(

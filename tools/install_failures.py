@@ -1,4 +1,4 @@
-"""Why an installation failed, and what to do next: from what pip, uv or venv printed to one sentence."""
+"""Finds why an installation failed, from the output of pip, uv or venv, and says what to do next."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 PYTHON = ".".join(platform.python_version_tuple()[:2])
 AGAIN = "Then run make again: what was fetched is kept."
-# The first pattern that is found decides: without a network, pip also says that nothing matches.
+# The first matching pattern decides: without a network, pip also says that no version matches.
 CAUSES = (
     (
         r"No space left on device|Errno 28|Disk quota exceeded|os error 28",
@@ -60,7 +60,7 @@ CAUSES = (
 
 
 def advice(output: str) -> str:
-    """Return what to do after a failure; if its cause is not known, the last line that tells an error."""
+    """Return what to do after a failure. If its cause is unknown, return the last line with an error."""
     for pattern, words in CAUSES:
         if re.search(pattern, output):
             return words

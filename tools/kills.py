@@ -1,7 +1,8 @@
-"""`python -m tools.kills`: runs killed with SIGKILL at random moments, each taken up again.
+"""`python -m tools.kills`: kills runs with SIGKILL at random moments, and resumes each of them.
 
-Twenty over stand-in workers and three over the real frameworks. Each must end as the unbroken run did, to the
-last bit of every loss, and leave no process and no temporary file. Writes docs/results/kills.json.
+It kills twenty runs with stand-in workers and three with the real frameworks. Each must end as an
+uninterrupted run, to the last bit of every loss, and leave no process and no temporary file. Writes
+docs/results/kills.json.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ OUT = ROOT / "docs" / "results" / "kills.json"
 
 
 def main() -> int:
-    """Kill runs over stand-ins and over real frameworks, and write what came of each."""
+    """Kill runs with stand-in workers and with real frameworks, and write how each one ended."""
     record: dict[str, Any] = {"environment": machine.describe(), "kills": []}
     with tempfile.TemporaryDirectory() as name:
         for workers, count in KILLS.items():
@@ -36,7 +37,7 @@ def main() -> int:
 
 
 def kills(place: Place, directory: Path, count: int) -> list[dict[str, Any]]:
-    """Return what came of `count` kills, at moments spread over a run."""
+    """Return the results of `count` kills, at moments spread over a run."""
     start = time.monotonic()
     done = place.run(directory / "unbroken")
     seconds = time.monotonic() - start
@@ -51,7 +52,7 @@ def kills(place: Place, directory: Path, count: int) -> list[dict[str, Any]]:
 
 
 def one(place: Place, out: Path, moment_seconds: float, expected: dict[Any, Any]) -> dict[str, Any]:
-    """Return what a kill left, and what was wrong with how the run ended: nothing, if all is well."""
+    """Return what a kill left, and what was wrong with the end of the resumed run; empty if it was right."""
     killed = kill_at(place, out, moment_seconds)
     wrong = [f"a process lives on: {line}" for line in workers_left(place.temporary)]
     begun = (out / "results.json").exists()

@@ -1,4 +1,4 @@
-"""Figures of docs/methods.md and docs/checkpoints.md that come from records of a form of their own."""
+"""Makes the figures of docs/methods.md and docs/checkpoints.md from records in their own formats."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def work_sentence(results: Results) -> str:
-    """How often and how long each variant of a run was trained."""
+    """Say how often and how long each variant of a run was trained."""
     config = results.config
     return (
         f"{count(config.seeds, 'launch')} of {count(config.steps, 'step')} each, with batches of "
@@ -40,7 +40,7 @@ def work_sentence(results: Results) -> str:
 
 
 def verdict_section() -> str:
-    """When each verdict on the step time is given, with the thresholds of the code."""
+    """Return the rule for each verdict on the step time, with the thresholds in the code."""
     smallest = format_percent(SMALLEST_DIFFERENCE, 0)
     reach = format_percent(WIDEST_REACH * SMALLEST_DIFFERENCE, 0)
     rows = [
@@ -66,7 +66,7 @@ def tried_section(record: dict[str, Any]) -> str:
 
 
 def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> str:
-    """Return a row for each variant: its step under two settings, unpaired: two runs are not interleaved."""
+    """Return a row for each variant: its step under two settings, unpaired, since runs do not interleave."""
     rows = [
         [
             row.first.label.of("").title,
@@ -80,7 +80,7 @@ def settings_section(plain: Results, other: Results, names: tuple[str, str]) -> 
 
 
 def growth_section(results: Results) -> str:
-    """Return a row a variant: fixed cost, cost per image, error of the fit, fixed share, second thread."""
+    """Return a row per variant: fixed cost, cost per image, error of the fit, fixed share, second thread."""
     found, batch = [find(results)], results.config.batch_size
     costs = batch_costs(batch_points(found))
     rows = [
@@ -101,13 +101,13 @@ def growth_section(results: Results) -> str:
 
 
 def thread_cell(found: Sequence[Findings], label: Label) -> str:
-    """How much faster the most threads are than one."""
+    """Say how much faster the largest number of threads is than one thread."""
     times = {point.size: point.seconds for point in thread_points(found) if point.label == label}
     return f"{times[1] / times[max(times)]:.2f}× faster" if 1 in times and len(times) > 1 else ""
 
 
 def harness_section(record: dict[str, Any]) -> str:
-    """For each framework the ratio of the harness' median step to a bare loop's, over launches."""
+    """Return, for each framework, the ratio of the harness's median step to a bare loop's, over launches."""
     rows = []
     for framework, name in FRAMEWORK_NAMES.items():
         launches = [launch for launch in record["launches"] if launch["framework"] == framework]
@@ -122,8 +122,8 @@ def harness_section(record: dict[str, Any]) -> str:
 
 
 def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
-    """How killed runs ended, and what a long one did to memory and step time."""
-    killed = [kill for kill in kills["kills"] if kill["killed"]]  # one may end before its moment comes
+    """Say how killed runs ended, and how memory and step time changed in a long run."""
+    killed = [kill for kill in kills["kills"] if kill["killed"]]  # a run may end before its kill
     counts = Counter(kill["workers"] for kill in killed)
     sound = sum(not kill["wrong"] for kill in killed)
     over = " and ".join(f"{count} over {workers}" for workers, count in counts.items())
@@ -148,7 +148,7 @@ def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
 
 
 def conversions_section(record: dict[str, Any]) -> str:
-    """Each conversion as it was typed, and what it printed."""
+    """Return each conversion's command and its output."""
     shown = [
         f"$ python -m compare.convert {one['source']} {one['target']}\n{one['output'].strip()}"
         for one in record["conversions"]

@@ -1,10 +1,10 @@
-"""Every known mistake in a port that can be injected into an example, and the rung that catches it."""
+"""Lists every known mistake that can be injected into an example port, and the rung that catches it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-Edit = tuple[str, str, str]  # file, what stands there, what the mistake makes of it
+Edit = tuple[str, str, str]  # file, correct text, text with the mistake
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def torch(old: str, new: str) -> Edit:
 
 
 def task(old: str, new: str) -> Edit:
-    """Change what both sides share."""
+    """Change the task's file, which both sides share."""
     return "task.py", old, new
 
 
@@ -40,12 +40,12 @@ CROSS_ENTROPY = "functional.cross_entropy(outputs, targets)"
 
 
 def optimizers(own: str, other: str) -> tuple[Edit, Edit]:
-    """Give each side another optimizer."""
+    """Give the two sides different optimizers."""
     return keras(KERAS_SGD, f"keras.optimizers.{own}"), torch(TORCH_SGD, other)
 
 
 def penalised(factor: str) -> tuple[Edit, ...]:
-    """Put a weight penalty inside Keras's layer, and in torch's loss with a factor of its own."""
+    """Put a weight penalty into Keras's layer, and into torch's loss with another factor."""
     return (
         keras('activation="tanh", name', 'activation="tanh", kernel_regularizer="l2", name'),
         torch("(outputs: Any, targets: Any)", "(outputs: Any, targets: Any, model: Any)"),

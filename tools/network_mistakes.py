@@ -1,7 +1,7 @@
-"""`python -m tools.network_mistakes [NAME ...]`: every known mistake in a port, on the ladder of any network.
+"""`python -m tools.network_mistakes [NAME ...]`: puts every known mistake of a port on the ladder.
 
-Writes docs/results/network_mistakes.json. Each mistake changes a few lines of a pair that passes; two workers
-serve all of them. Exit 1 if one is not caught at its rung and tensor.
+Writes docs/results/network_mistakes.json. Each mistake changes a few lines of a pair that passes. The same
+two workers serve all mistakes. Exit 1 if a mistake is not caught at its rung and tensor.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RESULT = ROOT / "docs/results/network_mistakes.json"
 
 
 class Tried(msgspec.Struct):
-    """One mistake on the ladder. found: rung and tensor; hints as the porter reads them."""
+    """One mistake on the ladder. found: the rung and tensor; hints: as the porter reads them."""
 
     name: str
     network: str
@@ -40,7 +40,7 @@ class Tried(msgspec.Struct):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Try all, or those named."""
+    """Try all mistakes, or those named by the arguments."""
     chosen = [one for one in MISTAKES if not argv or one.name in argv]
     if unknown := [name for name in argv if all(name != one.name for one in MISTAKES)]:
         raise UserError(f"there is no mistake {unknown[0]!r}; see tools/network_mistakes.py.")
@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def tries(mistakes: Sequence[Mistake]) -> Iterator[Tried]:
-    """Put each on the ladder in turn; both workers stay."""
+    """Put each mistake on the ladder in turn, with the same two workers."""
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         config = ParityConfig(task=directory / "task.py", threads=1)
@@ -80,7 +80,7 @@ def tries(mistakes: Sequence[Mistake]) -> Iterator[Tried]:
 
 
 def outcome(mistake: Mistake, rung: str, tensor: str, reason: str, hints: list[str]) -> Tried:
-    """Record what the ladder said of it."""
+    """Return a record of the ladder's answer to a mistake."""
     return Tried(
         name=mistake.name,
         network=mistake.network,
@@ -96,7 +96,7 @@ def outcome(mistake: Mistake, rung: str, tensor: str, reason: str, hints: list[s
 
 
 def written(mistake: Mistake, directory: Path) -> tuple[Path, Path, Path]:
-    """Write the pair with the mistake in it. Raises UserError if a line to change is not there."""
+    """Write the pair with the mistake in it. Raises UserError if a line to change is missing."""
     for name in ("my_keras.py", "my_torch.py", "task.py"):
         text = (NETWORKS / mistake.network / name).read_text()
         for file, old, new in mistake.edits:

@@ -1,4 +1,4 @@
-"""The figures of docs/any_network.md, from the committed result of network_mistakes."""
+"""Makes the figures of docs/any_network.md from the committed result of network_mistakes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = {
     "extra_biases": "ResNet50's biases",
     "strides": "ResNet50's strides",
 }
-HINTS = 3  # of each mistake that the page shows
+HINTS = 3  # for each mistake on the page
 
 
 def sections() -> dict[str, str]:
@@ -37,7 +37,7 @@ def read(path: Path, kind: type[T]) -> T:
 
 
 def words(one: Tried) -> str:
-    """Return what the ladder says of a mistake, as a block."""
+    """Return the ladder's message about a mistake, as a block."""
     lines = [f"fails at rung {one.found_rung} · {one.reason}", *(f"  {hint}" for hint in one.hints[:HINTS])]
     return "\n".join(["```", *lines, "```"])
 

@@ -1,4 +1,4 @@
-"""The tables of docs/options.md: every option of every command, from the dataclasses that hold them."""
+"""Makes the tables of docs/options.md: every option of every command, from the dataclasses that hold them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def option_table(config: type) -> str:
 
 
 def option(field: dataclasses.Field[Any], hint: Any) -> str:
-    """`--batch-size`, `--dtype float32|float64`, or `SOURCE` for a positional argument."""
+    """Return `--batch-size`, `--dtype float32|float64`, or `SOURCE` for a positional argument."""
     marks = "".join(map(str, getattr(hint, "__metadata__", ())))
     if "Positional" in marks:
         return field.name.upper()
@@ -52,7 +52,7 @@ def option(field: dataclasses.Field[Any], hint: Any) -> str:
 
 
 def choices(hint: Any) -> str:
-    """` a|b` if the type allows only these texts, else nothing."""
+    """Return ` a|b` if the type allows only these strings, else an empty string."""
     values = [value for part in (hint, *get_args(hint)) for value in get_args(part) if isinstance(value, str)]
     return " " + "|".join(values) if values else ""
 

@@ -1,7 +1,7 @@
-"""What docs/parity.md shows: figures from the committed results, the contract from the source.
+"""Makes the sections of docs/parity.md: figures from the committed results, the contract from the source.
 
-`python -m tools.parity_docs` writes them anew between the page's markers; a test fails when the
-page and the results disagree.
+`python -m tools.parity_docs` writes them between the page's markers. A test fails if the page and the
+results disagree.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def refreshed(page: str, found: Mapping[str, str]) -> str:
-    """Return the page with each marked section as it is now. Raises KeyError for a marker nobody fills."""
+    """Return the page with new text in each marked section. Raises KeyError for an unknown marker."""
     return MARKED.sub(lambda match: f"{match[1]}\n{found[match[2]]}\n\n{match[3]}", page)
 
 
@@ -52,7 +52,7 @@ def sections() -> dict[str, str]:
 
 
 def proof_sentence(parity: Parity) -> str:
-    """Return the verdict of the climbs, with the machine and the versions."""
+    """Return the climbs' verdict, with the machine and the versions."""
     versions = ", ".join(
         f"{name} {number}" for name, number in all_versions(parity).items() if name != "built_for_cuda"
     )
@@ -66,7 +66,7 @@ def all_versions(parity: Parity) -> dict[str, str]:
 
 
 def climb_section(climb: Climb) -> str:
-    """Return the rungs of one climb, as the terminal shows them, and how far the oracle went along."""
+    """Return the rungs of one climb, as the terminal shows them, and how many steps the oracle trained."""
     header = ["rung", "largest error in", "absolute", "relative", "allowed", "between"]
     rows = [
         [row[name] for name in header]
@@ -104,7 +104,7 @@ def tolerance_row(where: str, group: str, tolerance: Tolerance | None) -> list[s
 
 
 def traps_table(trials: Trials) -> str:
-    """Return a row for each trap: where it was caught, and what the accuracy would have said."""
+    """Return a row for each trap: where it was caught, and whether its accuracy would have shown it."""
     gaps = [f"gap at step {step}" for step in trap_table.GAP_STEPS]
     header = ["mistake", "trap", "rung", "first in", *gaps, "test accuracy", "accuracy alone"]
     rows = [
@@ -128,13 +128,13 @@ def spreads(trials: Trials) -> Sequence[str]:
 
 
 def contract(*names: str) -> str:
-    """Return what the harness asks of a port: these classes of the contract, as they stand in the source."""
+    """Return the source of these classes of the contract, which define what a port must have."""
     code = [source_pairs.definition("compare/worker/contract.py", name) for name in names]
     return "\n".join(["```python", "\n\n\n".join(code), "```"])
 
 
 def terminal_text(parity: Parity, width: int = 80) -> str:
-    """Return what the command prints for this record, as a code block."""
+    """Return the command's output for this record, as a code block."""
     console = Console(width=width, highlight=False, color_system=None)
     with console.capture() as capture:
         console.print(parity_terminal.report(parity, width))

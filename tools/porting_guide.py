@@ -1,4 +1,4 @@
-"""`docs/porting.md`, generated: `python -m tools.porting_guide > docs/porting.md`."""
+"""Generates `docs/porting.md`: `python -m tools.porting_guide > docs/porting.md`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def caught(concept: Concept) -> str:
 
 
 def fenced(framework: str, excerpt: Excerpt) -> str:
-    """Return an excerpt as a code block, with its place."""
+    """Return an excerpt as a code block, with its file and line."""
     return f"{framework}, `{excerpt.where}`:\n\n```python\n{excerpt.code}\n```"
 
 

@@ -1,6 +1,6 @@
-"""`python -m tools.proofs`: the tests marked `proof`, which take too long for the test command.
+"""`python -m tools.proofs`: runs the tests marked `proof`, which take too long for the test command.
 
-Writes docs/results/proofs.json: how each of them ended, and its seconds. Exit 1 if one failed.
+Writes docs/results/proofs.json: how each test ended, and its seconds. Exit 1 if one failed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OUT = machine.ROOT / "docs" / "results" / "proofs.json"
 
 
 def main() -> int:
-    """Run them in two processes, and keep what pytest says of each."""
+    """Run the tests in two processes, and keep pytest's result of each."""
     options = ["-m", "proof", "--numprocesses", "2", "--dist", "loadfile"]
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.xml"
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def outcome(case: ET.Element) -> dict[str, Any]:
-    """Return a test's name, how it ended, and how long it took, with what it set up."""
+    """Return a test's name, how it ended, and how long it took, including its set-up."""
     ended = next((child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed")
     module = case.get("classname", "").replace(".", "/")
     return {"test": f"{module}.py::{case.get('name')}", "ended": ended, "seconds": float(case.get("time", 0))}

@@ -1,4 +1,4 @@
-"""`python -m tools.screenshots`: the example report as a reader first sees it, for the README.
+"""`python -m tools.screenshots`: takes pictures of the example report's first screen, for the README.
 
 Writes docs/example/report-light.png and report-dark.png: the page's top, to the end of the first table.
 """
@@ -21,7 +21,7 @@ return table.getBoundingClientRect().bottom + window.scrollY;
 
 
 def main() -> int:
-    """Photograph the report in both colour schemes, if there is a browser."""
+    """Take a screenshot of the report in both colour schemes, if a browser is installed."""
     if BROWSER is None or DRIVER is None:
         print(f"The screenshots stay as they were: {MISSING}", file=sys.stderr)
         return 0

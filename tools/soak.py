@@ -1,11 +1,11 @@
-"""`python -m tools.soak RUN_DIR`: whether a long run stayed as it began.
+"""`python -m tools.soak RUN_DIR`: checks that a long run did not change from start to end.
 
     python -m compare.run --seeds 1 --steps 20000 --out RUN_DIR
 
 A launch passes if it finished, its memory after step 1,000 grew by at most 2 %, and its step got at most 5 %
-slower from the first tenth to the last, both by its own clock and as a ratio to the other launches. Those ran
-in turn with it, so a drift of the machine moves all of them and leaves the ratio; a leak in one moves both.
-Writes docs/results/soak.json, a summary, since the run's raw samples are megabytes.
+slower from the first tenth to the last. The step is judged both by its own time and as a ratio to the other
+launches. These trained in turn with it, so a drift of the machine changes all times but not the ratio. A leak
+in one launch changes both. Writes docs/results/soak.json, a summary, since the raw samples are megabytes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main(directory: Path) -> int:
 
 
 def summaries(runs: Sequence[Launch]) -> list[dict[str, Any]]:
-    """One for each launch. Raises ValueError for a launch that did not end well, or has too few steps."""
+    """Return a summary of each launch. Raises ValueError if one did not end well or has too few steps."""
     for run in runs:
         if run.status != "ok":
             raise ValueError(f"{run.label}: {run.status}: {run.reason}")
@@ -79,7 +79,7 @@ def summaries(runs: Sequence[Launch]) -> list[dict[str, Any]]:
 
 
 def medians_of_tenths(run: Launch) -> list[float]:
-    """[10] seconds: the median step of each tenth of the launch, the warm-up and the remainder apart."""
+    """Return [10] seconds: the median step of each tenth of a launch, without warm-up and remainder."""
     timed = run.timed_seconds
     size = len(timed) // 10
     if size == 0:
@@ -88,7 +88,7 @@ def medians_of_tenths(run: Launch) -> list[float]:
 
 
 def memory_growth(run: Launch) -> float:
-    """Of the largest resident size after step 1,000 over the first there, less one."""
+    """Return by which fraction the largest resident size after step 1,000 exceeds the first one."""
     ends = accumulate(run.block_sizes)
     settled = [size for end, size in zip(ends, run.rss_bytes, strict=True) if end >= SETTLED_STEPS]
     if not settled:

@@ -1,6 +1,6 @@
-"""`python -m tools.walkthrough`: the conversions that docs/checkpoints.md shows, as they went.
+"""`python -m tools.walkthrough`: runs the conversions that docs/checkpoints.md shows.
 
-Trains PyTorch's eager variant once, then takes its weights from file to file.
+Trains PyTorch's eager variant once, then converts its weights from file to file.
 Writes docs/results/conversions.json.
 """
 
@@ -27,7 +27,7 @@ CONVERSIONS = (  # source, target, exit status
 
 
 def main() -> int:
-    """Run the conversions that docs/checkpoints.md shows, and write what each printed."""
+    """Run the conversions that docs/checkpoints.md shows, and write the output of each."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         env = os.environ | {"PYTHONPATH": str(ROOT)}

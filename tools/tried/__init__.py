@@ -1,1 +1,1 @@
-"""Every form of the training step that was tried, timed."""
+"""Times every form of the training step that was tried."""

@@ -1,4 +1,4 @@
-"""`python -m tools.tried`: every form of both frameworks, to docs/results/tried.json."""
+"""`python -m tools.tried`: times every form of both frameworks, and writes docs/results/tried.json."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main() -> None:
                     "framework": framework,
                     "name": name,
                     "what": what,
-                    "median_step_seconds": [launch[name] for launch in launches],  # one a launch
+                    "median_step_seconds": [launch[name] for launch in launches],  # one per launch
                 }
             )
     record = {"environment": machine.describe(), "launches": LAUNCHES, "forms": forms}
@@ -47,7 +47,7 @@ def measure(framework: str, seed: int, environment: dict[str, str]) -> dict[str,
 
 
 def descriptions(framework: str) -> dict[str, str]:
-    """Return the forms' names and words, read without importing the framework."""
+    """Return the forms' names and descriptions, read without an import of the framework."""
     source = Path(__file__).with_name(f"{framework}_forms.py").read_text()
     return {
         ast.literal_eval(node.args[0]): ast.literal_eval(node.args[1])

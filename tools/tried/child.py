@@ -1,7 +1,7 @@
-"""Times every form of one framework in one process: blocks of steps in turn, the order turned each time.
+"""Times every form of one framework in one process: blocks of steps in turn, in reversed order each time.
 
-Prints one line of JSON: by form, the median step in seconds. A form whose losses leave the baseline's is no
-form of the same step: that ends it with an error.
+Prints one line of JSON: the median step in seconds, by form. If a form's losses differ from the baseline's,
+it does not compute the same step: the program ends with an error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from compare.data.weights import initial_weights
 from lenet_spec import LeNetSpec
 
 WARMUP_STEPS, ROUNDS, BLOCK_STEPS = 10, 20, 10
-LARGEST_LOSS_DIFFERENCE, JUDGED_STEPS = 1e-3, 5  # later float32 drifts further, whatever the form
+LARGEST_LOSS_DIFFERENCE, JUDGED_STEPS = 1e-3, 5  # later, float32 differs more in any form
 
 
 def main(framework: str, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""One form of the step."""
+"""Defines a form of the training step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Form:
-    """`name` is a variant's where it is one; `trainer` builds it as a variant's trainer is built."""
+    """A form. `name` is a variant's name if the form is one; `trainer` builds it as a variant's trainer."""
 
     name: str
     what: str

@@ -1,4 +1,4 @@
-"""TensorFlow: from `tf:eager` to `tf:tuned` and its graph, one change at a time, and what did not help."""
+"""TensorFlow's forms, from `tf:eager` to `tf:tuned` and its graph, change by change. Some did not help."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ class ElementwisePool(tuned.Trainer):
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def max_pool_2x2(units: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """[N, H, W, C], H and W even: the larger of each pair in a row, then of each pair of rows.
+    """Pool [N, H, W, C], with even H and W: take the larger of each pair in a row, then of each pair of rows.
 
-    Of equal units the first in the window's row-major order gets the gradient, as in MaxPoolGrad.
+    Among equal units, the first in the window's row-major order gets the gradient, as in MaxPoolGrad.
     """
     n, height, width, channels = units.shape
     rows, left_wins = pair_max(units, channels)
@@ -70,13 +70,13 @@ def max_pool_2x2(units: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.
 
 
 def pair_max(units: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Of two runs of `length` units that lie one after the other, the larger units; where the first's are."""
+    """Return the larger units of two adjacent runs of `length` units, and whether the first run's won."""
     first, second = tf.unstack(tf.reshape(units, (-1, 2, length)), axis=1)
     return tf.maximum(first, second), first >= second
 
 
 def unpair(upstream: tf.Tensor, first_wins: tf.Tensor) -> tf.Tensor:
-    """Return the gradient of `pair_max`: upstream's where a unit won, 0 where it lost."""
+    """Return the gradient of `pair_max`: upstream's if a unit won, 0 if it lost."""
     upstream = tf.reshape(upstream, first_wins.shape)
     first = tf.where(first_wins, upstream, tf.zeros_like(upstream))
     return tf.stack([first, upstream - first], axis=1)

@@ -1,4 +1,4 @@
-"""PyTorch: from `torch:eager` to `torch:tuned`, one change at a time, and what did not help."""
+"""PyTorch's forms, from `torch:eager` to `torch:tuned`, change by change. Some did not help."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class PoolFirst(train.Trainer):
 
 
 class PoolFirstChannelsLast(PoolFirst, ChannelsLast):
-    """MRO: PoolFirst's forward on ChannelsLast's weights."""
+    """PoolFirst's forward with ChannelsLast's weights, by the method resolution order."""
 
 
 class OneDnnDense(PoolFirst):
-    """Plain tensors but for the first dense layer, which runs oneDNN's matrix product."""
+    """Plain tensors, except for the first dense layer, which runs oneDNN's matrix product."""
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
@@ -61,7 +61,7 @@ class OneDnnDense(PoolFirst):
 
 
 class ForeachAdam(train.Trainer):
-    """Adam as a few operations over all parameters in place of the fused kernel."""
+    """Adam as a few operations over all parameters, instead of the fused kernel."""
 
     def __init__(
         self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
