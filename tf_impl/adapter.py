@@ -136,7 +136,7 @@ class Adapter:
         return {id(one): rate if use(one) else 0.0 for one in self.model.trainable_variables}
 
     def slots(self) -> dict[int, dict[str, Any]]:
-        """Return the optimizer's state of each variable, such as its moments, by the ladder's names."""
+        """Return the optimizer's state of each variable, such as moments, under the ladder's names."""
         mean = "mean_square" if isinstance(self.optimizer, keras.optimizers.RMSprop) else "second_moment"
         adam = isinstance(self.optimizer, keras.optimizers.Adam)
         known = {"_momentums": "first_moment" if adam else None, "_velocities": mean,

@@ -32,7 +32,7 @@ FOLDERS = {
     "dense2": "layers/dense_1/vars",
 }
 VARIABLES = {"0": "kernel", "1": "bias"}  # Keras 3 numbers the variables; Keras 2 wrote their names: kernel:0
-# A path with one of these parts is no layer's. The spelling depends on Keras's version.
+# A path with one of these parts belongs to no layer. The spelling depends on Keras's version.
 BOOKKEEPING = re.compile(r"optimizer(_weights)?|_?(compile_)?(metrics|loss(_tracker)?)|seed_generator(_\d+)?")
 LARGEST_WEIGHTS_BYTES = 1 << 28  # ten times LeNet in float64 with Adam's moments; more is a zip bomb
 

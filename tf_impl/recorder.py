@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tf_impl.kinds import Leaf
 
-Mask = Callable[[tuple[int, ...], float], np.ndarray]  # from canonical shape and rate to an array of 0 and 1
+Mask = Callable[[tuple[int, ...], float], np.ndarray]  # (canonical shape, rate) -> array of 0 and 1
 
 
 @dataclass

@@ -19,7 +19,7 @@ REDUCTIONS = {"mean": tf.reduce_mean, "sum": tf.reduce_sum}
 
 
 class Trainer(Inspection):
-    """LeNet, its loss and its optimizer on one device in one dtype. inspection.py holds the rest.
+    """LeNet, its loss and its optimizer on one device in one dtype. See inspection.py too.
 
     weights: canonical names, shapes and layouts (`spec.parameter_shapes()`), any float dtype.
     device: "cpu" or "cuda". dtype: "float32" or "float64".

@@ -1,4 +1,4 @@
-"""Defines the parts of `tools.first_card`. Each runs in its own process, and returns the facts it found."""
+"""Defines the parts of `tools.first_card`. Each runs in its own process and returns facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m tools.gates`: climbs every variant's gate, with several seeds and batch sizes. None may fail.
+"""`python -m tools.gates`: climbs every variant's gate, with several seeds and batch sizes. All must pass.
 
 Writes docs/results/gates.json: each gate's verdict and seconds, and for each group of arrays the largest
 error and the tolerance. An interrupted run continues: a gate that the same code has passed is not climbed

@@ -123,7 +123,7 @@ def traps_table(trials: Trials) -> str:
 
 
 def spreads(trials: Trials) -> Sequence[str]:
-    """Return a sentence on the right implementation's accuracies, for each framework."""
+    """Return a sentence on the correct implementation's accuracies, for each framework."""
     return [trap_table.right_sentence(right) for right in trials.right_runs]
 
 

@@ -146,7 +146,7 @@ class Adapter:
         return {id(one): float(group.get("weight_decay") or 0) for group in groups for one in group["params"]}
 
     def slots(self) -> dict[int, dict[str, Any]]:
-        """Return the optimizer's state of each variable, such as its moments, by the ladder's names."""
+        """Return the optimizer's state of each variable, such as moments, under the ladder's names."""
         known = {"exp_avg": "first_moment", "exp_avg_sq": "second_moment", "square_avg": "mean_square",
                  "sum": "sum_of_squares"}  # fmt: skip
         return {

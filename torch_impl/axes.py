@@ -91,7 +91,7 @@ def dimension_order(tag: Tag) -> list[int]:
 
 
 def from_canonical(array: np.ndarray, tag: Tag | None) -> np.ndarray:
-    """Convert back to torch's order: for masks and inputs, which are made in canonical layout."""
+    """Convert an array back to torch's order. Masks and inputs are made in canonical order."""
     if tag is None:
         return array
     positions = to_canonical(np.arange(array.size).reshape(shape_of(tag)), tag)

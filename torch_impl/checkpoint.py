@@ -40,7 +40,7 @@ def opened(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def why(error: Exception) -> str:
-    """Return the reason without torch's advice, which is to load the refused file with all safety off."""
+    """Return the reason without torch's advice: to load the refused file without any safety check."""
     if asked := re.search(r"GLOBAL (\S+)", str(error)):
         return f"it asks for {asked[1]} to be called, which is not done: it must hold tensors alone"
     if isinstance(error, pickle.UnpicklingError):

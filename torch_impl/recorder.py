@@ -15,7 +15,7 @@ from torch_impl.axes import axis_order, channels_first, from_canonical, to_canon
 from torch_impl.kinds import Leaf, pads
 from torch_impl.tags import Follow, Tags
 
-Mask = Callable[[tuple[int, ...], float], np.ndarray]  # from canonical shape and rate to an array of 0 and 1
+Mask = Callable[[tuple[int, ...], float], np.ndarray]  # (canonical shape, rate) -> array of 0 and 1
 
 
 @dataclass

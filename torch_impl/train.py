@@ -20,7 +20,7 @@ from torch_impl.model import LeNet, load, parameters
 
 
 class Trainer(Inspection):
-    """LeNet, its loss and its optimizer on one device in one dtype. inspection.py holds the rest.
+    """LeNet, its loss and its optimizer on one device in one dtype. See inspection.py too.
 
     weights: canonical names, shapes and layouts (`spec.parameter_shapes()`), any float dtype.
     device: "cpu" or "cuda". dtype: "float32" or "float64".

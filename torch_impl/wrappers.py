@@ -15,7 +15,7 @@ from lenet_spec import LeNetSpec
 WRAPPERS = {
     "_orig_mod", "module", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
 }  # fmt: skip
-# Names that scripts give to the model next to the optimizer's state, and that classes give to their network.
+# Names that scripts give to the model in a checkpoint, and names that classes give to their network.
 HOLDERS = {"state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params"}
 # Names that belong to no layer of the network: counters, and a loss's class weights.
 BOOKKEEPING = {"num_batches_tracked", "n_averaged", "total_ops", "total_params"}

@@ -42,7 +42,7 @@ def probe(config: RunConfig, framework: str, device: str) -> str | None:
 
 
 def present_versions(config: RunConfig) -> dict[str, dict[str, Any]]:
-    """Return the versions of each framework's packages; no versions if it cannot be imported."""
+    """Return the versions of each framework's packages; no versions if the framework cannot be imported."""
     found: dict[str, dict[str, Any]] = {}
     for framework in dict.fromkeys(entrant.framework for entrant in entrants(config)):
         try:

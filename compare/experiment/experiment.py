@@ -284,7 +284,7 @@ def thread_steps(config: RunConfig) -> int:
 
 
 def recorded(config: RunConfig, dataset: mnist.Dataset) -> Config:
-    """Return the options as they were used, with the values that follow from them, without paths."""
+    """Return the used options and the values that follow from them, without the paths of this machine."""
     record = recorded_options(config)
     record["threads"], record["thread_counts"] = config.thread_count, list(config.threads)
     record["data"] = {

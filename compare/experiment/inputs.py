@@ -93,7 +93,7 @@ def feed(run: InputsRun, apart: Apart, request: messages.TrainFromInputs, eager:
 
 
 def differing_at(run: InputsRun, eager: Launch) -> int | None:
-    """Return the first step whose loss differs from the eager launch's; on the CPU, in any bit."""
+    """Return the first step whose loss differs from the eager launch's. On the CPU, every bit counts."""
     expected = eager.losses[: len(run.losses)]
     if run.device != "cpu":
         return parted_at(run.losses, expected)

@@ -294,7 +294,7 @@ def parity_config(config: RunConfig) -> ParityConfig:
 
 
 def recorded(config: RunConfig, task: Task, files: Files) -> Config:
-    """Return the options as they were used, with the values that follow from them, without paths."""
+    """Return the used options and the values that follow from them, without the paths of this machine."""
     assert config.task is not None
     inputs, _ = task.first(1, config.first_seed)[0]
     batch_size = len(next(iter(inputs.values())))

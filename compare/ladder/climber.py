@@ -56,7 +56,7 @@ class Climber:
         self.diverged = False
         self.ending = f"{port.label} has ended"  # says how, as soon as that is known
         self.versions: dict[str, Any] = {}
-        self.rounding: float | None = None  # its card's rounding, after the set-up
+        self.rounding: float | None = None  # the card's rounding; known after the set-up
         self.answers: dict[str, Evidence | Missing] = {}
         self.work = self.evidence()
 

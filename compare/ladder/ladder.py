@@ -42,7 +42,7 @@ class Ladder:
         self.versions: dict[str, dict[str, Any]] = {}  # by label
 
     def climb(self, ports: Sequence[Port]) -> list[Climb]:
-        """Climb, then record the baseline, which is the first port that passes, with every other port."""
+        """Climb with all ports. Record the first port that passes, the baseline, with every other port."""
         pairing = Pairing([port.label for port in ports], self.references)
         with one_thread_each(), self.lanes(ports) as lanes:
             futures = {lanes[lane_of(port)].submit(port): port.label for port in ports}

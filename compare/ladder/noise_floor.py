@@ -94,7 +94,7 @@ def train_all(
 
 
 def moved_by_one_ulp(weights: Mapping[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
-    """Move every weight to a neighbouring float, up or down at random, but no zero: its are denormal."""
+    """Move every weight to the next float, up or down at random. Keep zeros: the next float is denormal."""
     rng = generator(seed, "weights")
     moved = {}
     for name, array in weights.items():

@@ -109,7 +109,7 @@ def between(
     own: Tolerances,
     other_own: Tolerances,
 ) -> list[Difference]:
-    """Compare two sides' arrays, whose errors may add up. Other evidence is compared only with the reference.
+    """Compare two sides' arrays; their tolerances add up. Other evidence is compared only with the reference.
 
     own, other_own: the tolerances of the left side and of the right side.
     """

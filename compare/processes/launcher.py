@@ -219,7 +219,7 @@ class Worker:
         self.scratch.cleanup()
 
     def _await_exit(self, grace_seconds: float) -> int | None:
-        """Return the exit status, negative for a signal, or None if the process outlives the grace.
+        """Return the exit status, negative for a signal, or None if the process still runs after the wait.
 
         On Linux it is not reaped yet: as long as the zombie exists, the system gives its group's number to no
         other group.

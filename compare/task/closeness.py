@@ -33,7 +33,7 @@ LIMITS = {"float64": Limits(500, 1e-11, 1e-9), "float32": Limits(500, 2e-5, 1e-2
 # Training amplifies rounding. Earlier rungs catch the mistakes that these limits may hide.
 STEPS = {"float64": Limits(500, 1e-11, 1e-6), "float32": Limits(500, 1e-4, 0.5)}
 
-ZERO = 100  # a tensor below this many times its own movement is zero within rounding
+ZERO = 100  # a tensor counts as zero if it is smaller than this factor times its own movement
 
 
 @dataclass

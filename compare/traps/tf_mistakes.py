@@ -25,7 +25,7 @@ class KerasDefaultEpsilon(Trainer):
 
 
 class KerasAdam:
-    """Keras' Adam, which updates Keras' own variables, with the interface of the right optimizer."""
+    """Keras' Adam, which updates Keras' own variables, with the interface of the correct optimizer."""
 
     def __init__(self, learning_rate: float, model: keras.Model) -> None:
         self.adam, self.variables = keras.optimizers.Adam(learning_rate), model.trainable_variables

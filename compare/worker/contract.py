@@ -211,7 +211,7 @@ class Runtime(Protocol):
 class CheckpointModule(Protocol):
     """The module `tf_impl.checkpoint` or `torch_impl.checkpoint`: reads and writes a framework's files."""
 
-    HOW_TO_SAVE: str  # a sentence that says how to write a file that can be read here
+    HOW_TO_SAVE: str  # a sentence on how to write a file that `opened` can read
 
     @property
     def Unreadable(self) -> type[Exception]:  # noqa: N802  (a class)

@@ -16,7 +16,7 @@ from compare.worker.refusals import RefusedRequest
 from compare.worker.session import Session
 
 MATMUL_SIZE = 2048  # on the CPU: large enough to reach the peak, small enough for half a second
-MATMUL_SIZE_ON_CARD = 8192  # a card needs more to reach its peak
+MATMUL_SIZE_ON_CARD = 8192  # a card needs larger matrices to reach its peak
 FLOAT64_MATMUL_SIZE_ON_CARD = 4096  # smaller, because most cards are slow in float64
 MATMUL_REPEATS = 8
 FENCES = 100

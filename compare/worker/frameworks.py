@@ -50,7 +50,7 @@ def import_checkpoint(framework: str) -> CheckpointModule:
 
 
 def import_module(name: str) -> ModuleType:
-    """Return a module by dotted name, or by its absolute path. Raises RefusedRequest for a user's file."""
+    """Import a module by its dotted name or absolute path. Raises RefusedRequest if a user's file fails."""
     if not Path(name).is_absolute():
         return importlib.import_module(name)
     try:

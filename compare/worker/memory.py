@@ -10,7 +10,7 @@ from pathlib import Path
 from compare.observation import observe
 from compare.reasons import reason_in
 
-# The texts of MemoryError, torch's allocator, TensorFlow's ResourceExhaustedError, and C++ in both of them.
+# The texts of MemoryError, torch's allocator, TensorFlow's ResourceExhaustedError, and C++ libraries.
 HOST_MEMORY = re.compile(
     r"DefaultCPUAllocator|allocator cpu|std::bad_alloc|[Cc]annot allocate memory|[Uu]nable to allocate|"
     r"HOST_ALLOCATION_FAILED"

@@ -52,7 +52,7 @@ def serve(read_fd: int, write_fd: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies. On other systems, the closed pipe ends it."""
+    """Ask Linux to kill this process when its parent dies. Elsewhere, it ends when its pipe closes."""
     observe(lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
 

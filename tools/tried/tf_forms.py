@@ -47,7 +47,7 @@ class PoolFirst(NoKerasCalls):
 
 
 class ElementwisePool(tuned.Trainer):
-    """`tuned`, with a max pool of elementwise operations, whose gradient avoids Eigen's MaxPoolGrad."""
+    """`tuned`, with a max pool of elementwise operations: its gradient avoids Eigen's MaxPoolGrad."""
 
     def pool(self, units: tf.Tensor, bias: tf.Variable, layer: Conv, pool: MaxPool) -> tf.Tensor:
         return tuned.activate(tf.nn.bias_add(max_pool_2x2(units), bias), layer)
@@ -70,7 +70,7 @@ def max_pool_2x2(units: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.
 
 
 def pair_max(units: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the larger units of two adjacent runs of `length` units, and whether the first run's won."""
+    """Return the larger units of two adjacent runs of `length` units, and a mask of the first run's wins."""
     first, second = tf.unstack(tf.reshape(units, (-1, 2, length)), axis=1)
     return tf.maximum(first, second), first >= second
 
