@@ -1,7 +1,7 @@
 """Measures the energy of a block of steps, if the machine has a meter for it. Nothing is estimated.
 
-A processor's meter is Linux's powercap (`intel-rapl`, also on AMD): microjoules of a whole package, so of
-everything that runs on it. Most systems let only root read it. A card's meter is NVML's.
+A processor's meter is Linux's powercap (`intel-rapl`, also on AMD). It counts the microjoules of a whole
+package, with all programs on it. Most systems let only root read it. A card's meter is NVML.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Any
 from compare.observation import observe
 
 POWERCAP = Path("/sys/class/powercap")
-Meter = Callable[[], tuple[float, float]]  # joules counted, and those after which the counter starts again
+Meter = Callable[[], tuple[float, float]]  # joules so far, and the count at which it restarts at 0
 
 
 def meters(device: str, powercap: Path = POWERCAP, nvml: Any = None) -> list[Meter]:
-    """Return the meters of a device that can be read now; none if one of them cannot.
+    """Return a device's meters; none if one of them cannot be read now.
 
-    device: cpu or cuda. powercap: the directory of the kernel's counters. nvml: in place of `pynvml`.
+    device: cpu or cuda. powercap: the directory of the kernel's counters. nvml: a substitute for `pynvml`.
     """
     found = card_meters(nvml) if device == "cuda" else package_meters(powercap)
     return found if all(observe(meter) is not None for meter in found) else []
 
 
 def package_meters(powercap: Path) -> list[Meter]:
-    """Return one meter for each processor package: `intel-rapl:0`; its parts are `intel-rapl:0:0`."""
+    """Return one meter for each package (`intel-rapl:0`), but none for its parts (`intel-rapl:0:0`)."""
 
     def meter(package: Path) -> tuple[float, float]:
         joules, whole = (
@@ -58,7 +58,7 @@ def card_meters(nvml: Any = None) -> list[Meter]:
 
 
 def handle_of(nvml: Any, visible: str) -> Any:
-    """NVML's handle of the first card that CUDA_VISIBLE_DEVICES names, by number or by UUID."""
+    """Return NVML's handle of the first card in CUDA_VISIBLE_DEVICES, which is a number or a UUID."""
     first = visible.partition(",")[0].strip()
     if first.lstrip("-").isdigit():
         return nvml.nvmlDeviceGetHandleByIndex(int(first))
@@ -66,7 +66,7 @@ def handle_of(nvml: Any, visible: str) -> Any:
 
 
 class Energy:
-    """Counts from when it is made."""
+    """The energy that the meters count from the moment when this object is made."""
 
     def __init__(self, meters: list[Meter]) -> None:
         self.meters = meters
@@ -76,7 +76,7 @@ class Energy:
         return [meter() for meter in self.meters]
 
     def joules(self) -> float | None:
-        """Return the joules since the start of all meters together; None without a meter."""
+        """Return the sum of all meters' joules since the start; None without a meter."""
         end = observe(self.read)
         if not self.meters or self.start is None or end is None:
             return None
@@ -84,6 +84,6 @@ class Energy:
 
 
 def since(start: tuple[float, float], end: tuple[float, float]) -> float:
-    """Return what a counter has counted; it may have started again once."""
+    """Return the joules between two readings, between which the counter may have restarted once."""
     counted = end[0] - start[0]
     return counted if counted >= 0 else counted + end[1]

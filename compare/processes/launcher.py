@@ -35,7 +35,7 @@ OLD_PYTHON = "Unknown option: -P"  # printed by an interpreter that is too old f
 
 
 def lacks_proc() -> bool:
-    """Whether this is a Linux in a sandbox or chroot that has no /proc."""
+    """Return whether this Linux, perhaps a sandbox or chroot, has no /proc."""
     return sys.platform == "linux" and not Path("/proc/self/exe").exists()
 
 
