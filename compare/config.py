@@ -104,17 +104,17 @@ class RunConfig:
     torch_module: Path | None = None
     """with --task, the file of its PyTorch side"""
     inputs: Names = ()
-    """after the training, feed the eager step also from these input pipelines; all: from every one"""
+    """after the training, also feed the eager step from these input pipelines; all: from each of them"""
     inference: Names = ()
-    """after the training, time these forms of the trained model; all: every one"""
+    """after the training, time these forms of the trained model; all: each of them"""
     target_accuracy: float | None = None
-    """measure the time until this share of the test images is right, in percent: 98, for example"""
+    """measure the time until this percentage of the test images is classified correctly, for example 98"""
     tensorboard: bool = False
     """write the curves also as TensorBoard event files, under --out"""
     tf_python: Path | None = None
-    """the interpreter that has TensorFlow; default: on a card that of make cuda, else this command's own"""
+    """the interpreter that has TensorFlow; default: this command's, or on a card the one from make cuda"""
     torch_python: Path | None = None
-    """the interpreter that has PyTorch; default: on a card that of make cuda, else this command's own"""
+    """the interpreter that has PyTorch; default: this command's, or on a card the one from make cuda"""
     timeout: float = 600.0
     """seconds that a worker may take for one command; three times as many if it may compile first"""
 

@@ -37,16 +37,16 @@ def ruled_out(config: RunConfig) -> dict[str, str]:
     reasons = {}
     for option in ("inputs", "inference"):
         if config.dtype == "bfloat16":
-            reasons[option] = "it measures float32 and float64, but --dtype is bfloat16. Leave one out."
+            reasons[option] = "it measures only float32 and float64, but --dtype is bfloat16. Leave one out."
         elif not eager_frameworks(config):
             reasons[option] = (
-                "it is held against tf:eager or torch:eager, but --variants is "
+                "it is compared with tf:eager or torch:eager, but --variants is "
                 f"{','.join(config.variants)}. Add one of them."
             )
     if config.dropout:
-        reasons.setdefault("inputs", "no pipeline has the masks of --dropout. Leave one of the two out.")
+        reasons.setdefault("inputs", "no pipeline supports --dropout. Leave one of the two out.")
     if config.tf32:
-        reasons.setdefault("inference", "--tf32 rounds what answers are held to. Leave one of the two out.")
+        reasons.setdefault("inference", "its check is too strict for --tf32. Leave one of the two out.")
     return reasons
 
 
@@ -128,13 +128,13 @@ def check_task(config: RunConfig) -> None:
         return
     for name in chosen_variants(config):
         if name.name not in TASK_FORMS:
-            raise UserError(f"--variants: {name.name} is of LeNet. With --task use {', '.join(TASK_FORMS)}.")
+            raise UserError(f"--variants: {name.name} needs LeNet. With --task use {', '.join(TASK_FORMS)}.")
     plain = RunConfig()
     for option in ("batch_size", "dropout", "batch_sizes", "tf32", "deterministic", "data_dir", "download",
                    "inputs", "inference", "target_accuracy", "tensorboard"):  # fmt: skip
         if getattr(config, option) != getattr(plain, option):
             flag = "--" + option.replace("_", "-")
-            raise UserError(f"{flag} is of LeNet and its data; --task has its own. Leave one of the two out.")
+            raise UserError(f"{flag} works with LeNet only, and --task names another network. Leave one out.")
     if config.dtype == "bfloat16" or len(config.threads) > 1 or len(config.device) > 1:
         raise UserError("--task takes one device, one thread count, and float32 or float64.")
 
@@ -147,11 +147,11 @@ def check_job(config: RunConfig) -> None:
     ):
         unknown = [name for name in names if name not in possible and names != ALL]
         if unknown:
-            raise UserError(f"{flag}: {unknown[0]!r} is none. Use all, or some of: {', '.join(possible)}.")
+            raise UserError(f"{flag}: {unknown[0]!r} is unknown. Use all, or some of: {', '.join(possible)}.")
         for framework in {name.partition(":")[0] for name in names if names != ALL}:
             if framework not in eager_frameworks(config):
                 raise UserError(
-                    f"{flag} {','.join(names)} needs {framework}:eager, which it is held against, but "
+                    f"{flag} {','.join(names)} needs {framework}:eager to compare with, but "
                     f"--variants is {','.join(config.variants)}. Add it."
                 )
     for option, reason in ruled_out(config).items():
@@ -178,7 +178,7 @@ def check_variants(config: RunConfig) -> None:
             raise UserError(f"--variants: {name} runs on {able} only, but --device is {asked}.")
         if not any(variant.runs_on(one, deterministic=config.deterministic) for one in config.device):
             raise UserError(
-                f"--variants: {name} on {asked} cannot stand beside --deterministic: {LOOPS}. Leave one out."
+                f"--variants: {name} on {asked} does not fit --deterministic: {LOOPS}. Leave one out."
             )
         if not variant.takes(config.dtype):
             others = ", ".join(variant.name for variant in VARIANTS if variant.takes(config.dtype))

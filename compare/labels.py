@@ -34,7 +34,7 @@ class Label:
         """Read a label from its text. Raises ValueError if the text is not a label."""
         found = GRAMMAR.fullmatch(text)
         if found is None:
-            raise ValueError(f"{text!r} is no label: it must be framework:variant")
+            raise ValueError(f"{text!r} is not a label: it must be framework:variant")
         framework, variant, number, device, run = found.groups()
         return cls(framework, variant, int(number or 1), device or CPU, run or "")
 

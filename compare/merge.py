@@ -60,7 +60,7 @@ def joined_runs(config: MergeConfig) -> tuple[Results, list[str]]:
         raise UserError("No run was given. Name the directories that compare.run wrote.")
     named = dict(zip(run_names(config.runs), map(read_results, config.runs), strict=False))
     if len(named) < len(config.runs):
-        raise UserError("One run was given twice. Name each once.")
+        raise UserError("One run was given twice. Name each run once.")
     if twice := repeated(named):
         raise UserError(
             f"{twice}.\nMeasure with other seeds (--first-seed), or leave one of the two runs out."
@@ -75,7 +75,8 @@ def refusal(found: Sequence[str]) -> str:
     more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
     return (
         f"The runs do not measure the same work: {'; '.join(found[:3])}{more}.\n"
-        "Leave out what differs, measure it anew, or add --accept-differences, which the report will say."
+        "Leave out the run that differs, measure it again, or add --accept-differences: the report then "
+        "lists the differences."
     )
 
 

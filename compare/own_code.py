@@ -114,7 +114,7 @@ def speaking_of(path: Path, root: Path) -> Iterator[None]:
     except SystemExit as ended:
         raise UserError(
             f"{shown}: its import ends the program (status {ended.code}){line_in(ended, root)}: it parses "
-            'options, or runs.\nPut that under `if __name__ == "__main__":`.'
+            'options, or starts its work.\nPut this code under `if __name__ == "__main__":`.'
         ) from ended
     except Exception as error:
         traceback.print_exc()

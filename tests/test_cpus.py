@@ -154,5 +154,5 @@ def test_a_real_quota_counts(limited: Path, fault: Fault) -> None:
     )
     done = inside(limited, sys.executable, "-c", code)
     assert done.stdout.split() == ["0.6", "1", "True"], done.stderr
-    words = "the quota in the facts of the run; a caution if it held the workers back"
+    words = "the quota in the facts of the run; a caution if it delayed the workers"
     fault("A container's quota of 0.6 CPUs", words=words, survives="the run, with one thread")

@@ -119,7 +119,7 @@ def test_a_file_has_a_command_line_of_its_own(tmp_path: Path) -> None:
         ("from ..layers import conv", "port.py cannot be imported (line 1 of port.py): ImportError"),
         (
             "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('data')\nparser.parse_args()",  # noqa: E501
-            "port.py: its import ends the program (status 2) (line 4 of port.py): it parses options, or runs",
+            "port.py: its import ends the program (status 2) (line 4 of port.py): it parses options",
         ),
     ],
 )

@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
                 print(f"error: {advice(output)}{kept}", file=sys.stderr)
                 return 2
     except KeyboardInterrupt:
-        print("interrupted; the next make continues, and keeps what was fetched", file=sys.stderr)
+        print("interrupted; the next make continues, and keeps what was downloaded", file=sys.stderr)
         return 130
     return 0
 

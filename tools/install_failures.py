@@ -6,8 +6,8 @@ import platform
 import re
 
 PYTHON = ".".join(platform.python_version_tuple()[:2])
-AGAIN = "Then run make again: what was fetched is kept."
-# The first matching pattern decides: without a network, pip also says that no version matches.
+AGAIN = "Then run make again: what was downloaded is kept."
+# The first pattern that is found decides: without a network, pip also says that nothing matches.
 CAUSES = (
     (
         r"No space left on device|Errno 28|Disk quota exceeded|os error 28",

@@ -46,8 +46,8 @@ def check_agreement(source: StoredModel, written: StoredModel, config: ConvertCo
     for name, array in source.weights.items():
         if array.dtype != written.weights[name].dtype or array.tobytes() != written.weights[name].tobytes():
             raise UserError(
-                f"{config.target}: {name} reads back with other values than were written.\n"
-                "Nothing was kept. Please report this with both frameworks' versions."
+                f"{config.target}: {name} is read back with other values than were written.\n"
+                "No file was kept. Please report this with both frameworks' versions."
             )
     agreement = agreement_of(source.logits, written.logits, written.labels, dtype_of(source))
     if not agreement.holds:
@@ -55,7 +55,7 @@ def check_agreement(source: StoredModel, written: StoredModel, config: ConvertCo
             f"{config.source}: its model's logits differ from LeNet's with the same weights by "
             f"{agreement.largest_difference:.1e} ({agreement.tolerance:.1e} is allowed), and "
             f"{agreement.equal_predictions:,} of {agreement.images:,} predictions are equal.\n"
-            "Nothing was kept. Give the model LeNet's padding, pooling and activations, logits without "
+            "No file was kept. Give the model LeNet's padding, pooling and activations, logits without "
             "softmax, and full precision."
         )
     return agreement

@@ -74,8 +74,8 @@ def check_blank(pair: Pair) -> None:
     count, classes = int(np.count_nonzero(blank)), len(np.unique(pair.labels[blank]))
     if 100 * count > len(pixels) and classes > 1:
         problem = (
-            f"at most one image in 100 may be blank, of one grey, unless all such images are of one class, "
-            f"but {count:,} of {len(pixels):,} are, of {classes} classes"
+            f"at most one image in 100 may be blank (all pixels equal), unless all blank images are of one "
+            f"class, but {count:,} of {len(pixels):,} are blank, of {classes} classes"
         )
         raise bad_file(pair.images_path, problem, BROKEN)
 
@@ -90,8 +90,8 @@ def check_apart(train: Pair, test: Pair) -> None:
     """Raise UserError if the training set and the test set are the same set."""
     if 2 * (shared := count_shared(train.images, test.images)) > (looked := len(sample(test.images))):
         problem = (
-            f"test images must not be training images, but of {looked:,} of them {shared:,} are in "
-            f"{printable_path(train.images_path)} too"
+            f"test images must not be training images, but {shared:,} of {looked:,} test images are also in "
+            f"{printable_path(train.images_path)}"
         )
         raise bad_file(test.images_path, problem, SWAPPED)
     check_two_files(train, test)

@@ -112,7 +112,7 @@ def check_magic(path: Path, magic: bytes, ndim: int, types: Collection[str]) -> 
             path, f"is not an IDX file: it {found}", "Put the IDX file in its place, plain or gzip."
         )
     if TYPES.get(magic[2]) not in types:
-        name = TYPES.get(magic[2], "no type of IDX")
+        name = TYPES.get(magic[2], "not an IDX type")
         found = f"must hold unsigned bytes (type code 0x08) but has 0x{magic[2]:02x}, {name}"
         raise bad_file(path, found, "Convert its values to unsigned bytes, or use another file.")
     if not ndim <= magic[3] <= ndim + 1:
@@ -175,5 +175,5 @@ def allocate(path: Path, declared: Declared) -> np.ndarray:
     try:
         return np.empty(declared.shape, np.dtype(declared.type).newbyteorder(">"))
     except MemoryError as error:
-        found = f"declares {declared}, for which this process has no memory"
+        found = f"declares {declared}, more than this process can allocate"
         raise bad_file(path, found, "Free memory, raise its limit, or use a smaller set.") from error

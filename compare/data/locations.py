@@ -74,7 +74,7 @@ def find_files(data_dir: Path) -> Files:
         place = getattr(error, "filename", None)
         raise unreadable(Path(place) if place else data_dir, error) from error
     problem = f"holds none of {', '.join(USUAL.values())} ({EITHER_NAME}), nor do the directories in it"
-    raise bad_file(data_dir, f"{problem}; it holds {listing(data_dir)}", GET_THEM)
+    raise bad_file(data_dir, f"{problem}; the directory holds {listing(data_dir)}", GET_THEM)
 
 
 def sets_by_name(data_dir: Path) -> Sets:
@@ -156,7 +156,9 @@ def choose_file(data_dir: Path, role: str, candidates: Candidates) -> Path:
     if not paths:
         directory = next(path.parent for found in candidates.values() for path in found)
         problem = f"{role.replace('_', ' ')} are missing: there is no {USUAL[role]} ({EITHER_NAME})"
-        raise bad_file(directory, f"{problem}; it holds {listing(directory)}", "Put the file there.")
+        raise bad_file(
+            directory, f"{problem}; the directory holds {listing(directory)}", "Put the file there."
+        )
     if len(paths) > 1 and not all(same_file(paths[0], path) for path in paths[1:]):
         raise ambiguous(data_dir, paths, "Move all but one of them away.")
     return paths[0]

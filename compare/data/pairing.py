@@ -12,10 +12,10 @@ SAMPLE = 1_000  # images to predict, and known images to predict from: enough fo
 # The least share of the possible agreement that is accepted. Right labels reached 0.6 to 1 (MNIST and
 # Fashion-MNIST: whole, sorted, 50 images, 99.8 % of one class, rolled by up to 27 pixels), wrong ones 0.05.
 LEAST_AGREEMENT = 0.1
-NEAREST = "the label of the nearest training image is"
-LOOK = "Check whether images and labels belong together, in the same order"
-FEWEST = 50  # least number of images to predict, and of known images
-LEAST_RANGE = 20.0  # from chance to the best, in standard deviations of chance; below it: no verdict
+NEAREST = "the nearest training image has the same label for"
+LOOK = "Check whether images and labels are in the same order"
+FEWEST = 50  # images that are asked about, and that answer
+LEAST_RANGE = 20.0  # from chance to the best possible, in standard deviations of chance; below: no verdict
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Agreement:
 
     def __str__(self) -> str:
         right, chance = 100 * self.right, 100 * self.chance
-        return f"right for {right:.0f} % of {self.count:,}, and chance would give {chance:.0f} %"
+        return f"{right:.0f} % of {self.count:,} images, and chance would give {chance:.0f} %"
 
 
 def doubts(dataset: Dataset) -> list[str]:
@@ -69,7 +69,7 @@ def doubts(dataset: Dataset) -> list[str]:
     if across.is_chance:
         found.append(
             f"The test labels fit the training images no better than chance: {NEAREST} {across}. {LOOK}, "
-            "and all four files to one set."
+            "and whether all four files belong to one set."
         )
     return found
 

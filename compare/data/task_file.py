@@ -68,7 +68,7 @@ class Task:
         found = list(islice(self.batches(seed), count))
         if len(found) < count:
             raise UserError(
-                f"{self.name}: batches({seed}) ends after {len(found)}; it must go on for ever.\n"
+                f"{self.name}: batches({seed}) ends after {len(found)}; it must never end.\n"
                 "Wrap its loop in `while True:`."
             )
         return found

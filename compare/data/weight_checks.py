@@ -34,8 +34,8 @@ def check_tensors(
     for name in found:
         if name not in expected:
             raise UserError(
-                f"{name} {list(found[name][0])} is not a tensor of LeNet, whose {len(expected)} are "
-                f"{', '.join(expected)}.\nSave LeNet's weights alone. {SEE}"
+                f"{name} {list(found[name][0])} is not a tensor of LeNet. Its {len(expected)} tensors "
+                f"are {', '.join(expected)}.\nSave LeNet's weights alone. {SEE}"
             )
     for canonical, name in names.items():
         check_tensor(both(name, canonical), *found[name], expected[name])
@@ -87,6 +87,6 @@ def check_finite(weights: Mapping[str, np.ndarray], names: Mapping[str, str]) ->
             first = tuple(int(index) for index in bad[0])
             raise UserError(
                 f"{both(names[name], name)} holds {len(bad)} of {array.size} values that are not finite, "
-                f"first {array[first]} at {list(first)} in our layout; every value must be finite.\n"
-                "Take a checkpoint from before the training diverged."
+                f"first {array[first]} at {list(first)} in this project's layout; every value must be "
+                "finite.\nTake a checkpoint from before the training diverged."
             )

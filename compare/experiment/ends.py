@@ -97,7 +97,7 @@ def end_of(config: RunConfig, dataset: Dataset, seed: int) -> End:
 def in_words(wrong: Difference) -> str:
     largest = "not a number" if wrong.relative is None else f"{wrong.relative:.1e}"
     by = wrong.detail or f"the largest error is {largest} in {wrong.tensor}, {wrong.tolerance:.0e} is allowed"
-    return f"it parts from the oracle, first in {wrong.first_failing}: {by}"
+    return f"it differs from the oracle, first in {wrong.first_failing}: {by}"
 
 
 def parted_at(losses: Sequence[float], baseline: Sequence[float]) -> int | None:

@@ -223,8 +223,8 @@ def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
     results = read_results(config.resume)
     if results.config.task:
         raise UserError(
-            f"--resume: the run in {config.resume} is of {results.config.task}. Name its files again, with "
-            "--task, --tensorflow-module and --torch-module."
+            f"--resume: the run in {config.resume} is of {results.config.task}. Name its files again "
+            "with --task, --tensorflow-module and --torch-module."
         )
     refuse_unknown_fields(config.resume, results)
     remove_half_written(config.resume)
@@ -247,9 +247,7 @@ def in_order(runs: Sequence[Launch], config: RunConfig) -> list[Launch]:
 
 def resumed_words(results: Results) -> str:
     seeds = sorted({run.seed for run in results.runs if run.ended})
-    return (
-        f"with what was finished: {count(len(results.runs), 'launch')} of seed {', '.join(map(str, seeds))}"
-    )
+    return f"with {count(len(results.runs), 'finished launch')} of seed {', '.join(map(str, seeds))}"
 
 
 def kept_out(parity: Gate, entrant: Entrant) -> tuple[Status, str] | None:
@@ -275,7 +273,7 @@ def distrust(results: Results) -> None:
         known = found.get((run.label, run.device))
         if known is not None and run.status == "ok":
             run.status = "failed"
-            run.reason = f"another launch of it, of seed {known.seed}, is not as proved"
+            run.reason = f"another launch of this variant, of seed {known.seed}, did not train as proved"
 
 
 def thread_steps(config: RunConfig) -> int:

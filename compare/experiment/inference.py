@@ -53,7 +53,7 @@ def inference_run(after: AfterTraining, form: Form, seed: int, threads: int) -> 
     run = InferenceRun(framework=framework, label=form.name, seed=seed, device=device, threads=threads)
     eager = after.eager_run(framework, seed)
     if eager is None:
-        run.reason = f"{framework}:eager of seed {seed} did not end well, so there is no trained model"
+        run.reason = f"{framework}:eager of seed {seed} did not finish, so there is no trained model"
         return run
     apart = Apart(
         after.config,
@@ -96,8 +96,8 @@ def answer(
         run.status, run.reason = "ok", None
     else:
         run.reason = (
-            f"its logits are not the trained model's: they are {run.largest_error:.1e} off the oracle's, "
-            f"relative to the largest; {tolerance:.0e} is allowed"
+            f"its logits differ from the oracle's by {run.largest_error:.1e} of the largest logit; "
+            f"{tolerance:.0e} is allowed"
         )
 
 

@@ -54,7 +54,7 @@ def input_run(after: AfterTraining, label: str, seed: int) -> InputsRun:
     run = InputsRun(framework=framework, label=label, seed=seed, device=config.device[0])
     eager = after.eager_run(framework, seed)
     if eager is None:
-        run.reason = f"{framework}:eager of seed {seed} did not end well: there are no losses to hold it to"
+        run.reason = f"{framework}:eager of seed {seed} did not finish: there are no losses to compare"
         return run
     apart = Apart(
         config,
@@ -87,7 +87,7 @@ def feed(run: InputsRun, apart: Apart, request: messages.TrainFromInputs, eager:
         run.status, run.reason = "ok", None
     else:
         run.reason = (
-            f"not the batches of {eager.label}: the loss of step {step} is {run.losses[step]!r}, "
+            f"its batches are not those of {eager.label}: the loss of step {step} is {run.losses[step]!r}, "
             f"not {eager.losses[step]!r}"
         )
 

@@ -28,7 +28,7 @@ FREE = (*PATHS, *OWN_FILES, "timeout", "tensorboard")
 
 # Facts of the environment that change a figure. Load and clock do so too, but they have warnings.
 FACTS = ("cpu", "cpus_usable", "kernel", "libc", "machine", "python", "packages", "code_version")
-AS_IT_BEGAN = "Resume it on the machine, and with the versions, that it began with"
+AS_IT_BEGAN = "Resume it on the same machine with the same versions"
 
 
 def recorded_config(directory: Path) -> RunConfig:

@@ -264,7 +264,7 @@ class TaskExperiment:
             if run.batches_sha256 != first.batches_sha256:
                 launch.end("failed", f"{run.label} did not train on the batches of {first.label}")
             elif not self.drops and (step := parted_at(run.losses, first.losses)) is not None:
-                not_proved(launch, step, f"from there its losses part from those of {first.label}")
+                not_proved(launch, step, f"from there its losses differ from those of {first.label}")
 
     def write(self, results: Results) -> Findings:
         """Write the results and reports. Return the findings of the rows so far."""

@@ -179,7 +179,7 @@ def judge_ends(launches: list[LiveLaunch], end: End, directory: Path) -> None:
         step = parted_at(run.losses, curves[0].run.losses)
         if step is not None:
             baseline = curves[0].run.label
-            not_proved(launch, step, f"from there its losses part from those of {baseline}")
+            not_proved(launch, step, f"from there its losses differ from those of {baseline}")
 
 
 def judge_end(launch: LiveLaunch, end: End, directory: Path) -> None:
@@ -195,7 +195,7 @@ def judge_end(launch: LiveLaunch, end: End, directory: Path) -> None:
 
 def not_proved(launch: LiveLaunch, step: int, why: str) -> None:
     launch.run.not_proved_from = step
-    launch.end("failed", f"not as proved from step {step:,}: {why}")
+    launch.end("failed", f"it does not train as proved from step {step:,} on: {why}")
 
 
 def schedule(config: RunConfig, runs: list[Launch], seed: int) -> Iterator[Round]:

@@ -27,8 +27,8 @@ def other_processes(card: Card) -> Iterable[str]:
     others = max((moment.other_processes or 0 for moment in moments), default=0)
     if others > 0:
         yield (
-            f"{count(others, 'other program')} had the card open beside this run. Close what nvidia-smi "
-            "lists, and run again."
+            f"{count(others, 'other program')} used the card during this run. Close the programs that "
+            "nvidia-smi lists, and run again."
         )
         return
     busy = card.before.utilization_percent if card.before else None  # containers hide processes, not load
@@ -59,7 +59,7 @@ def slowed(card: Card, step_seconds: float) -> Iterable[str]:
         causes = list(dict.fromkeys(why for sample in card.samples for why in sample.slowed_by or []))
     if causes:
         yield (
-            f"The card's clock was held down by {' and '.join(causes)}. Cool it, raise its power limit, or "
+            f"The card's clock was limited by {' and '.join(causes)}. Cool it, raise its power limit, or "
             "fix its clock below the limit (nvidia-smi --lock-gpu-clocks), and run again."
         )
 
@@ -69,7 +69,7 @@ def tf32_unasked(results: Results) -> Iterable[str]:
     for run in results.runs:
         if run.rounded_to_tf32 and not run.runtime.get("tf32"):
             yield (
-                f"{run.label} on {run.device} rounded its {' and '.join(run.rounded_to_tf32)} to TF32 though "
+                f"{run.label} on {run.device} rounded its {' and '.join(run.rounded_to_tf32)} to TF32, but "
                 "TF32 is off. Please report it, with results.json."
             )
             return

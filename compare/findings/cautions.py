@@ -103,7 +103,7 @@ def foreign_load(results: Results) -> Iterable[str]:
     if shares and fmean(shares) > MOST_FOREIGN_LOAD:
         yield (
             f"Other programs used {format_percent(fmean(shares), 0)} of the CPUs while the workers trained. "
-            "Close them, or leave the machine alone, and run again."
+            "Close them, or do not use the machine, and run again."
         )
 
 
@@ -115,8 +115,9 @@ def throttled(results: Results) -> Iterable[str]:
         quota = results.environment.cpu_quota
         limit = f" of {quota:.3g} CPUs" if quota else ""
         yield (
-            f"The CPU quota{limit} held the workers back in {waited:,} of {periods:,} periods: step times "
-            "hold waiting. Raise the quota (docker --cpus, Kubernetes' limits) to whole CPUs, and run again."
+            f"The CPU quota{limit} delayed the workers in {waited:,} of {periods:,} periods: step times "
+            "include this delay. Raise the quota (docker --cpus, Kubernetes' limits) to whole CPUs, and run "
+            "again."
         )
 
 
@@ -136,8 +137,8 @@ def launch_bound_unknown(results: Results) -> Iterable[str]:
         run.batch_size_seconds for run in results.runs if run.device == "cuda"
     ):
         yield (
-            "Whether a step on cuda is bound by launching kernels, as a network this small can be, was not "
-            "measured: add --batch-sizes 1,8,32,128,512."
+            "On cuda, launching the kernels can take longer than running them if the network is this small. "
+            "This was not measured: add --batch-sizes 1,8,32,128,512."
         )
 
 
@@ -152,8 +153,8 @@ def costly_fences(results: Results) -> Iterable[str]:
         if shares and median(shares) > MOST_FENCE:
             yield (
                 f"{label.full_title}: {format_percent(median(shares), 1)} of each step is the harness's own "
-                "wait at its end. Compare the throughput, which has one wait for many steps, or use a larger "
-                "--batch-size."
+                "synchronization at its end. Compare the throughput, which has one synchronization for many "
+                "steps, or use a larger --batch-size."
             )
 
 

@@ -67,9 +67,9 @@ class ParityConfig:
     threads: int = dataclasses.field(default_factory=usable_cpus)
     """threads of each framework; default: all CPUs that this process may use"""
     tf_python: Path | None = None
-    """the interpreter that has TensorFlow; default: on a card that of make cuda, else this command's own"""
+    """the interpreter that has TensorFlow; default: this command's, or on a card the one from make cuda"""
     torch_python: Path | None = None
-    """the interpreter that has PyTorch; default: on a card that of make cuda, else this command's own"""
+    """the interpreter that has PyTorch; default: this command's, or on a card the one from make cuda"""
     timeout: float = 600.0
     """seconds that a worker may take for one command"""
 

@@ -77,7 +77,7 @@ def about_arithmetic(climbs: Sequence[Climb], dtype: str, variants: str) -> list
     if dtype != "bfloat16":
         return []
     judged = any(climb.dtype == dtype for climb in climbs)
-    notes = [] if judged else ["of the same network; bfloat16 itself is not judged"]
+    notes = [] if judged else ["the same network was judged; bfloat16 itself was not"]
     missing = [variant.name for variant in VARIANTS if not variant.takes(dtype)]
     if variants == ",".join(ALL) and missing:
         notes.append(f"left out, without a form in bfloat16: {', '.join(missing)}")
@@ -87,7 +87,7 @@ def about_arithmetic(climbs: Sequence[Climb], dtype: str, variants: str) -> list
 def about_determinism(variants: str, devices: str) -> list[str]:
     """Return notes on the variants that --deterministic excludes, and why. Arguments as in results.json."""
     return [
-        f"left out on {device}, where --deterministic makes a loop of its pooling: {variant.name}"
+        f"left out on {device}, because --deterministic makes its pooling a loop: {variant.name}"
         for device in devices.split(",")
         for variant in VARIANTS
         if device in variant.loops_if_deterministic and {variant.name, *ALL} & {*variants.split(",")}

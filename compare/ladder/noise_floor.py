@@ -146,5 +146,5 @@ def sentence(labels: Sequence[str], highest: SelfDivergence, ratio: float, passe
     verb = "no more than" if passed else "more than"
     return (
         f"in float32 {labels[0]} and {labels[1]} differ {verb} {highest.label} differs from itself "
-        f"({highest.change}): {ratio:.2f} times, {LIMIT:g} allowed"
+        f"({highest.change}): the ratio is {ratio:.2f}, and {LIMIT:g} is allowed"
     )

@@ -172,8 +172,8 @@ def sentence(kind: RungKind, blamed: Difference) -> str:
         return f"{blamed.left}: {blamed.detail}"
     if kind.evidence == "gradients" and blamed.detail == MISSING.format(blamed.left):
         return (
-            f"{blamed.left} has no gradient for {blamed.first_failing}: its loss does not reach it, since it "
-            "is detached, frozen, or behind an operation without a gradient"
+            f"{blamed.left} has no gradient for {blamed.first_failing}: the loss does not depend on it, "
+            "because it is detached, frozen, or behind an operation without a gradient"
         )
     other = f"the {blamed.right}" if blamed.right in REFERENCES else blamed.right
     largest = (

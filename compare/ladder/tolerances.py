@@ -31,7 +31,7 @@ SUMS = "sums of up to 1,024 products, in another order"
 ADAM = "Adam divides by |gradient| + 3e-7: if a gradient is near zero, its rounding is divided too"
 WHOLE = "small whole numbers over powers of two: no sum on the CPU is rounded"
 MOMENTS = "the rounding of gradients, and twice that in their squares"
-OWN_STATE = "one update from a side's own moments: nothing but its rounding"
+OWN_STATE = "only the rounding of one update from a side's own moments"
 FLOAT64: Tolerances = {
     "initial_weights": EXACT,
     "activations": Tolerance(1e-13, 2.5e-15, SUMS),
@@ -47,7 +47,7 @@ FLOAT64: Tolerances = {
     "phases_moments": Tolerance(2e-13, 7.0e-15, MOMENTS),
     "stress_activations": Tolerance(1e-13, 0.0, WHOLE),
     "stress_evaluation": Tolerance(1e-13, 0.0, WHOLE),
-    "stress_gradients": Tolerance(1e-13, 2.5e-15, "a softmax is rounded; then as other gradients"),
+    "stress_gradients": Tolerance(1e-13, 2.5e-15, "the rounding of a softmax, then that of other gradients"),
     "stress_loss": Tolerance(1e-12, 1.4e-14, "after two steps, whose rounding is in the parameters"),
     "stress_logits": Tolerance(1e-12, 2.5e-14, "after two steps, whose rounding is in the parameters"),
     "stress_moments": Tolerance(5e-12, 1.0e-13, MOMENTS),
@@ -70,7 +70,7 @@ FLOAT64: Tolerances = {
 # by a whole step (measured: 0.038 after one step, 0.35 after 20). The moments of these steps are judged, and
 # at the end of a launch the update itself.
 SUMS32 = "sums of up to 1,024 products at 6e-8 a rounding"
-TURNS = "a unit near zero, or a pool nearly tied, that comes out the other way round"
+TURNS = "rounding switches a unit near zero, or the winner of a nearly tied pool"
 FLOAT32: Tolerances = {
     "initial_weights": EXACT,
     "activations": Tolerance(1e-5, 1.0e-6, SUMS32),
@@ -101,7 +101,7 @@ FLOAT32: Tolerances = {
 # of another length. Parameters after Adam's steps are not judged, and neither are gradients of a single
 # image, which are not averaged.
 EIGHT_BITS = "a chain of layers, each rounded to 8 bits"
-FLIPS = "units near zero, and pools nearly tied, that come out the other way round"
+FLIPS = "rounding switches units near zero, and the winners of nearly tied pools"
 BFLOAT16: Tolerances = {
     "initial_weights": EXACT,
     "activations": Tolerance(5e-2, 5.2e-3, EIGHT_BITS),
@@ -116,7 +116,7 @@ BFLOAT16: Tolerances = {
     "stress_gradients": Tolerance(0.6, 0.11, FLIPS),
     "stress_loss": Tolerance(0.2, 2.0e-2, "after two steps whose noise is in the parameters"),
     "stress_logits": Tolerance(0.2, 2.5e-2, "after two steps whose noise is in the parameters"),
-    "size_loss": Tolerance(5e-3, 1.2e-4, "of a single image, where nothing averages out"),
+    "size_loss": Tolerance(5e-3, 1.2e-4, "the loss of a single image: its errors do not average out"),
     "size_logits": Tolerance(5e-2, 6.7e-3, EIGHT_BITS),
     "late_loss": Tolerance(2e-2, 8.3e-4, EIGHT_BITS),
     "late_logits": Tolerance(5e-2, 3.4e-3, EIGHT_BITS),

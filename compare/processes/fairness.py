@@ -27,7 +27,10 @@ def unfair(
     for name in RECORDED_VARIABLES:
         given, found = environment.get(name), ready.environment.get(name)
         if given != found:
-            return f"{name} is {variable_in_words(found)} in it, but should be {variable_in_words(given)}"
+            return (
+                f"{name} is {variable_in_words(found)} in the worker, "
+                f"but should be {variable_in_words(given)}"
+            )
     cpus = [sorted(numbers) for numbers in (cpu_affinity, ready.cpu_affinity) if numbers is not None]
     if len(cpus) == 2 and cpus[0] != cpus[1]:
         return f"it may run on CPUs {cpus[1]}, this command on {cpus[0]}"

@@ -46,14 +46,16 @@ def check_block(worker: Worker, block: messages.Trained, steps: int) -> None:
     done, accuracies, times = len(block.losses), len(block.accuracies), len(block.step_seconds)
     if not done == accuracies == times:
         counts = f"{count(done, 'loss')}, {count(accuracies, 'accuracy')} and {count(times, 'step time')}"
-        raise worker.failed(f"{worker.name} sent {counts}; they must be equally many")
+        raise worker.failed(f"{worker.name} sent {counts}; these numbers must be equal")
     if done != steps and (block.diverged_at_step is None or done > steps):
         raise worker.failed(f"{worker.name} trained {count(done, 'step')} in place of {steps:,}")
     if block.step_cpu_seconds and len(block.step_cpu_seconds) != done:
         times_of_cpus = count(len(block.step_cpu_seconds), "CPU time")
         raise worker.failed(f"{worker.name} sent {times_of_cpus} for {count(done, 'step')}")
     if not all(math.isfinite(loss) for loss in block.losses):
-        raise worker.failed(f"{worker.name} sent a loss that is not finite, and did not say that it diverged")
+        raise worker.failed(
+            f"{worker.name} sent a loss that is not finite, and did not report that it diverged"
+        )
     if not all(0 <= share <= 1 for share in block.accuracies):
         raise worker.failed(f"{worker.name} sent an accuracy outside 0 to 1")
     if not all(0 < seconds < math.inf for seconds in block.step_seconds):

@@ -29,7 +29,7 @@ def note(reason: str, missing: Iterable[str], inherited: Mapping[str, str]) -> s
     if caches and NO_PLACE_FOR_CODE.search(reason):
         return f". Workers do not get {' and '.join(caches)}: set TMPDIR to a directory for compiled code"
     if advised := names_removed(reason):
-        return f". Workers do not get {' and '.join(advised)} from the shell: to set it changes nothing"
+        return f". Workers do not get {' and '.join(advised)} from the shell: setting it has no effect"
     return ""
 
 

@@ -60,7 +60,7 @@ class Channel:
         (size,) = HEADER.unpack(self._read(HEADER.size, deadline))
         if size > LARGEST_FRAME_BYTES:
             raise MalformedMessage(
-                f"a frame of {size} bytes was announced; {LARGEST_FRAME_BYTES} is the most"
+                f"a frame of {size} bytes is announced; the limit is {LARGEST_FRAME_BYTES} bytes"
             )
         try:
             return self.decoder.decode(self._read(size, deadline))

@@ -31,7 +31,7 @@ from compare.records.results import (
 
 LONGEST_LABEL = 200
 BATCH_SIZE = re.compile(r"[1-9][0-9]{0,8}")
-AGAIN = "Take the file as compare.run wrote it, or run the comparison again."
+AGAIN = "Use the file as compare.run wrote it, or run the comparison again."
 RESULTS = Kind(Results, READABLE_VERSIONS, "a results file", "a directory that compare.run wrote", AGAIN)
 
 
@@ -59,7 +59,7 @@ def refuse_unknown_fields(place: Path, results: Results) -> None:
     if lost is not None:
         raise UserError(
             f"{path} holds the field {lost}, which this version does not know and would lose.\n"
-            "Go on with the version of lenet-compare that wrote it."
+            "Use the version of lenet-compare that wrote it."
         )
 
 
@@ -86,7 +86,7 @@ def check(results: Results, path: Path) -> None:
     for climb in results.parity.climbs if results.parity else ():
         for text in [*climb.labels, *climb.losses]:
             if Label.read_or_none(text) is None:
-                raise UserError(f"{path}: parity: {text[:50]!r} is no label such as torch:eager.\n{AGAIN}")
+                raise UserError(f"{path}: parity: {text[:50]!r} is not a label such as torch:eager.\n{AGAIN}")
 
 
 def is_label(run: Launch) -> bool:
@@ -105,19 +105,19 @@ def job_problems(results: Results) -> Iterator[str]:
             fed.cpu_seconds or 1.0,
         ]
         if fed.label.partition("#")[0] not in PIPELINES_BY_NAME or Label.read_or_none(fed.label) is None:
-            yield f"{fed.label[:50]!r} is no input pipeline"
+            yield f"{fed.label[:50]!r} is not an input pipeline"
         elif (
             fed.status == "ok" and not len(fed.losses) == len(fed.step_seconds) == len(fed.alone_seconds) > 0
         ):
-            yield f"{fed.label}, seed {fed.seed}: losses and times must be equally many"
+            yield f"{fed.label}, seed {fed.seed}: the numbers of losses and times must be equal"
         elif not all(0 < one < math.inf for one in times):
             yield f"{fed.label}, seed {fed.seed}: a time is not a positive number of seconds"
     for run in results.inference_runs:
         times = [run.build_seconds or 1.0, *(one for calls in run.call_seconds.values() for one in calls)]
         if run.label not in FORMS_BY_NAME:
-            yield f"{run.label[:50]!r} is no form of inference"
+            yield f"{run.label[:50]!r} is not a form of inference"
         elif run.status == "ok" and not ("1" in run.call_seconds and all(run.call_seconds.values())):
-            yield f"{run.label}, seed {run.seed}: it has no times, or none of one image"
+            yield f"{run.label}, seed {run.seed}: it has no times, or no times for one image"
         elif not all(size.isdecimal() for size in run.call_seconds):
             yield f"{run.label}, seed {run.seed}: a batch size is not a number"
         elif not all(0 < one < math.inf for one in times):
@@ -128,14 +128,14 @@ def problems_on_the_way(run: Launch) -> Iterator[str]:
     """Yield each rule that a row breaks in its evaluations during training and its CPU times."""
     steps = len(run.losses)
     if len(run.evaluated_steps) != len(run.evaluated_accuracies):
-        yield "its evaluations on the way have not as many steps as accuracies"
+        yield "its evaluations during training have different numbers of steps and accuracies"
     if not all(0 < step <= steps for step in run.evaluated_steps):
         yield "it was evaluated after a step that it did not make"
     if not all(one is None or 0 <= one < math.inf for one in run.energy_joules):
         yield "an energy is not a number of joules"
     if run.step_cpu_seconds and len(run.step_cpu_seconds) != steps:
         times = count(len(run.step_cpu_seconds), "CPU time")
-        yield f"it has {count(steps, 'loss')} and {times}; they must be equally many"
+        yield f"it has {count(steps, 'loss')} and {times}; these numbers must be equal"
 
 
 def problems(run: Launch, machines: Collection[str], *, with_accuracy: bool = True) -> Iterator[str]:
@@ -143,14 +143,14 @@ def problems(run: Launch, machines: Collection[str], *, with_accuracy: bool = Tr
     yield from problems_on_the_way(run)
     steps = len(run.losses)
     if len(run.label) > LONGEST_LABEL:
-        yield f"its label has {len(run.label):,} characters; {LONGEST_LABEL} is the most"
+        yield f"its label has {len(run.label):,} characters; the limit is {LONGEST_LABEL}"
     elif not is_label(run):
-        yield f"its label must be {run.framework}:{run.variant[:50]}, or that with a number such as #2"
+        yield f"its label must be {run.framework}:{run.variant[:50]}, or the same with a number such as #2"
     if len(run.train_accuracies) != steps or len(run.step_seconds) != steps:
         times = count(len(run.step_seconds), "step time")
         yield (
             f"it has {count(steps, 'loss')}, {count(len(run.train_accuracies), 'training accuracy')} and "
-            f"{times}; they must be equally many"
+            f"{times}; these numbers must be equal"
         )
     if run.warmup_steps < 0:
         yield f"warmup_steps is {run.warmup_steps}; it must be at least 0"
@@ -161,12 +161,12 @@ def problems(run: Launch, machines: Collection[str], *, with_accuracy: bool = Tr
         yield "a loss is not finite"
     shares = [*run.train_accuracies, *([] if run.test_accuracy is None else [run.test_accuracy])]
     if not all(0 <= share <= 1 for share in shares):
-        yield "an accuracy is not within 0 and 1"
+        yield "an accuracy is not between 0 and 1"
     if run.status == "ok" and with_accuracy and run.test_accuracy is None:
         yield "its status is ok, but it has no test accuracy"
     if run.status == "ok" and steps <= run.warmup_steps:
         yield "its status is ok, but it has no step after the warm-up"
     if run.machine not in machines:
-        yield f"its machine {run.machine[:50]!r} is not among those of the file"
+        yield f"its machine {run.machine[:50]!r} is not in the file's list of machines"
     if not all(BATCH_SIZE.fullmatch(size) for size in run.batch_size_seconds):
-        yield "a batch size is not a whole number from 1"
+        yield "a batch size is not a whole number of at least 1"

@@ -77,8 +77,8 @@ def of_run(one: Findings) -> Iterator[Table]:
         yield Table(
             f"job-target{name}",
             f"Time to {results.config.target_accuracy:g} % of the test images{suffix}",
-            "Until an evaluation, one every 20 steps and outside the clock, first had it; medians over "
-            "launches. From a cold start: with import, building and compilation.",
+            "The time until an evaluation first reaches this accuracy: medians over launches. Evaluations "
+            "come every 20 steps and are not timed. A cold start includes import, building and compilation.",
             ["variant", "launches that reached it", "steps", "training", "from a cold start"],
             rows,
         )
@@ -86,8 +86,9 @@ def of_run(one: Findings) -> Iterator[Table]:
         yield Table(
             f"job-inputs{name}",
             f"Input pipelines{suffix}",
-            "Each feeds the eager step for an epoch, in the shared order; its losses are the eager launch's, "
-            "on the CPU to the last bit. Added: the step with its input, less the step on arrays at hand.",
+            "Each pipeline feeds the eager step for an epoch, in the shared order. On the CPU its losses "
+            "equal those of the eager launch to the last bit. Added: how much longer a step takes than on "
+            "arrays in memory.",
             ["pipeline", "step with its input", "added", "pipeline alone", "first batch", "CPU time"],
             [input_row(row) for row in pipelines],
             [verdict.sentence for verdict in job.input_verdicts(results)],
@@ -98,8 +99,8 @@ def of_run(one: Findings) -> Iterator[Table]:
         yield Table(
             f"job-inference{name}",
             f"Inference{suffix}",
-            "From an array at hand to the logits on the host; medians over launches. Every form's logits "
-            "agree with the NumPy oracle's.",
+            "The time from an array in memory to the logits on the host: medians over launches. The logits "
+            "of every form agree with those of the NumPy oracle.",
             ["form", "threads", *heads, "until the first answer"],
             [form_row(row) for row in forms],
         )

@@ -126,8 +126,8 @@ def message(one: AcrossMachines) -> str:
     if one.machines.pooled is None:
         return text
     return (
-        f"{text} Below them the mean over machines with its interval, and, dashed, where one more machine "
-        "would lie in 95 of 100 cases."
+        f"{text} The line below shows the mean over machines with its interval. The dashed line shows where "
+        "one more machine would be in 95 of 100 cases."
     )
 
 

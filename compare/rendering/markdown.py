@@ -75,7 +75,7 @@ def first_lines(found: Sequence[Findings]) -> list[str]:
 def beside(found: Sequence[Findings], places: Mapping[str, str]) -> list[str]:
     rows = side_by_side.beside(found)
     reason = side_by_side.why_losses_differ(rows, side_by_side.conditions(found))
-    parts = ["## A beside B", bullets(f"{name}: {place}" for name, place in places.items())]
+    parts = ["## A and B side by side", bullets(f"{name}: {place}" for name, place in places.items())]
     parts += [table(side_by_side.HEADER, [row.cells() for row in rows])] if rows else []
     return [*parts, escape(reason)] if reason else parts
 

@@ -126,18 +126,18 @@ def why_losses_differ(rows: Sequence[Beside], found: Sequence[Condition]) -> str
     differing = [one.name for one in found if one.differs and one.name in MOVES_LOSSES]
     if differing:
         return (
-            "Losses that differ come of sums taken in another order. What differs between the runs and can "
-            f"do that: {', '.join(differing)}."
+            "The losses differ because sums were taken in another order. These differences between the runs "
+            f"can be the cause: {', '.join(differing)}."
         )
     names = [value for one in found if one.name == "processor" for value in one.values]
     if not names or not all(map(identifies, names)):
         return (
-            "Losses that differ come of sums taken in another order, by threads or by another processor: "
-            "the processors' names do not tell whether they are the same."
+            "The losses differ because sums were taken in another order, by threads or by another processor: "
+            "the processors' names do not show whether they are the same."
         )
     return (
-        "Losses that differ come of threads that took sums in another order, since the runs share threads, "
-        "processor and versions: --deterministic fixes the order, if the framework can."
+        "The losses differ because threads took sums in another order: number of threads, processor and "
+        "versions are the same in both runs. --deterministic fixes the order, if the framework can."
     )
 
 

@@ -52,8 +52,8 @@ def missed_sentence(trials: Trials) -> str:
     return (
         f"{ladder} The test accuracy after {trials.training_steps} steps would have missed {missed} of "
         f"{len(tested)}: it was no lower than the right implementation's mean less two standard deviations "
-        f"over seeds. {near} came within half a percentage point of that mean, which nobody would question "
-        "who does not have the right implementation to compare with."
+        f"over seeds. {near} came within half a percentage point of that mean: without the right "
+        "implementation to compare with, nobody would question them."
     )
 
 
@@ -70,5 +70,5 @@ def right_sentence(right: RightRun) -> str:
     dropout = "active" if right.dropout else "inactive"
     return (
         f"Right {right.framework} implementation, dropout {dropout}: {accuracies}; "
-        f"unsuspected from {right.lowest_unsuspected:.2%}."
+        f"{right.lowest_unsuspected:.2%} or more raises no suspicion."
     )

@@ -26,11 +26,11 @@ def written_otherwise(found: Sequence[Findings]) -> list[str]:
     sentences = []
     for one in found:
         if others := contradictions(one):
-            which = f"Run {one.name} was" if one.name else "The file was"
+            which = f"Run {one.name}" if one.name else "The file"
             listed = "; ".join(others[:4]) + ("; and more" if len(others) > 4 else "")
             sentences.append(
-                f"{which} written with other verdicts than its samples give ({listed}). What stands here is "
-                "worked out from the samples."
+                f"{which} holds verdicts that do not follow from its samples ({listed}). This report "
+                "computes the verdicts from the samples."
             )
     return sentences
 
@@ -144,7 +144,10 @@ def parity_lines(found: Sequence[Findings]) -> list[tuple[str, str]]:
         whose = f" in {one.name}" if one.name else ""
         if one.parity is None:
             lines.append(
-                (f"Parity was not checked{whose}.", "Whether both sides compute the same is not shown here.")
+                (
+                    f"Parity was not checked{whose}.",
+                    "This report does not show that both sides compute the same.",
+                )
             )
         elif one.parity.passed:
             lines.append((f"Parity holds{whose}:", f"{one.parity.summary}."))

@@ -40,7 +40,7 @@ def each_machine(by_machine: Mapping[str, Interval], other: str, baseline: str) 
     missing = FEWEST_MACHINES - len(by_machine)
     return (
         f"The step time of {other} is {ratios}, as a multiple of that of {baseline}. "
-        f"What another machine would give takes {count(missing, 'more machine')} to say."
+        f"Measure on {count(missing, 'more machine')} to estimate the ratio on another machine."
     )
 
 

@@ -94,7 +94,7 @@ def _left_open(interval: Interval, more: int | None, smallest: float) -> str:
         text = f"; up to {format_percent(math.expm1(reach))} is not excluded"
         return text if more is None else f"{text}, {_about(more, 'launch')} would narrow it to ±{matters}"
     sure = interval.log_half_width < interval.log_distance
-    return f"; a sure difference, but below the {matters} that matters" if sure else ""
+    return f"; the difference is certain, but below the {matters} that matters" if sure else ""
 
 
 def _plan(interval: Interval, more: int | None, noun: str) -> str:

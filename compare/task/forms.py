@@ -40,7 +40,7 @@ def wrong_forms(climber: Climber, forms: Sequence[tuple[str, str]]) -> dict[tupl
             continue
         if (step := differing_at(losses, expected[framework])) is not None:
             found[framework, form] = (
-                f"it does not train as was proved: the loss of step {step} is {losses[step]:.12g}, not "
+                f"it does not train as proved: the loss of step {step} is {losses[step]:.12g}, not "
                 f"{expected[framework][step]:.12g}"
             )
     return found

@@ -71,5 +71,5 @@ def look_between(left: Manifest, right: Manifest, paths: tuple[str, str]) -> lis
     found = []
     for side, manifest, path in (("tf", left, paths[0]), ("torch", right, paths[1])):
         layers = between(manifest, path)
-        found.append(f"before it in {side}: {', then '.join(layers) or 'nothing that is a layer'}")
+        found.append(f"before it in {side}: {', then '.join(layers) or 'no layer'}")
     return found

@@ -32,9 +32,12 @@ def names(climber: Climber) -> TaskRung:
         return failed("1", name, *reason)
     tensors = sum(len(left.tensors) for left, _ in found.pairs)
     rows = [leaf for _, leaf in found.pairs if "rows" in leaf.settings]
-    notes = [f"{one.path}: rows {one.settings['rows']} to height, width, channel" for one in rows]
+    notes = [
+        f"{one.path}: kernel rows reordered from {one.settings['rows']} to height, width, channel"
+        for one in rows
+    ]
     notes += [
-        f"{one.path}: a kind that is not known, compared as it is"
+        f"{one.path}: its kind is unknown, so it is compared without conversion"
         for one in leaves_of_unknown_kinds(found.pairs)
     ]
     return TaskRung("1", name, "pass", f"{len(found.pairs)} layers", compared=tensors, notes=notes)

@@ -135,7 +135,9 @@ def climbed(
 def one_device(config: ParityConfig) -> str:
     """Return the device. Raises UserError unless the options name exactly one."""
     if len(config.device) != 1:
-        raise UserError(f"--task climbs on one device; --device names {', '.join(config.device)}.")
+        raise UserError(
+            f"--task climbs on one device, but --device names {', '.join(config.device)}. Name one."
+        )
     return config.device[0]
 
 

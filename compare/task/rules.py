@@ -170,6 +170,6 @@ def best_rule(history: Sequence[Steps], rates: Sequence[float], numbers: Numbers
             if np.isfinite(error):
                 tried.append((error, ", ".join(filter(None, (rule.name, decay)))))
     if not tried:
-        return "a rule that is not known here", float("inf")
+        return "an unknown rule", float("inf")
     error, name = min(tried, key=lambda one: one[0])
-    return (name, error) if error <= FITS else ("a rule that is not known here", error)
+    return (name, error) if error <= FITS else ("an unknown rule", error)

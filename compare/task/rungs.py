@@ -53,7 +53,7 @@ def weights(climber: Climber) -> TaskRung:
     for side, arrays in zip(climber.sides, read, strict=True):
         for tensor, given in climber.weights.items():
             if tensor in arrays and not np.array_equal(arrays[tensor], given):
-                reason = f"{tensor_in_words(tensor)} of {side.framework} does not come back as it was loaded"
+                reason = f"{tensor_in_words(tensor)} of {side.framework} is not read back as it was loaded"
                 return failed(
                     "3", "weights", reason, tensor_in_words(tensor), ["is one variable used under two names?"]
                 )
@@ -103,15 +103,15 @@ def loss_hints(climber: Climber, evidence: Evidence) -> list[str]:
     hints = []
     if penalty and abs(left - penalty - right) <= 1e-9 * abs(left):
         hints.append(
-            f"without model.losses, {penalty:.6g}, the two agree: torch's loss lacks what layers add"
+            f"without model.losses ({penalty:.6g}) the losses agree: torch's loss lacks what layers add"
         )
     elif penalty:
         hints.append(f"model.losses add {penalty:.6g} to tf's loss")
     size = next((one.input[0] for one, _ in climber.alignment.pairs if one.input), 0)
     if right and size and abs(left / right - size) < 1e-9 * size:
-        hints.append(f"tf's is {size} times torch's: a sum over the batch against a mean")
+        hints.append(f"tf's is {size} times torch's: one is a sum over the batch, the other a mean")
     elif right and size and abs(right / left - size) < 1e-9 * size:
-        hints.append(f"torch's is {size} times tf's: a sum over the batch against a mean")
+        hints.append(f"torch's is {size} times tf's: one is a sum over the batch, the other a mean")
     elif right:
         hints.append(f"tf {left:.9g}, torch {right:.9g}; the outputs agree, so look into loss()")
     return hints
@@ -151,8 +151,10 @@ def blame(climber: Climber, one: Found, evidence: Evidence) -> str:
     if len(wrong) == 1:
         return f"central differences of each side's own loss: {wrong[0]}'s gradient is wrong"
     if wrong:
-        return "central differences agree with neither gradient: both pass through something not smooth"
-    return "each gradient is the slope of its own loss: the losses depend on it in two ways"
+        return (
+            "central differences agree with neither gradient: both pass through a function that is not smooth"
+        )
+    return "each gradient is right for its own loss: the two losses depend on this value in different ways"
 
 
 def stress(climber: Climber) -> TaskRung:

@@ -96,8 +96,8 @@ def bessel_notes(evidence: Evidence) -> list[str]:
         return []
     return [
         (
-            f"running variances differ by up to {max(raw):.1e}: torch divides by n - 1, Keras by n. Judged "
-            "after that rule; it is how the frameworks define them"
+            f"running variances differ by up to {max(raw):.1e}: torch divides by n - 1, Keras by n. They "
+            "are compared after conversion, because the frameworks define them differently"
         )
     ]
 

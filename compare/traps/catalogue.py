@@ -50,7 +50,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "pixels-divided",
         2,
-        "pixels divided by 255, as torchvision's v1 ToTensor does, where the other side multiplies by 1/255",
+        "pixels divided by 255, as torchvision's v1 ToTensor does, while the other side multiplies by 1/255",
         DATA,
         "PixelsDivided",
     ),
@@ -78,7 +78,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "partial-batch-dropped",
         2,
-        "the rest of an epoch dropped (drop_last=True) where next_batch goes on into the next",
+        "the rest of an epoch dropped (drop_last=True), while next_batch continues into the next epoch",
         DATA,
         "PartialBatchDropped",
     ),
@@ -96,7 +96,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "plain-dense-transpose",
         4,
-        "the first dense kernel transposed, its rows left in NHWC order",
+        "the first dense kernel transposed, but its rows left in NHWC order",
         TORCH,
         "PlainDenseTranspose",
     ),
@@ -130,7 +130,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "relu-lost-in-float32",
         4,
-        "a ReLU left out in the branch for float32, right in float64",
+        "a ReLU left out in the branch for float32; the branch for float64 is right",
         HIDDEN,
         "ReluLostInFloat32",
         dtype="float32",
@@ -221,7 +221,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "phases-without-optimizer",
         11,
-        "the step in phases leaves the optimizer out: its chart is of another step",
+        "the step in phases leaves the optimizer out, so its chart shows another step",
         HIDDEN,
         "PhasesWithoutOptimizer",
     ),
@@ -237,14 +237,14 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "gradients-clipped",
         12,
-        "gradients clipped at norm 5, which no early one has",
+        "gradients clipped at norm 5, which no early gradient reaches",
         HIDDEN,
         "GradientsClipped",
     ),
     Trap(
         "pooling-by-reduce-max",
         12,
-        "max pooling by reduce_max, which shares the gradient of a tie among all of it",
+        "max pooling by reduce_max, which divides the gradient among tied maxima",
         TF_HIDDEN,
         "PoolingByReduceMax",
         framework="tf",
@@ -252,7 +252,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "first-rows-only",
         13,
-        "the loss over the first 128 rows, whatever the batch size",
+        "the loss over the first 128 rows only, for any batch size",
         HIDDEN,
         "FirstRowsOnly",
     ),

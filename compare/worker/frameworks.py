@@ -66,7 +66,9 @@ def trainer_class(module: ModuleType, name: str) -> TrainerClass:
     found = getattr(module, name, None)
     if found is None:
         file = Path(module.__file__ or module.__name__).name
-        raise RefusedRequest("import", f"{file} has no class {name}; docs/parity.md lists what a port offers")
+        raise RefusedRequest(
+            "import", f"{file} has no class {name}; docs/parity.md lists what a port must offer"
+        )
     return cast(TrainerClass, found)
 
 

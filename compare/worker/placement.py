@@ -10,7 +10,7 @@ def misplaced(devices: Mapping[str, str], wanted: str) -> str | None:
     for name, device in devices.items():
         if device != wanted:
             return (
-                f"{name} lies on {device}, but the run is for {wanted}: what was timed would be another "
-                f"device's work. Build it on the device that the trainer is given"
+                f"{name} is on {device}, but the run is for {wanted}: the times would be those of another "
+                f"device. Build it on the device that the trainer is given"
             )
     return None

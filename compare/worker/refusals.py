@@ -69,7 +69,7 @@ def driver_reason(build: Build, driver: Driver, environ: Mapping[str, str]) -> s
     if not driver.present:
         return (
             f"there is no NVIDIA driver ({LIBRARY} does not load), and {build.framework} (CUDA {build.cuda}) "
-            f"needs {wanted}. Install it; in a container, start that with its GPUs (--gpus all)"
+            f"needs {wanted}. Install it; start a container with access to GPUs (--gpus all)"
         )
     if driver.cuda is not None and driver.cuda[0] < major:
         has = ".".join(map(str, driver.cuda))

@@ -101,7 +101,7 @@ class TaskSession:
         if order != [call.leaf.path for call in passes[2].calls]:
             raise RefusedRequest(
                 "task",
-                "the model takes other layers for another batch; a path that depends on data has no proof",
+                "the model uses other layers for another batch: a path that depends on data cannot be proved",
             )
         self.require_size()
         self.model.load(self.model.shaped_weights())
@@ -282,7 +282,7 @@ class TaskSession:
 FLAGS = {"tf": "--tensorflow-module", "torch": "--torch-module"}
 
 RANDOM = (
-    "two passes over the same batch differ, {where}: something there is random and is not dropout. "
+    "two passes over the same batch differ, {where}: an operation there is random and is not dropout. "
     "Switch it off for the proof"
 )
 

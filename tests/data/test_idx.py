@@ -106,7 +106,7 @@ REFUSED_PLAIN = {
     "web page": (b"<!DOCTYPE html>", "(perhaps a web page)"),
     "Git LFS pointer": (b"version https://", "(perhaps a Git LFS pointer)"),
     "int32": (b"\0\0\x0c" + PLAIN[3:], "has 0x0c, int32"),
-    "unknown type": (b"\0\0\x07" + PLAIN[3:], "has 0x07, no type of IDX"),
+    "unknown type": (b"\0\0\x07" + PLAIN[3:], "has 0x07, not an IDX type"),
     "labels": (idx_bytes(pixels(9)), "must have 3 dimensions but has 1"),
     "3 channels first": (
         header(5, 3, 4, 3) + bytes(180),
@@ -347,7 +347,7 @@ def test_a_set_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(np, "empty", fail)
     with pytest.raises(UserError) as raised:
         read_idx(path, ndim=3)
-    assert_tells(raised, str(path), "60 bytes, for which this process has no memory")
+    assert_tells(raised, str(path), "60 bytes, more than this process can allocate")
 
 
 def test_the_bound_on_gzip_is_never_below_what_gzip_holds() -> None:

@@ -198,8 +198,8 @@ def test_others_on_the_card_are_warned_about(changes: dict[str, Any], said: str)
 @pytest.mark.parametrize(
     ("during", "said"),
     [
-        ({"ViolationStatus": SimpleNamespace(violationTime=2_500_000_000)}, "held down by power (for 2.5 s)"),
-        ({"CurrentClocksEventReasons": 0x44}, "held down by the power limit and heat (hardware)"),
+        ({"ViolationStatus": SimpleNamespace(violationTime=2_500_000_000)}, "limited by power (for 2.5 s)"),
+        ({"CurrentClocksEventReasons": 0x44}, "limited by the power limit and heat (hardware)"),
     ],
 )
 def test_a_clock_that_was_held_down_is_warned_about(during: dict[str, Any], said: str) -> None:

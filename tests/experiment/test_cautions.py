@@ -50,7 +50,7 @@ def test_a_quota_that_held_the_workers_back_is_a_caution(periods: int, waited: i
     found = list(throttled(results(run, cpu_quota=0.6)))
     assert bool(found) == said
     if said:
-        assert "quota of 0.6 CPUs held the workers back in 394 of 651 periods" in found[0]
+        assert "quota of 0.6 CPUs delayed the workers in 394 of 651 periods" in found[0]
     assert not found or "quota held" in next(iter(throttled(results(run))))
 
 

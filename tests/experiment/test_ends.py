@@ -59,7 +59,7 @@ def test_no_launch_of_a_variant_ranks_if_one_was_not_as_proved() -> None:
     made.runs = [run("tf:eager", 0), run("torch:eager", 0), wrong]
     distrust(made)
     assert [one.status for one in made.runs] == ["ok", "failed", "failed"]
-    assert made.runs[1].reason == "another launch of it, of seed 1, is not as proved"
+    assert made.runs[1].reason == "another launch of this variant, of seed 1, did not train as proved"
     assert made.runs[2].reason == "not as proved from step 9"
 
 

@@ -1,4 +1,4 @@
-"""Every malformed data set is refused by name; what no file can tell is said where it shows."""
+"""Every malformed data set is refused, and the message names the file. Doubtful sets give a warning."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
         swapped(TRAIN_IMAGES, TRAIN_LABELS),
         "must have 3 dimensions",
     ),
-    "The training labels beside the test images": (swapped(TRAIN_LABELS, TEST_LABELS), "has 4"),
+    "The training labels with the test images": (swapped(TRAIN_LABELS, TEST_LABELS), "has 4"),
     "Training images in the test set": (
         arrays(test_images=SMALL[TRAIN_IMAGES][[8, 2, 5, 9]]),
         "test images must not be training images",
@@ -160,7 +160,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "One label too few": (arrays(train_labels=SMALL[TRAIN_LABELS][:11]), "but has 11"),
     "Labels of 26 letters": (arrays(test_labels=np.array([1, 9, 17, 26], np.uint8)), "labels must be 0 to 9"),
     "Images of another size": (arrays(train_images=pixels(12, 32, 32)), "must be 28 × 28 but are 32 × 32"),
-    "Images that are blank from some point on": (
+    "Images that are blank from one image on": (
         arrays(train_images=np.concatenate([SMALL[TRAIN_IMAGES][:9], np.zeros((3, 28, 28), np.uint8)])),
         "3 of 12 are",
     ),
@@ -177,7 +177,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_malformed_set_is_refused(tmp_path: Path, what: str, fault: Fault) -> None:
-    """Path, rule, what was found, and what to do, in two lines."""
+    """The message gives path, rule, value and what to do, in two lines."""
     change, said = REFUSED[what]
     directory = write_set(tmp_path / "data")
     change(directory)
@@ -191,7 +191,7 @@ def test_a_malformed_set_is_refused(tmp_path: Path, what: str, fault: Fault) -> 
 
 
 def test_the_command_says_it(tmp_path: Path, fault: Fault) -> None:
-    """From the command line; nothing is written."""
+    """The command names a directory that does not exist, and writes nothing."""
     out = tmp_path / "out"
     done = command("--data-dir", tmp_path / "gone", "--out", out)
     said = assert_refused(done, str(tmp_path / "gone"), "there is no such directory")
@@ -200,7 +200,7 @@ def test_the_command_says_it(tmp_path: Path, fault: Fault) -> None:
 
 
 def test_a_file_that_may_not_be_read(fault: Fault) -> None:
-    """Root gives its privilege up for the test."""
+    """The message says that permission is denied; root gives up its privilege for this test."""
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         Path(place).chmod(0o755)
         path = write_set(Path(place) / "data") / TRAIN_IMAGES
@@ -224,7 +224,7 @@ def with_test_for_t10k(directory: Path) -> None:
 
 TAKEN: dict[str, Change] = {
     "Gzip of several members, as bgzip writes it": content(TRAIN_IMAGES, in_members),
-    "Gzip that zeros follow": content(TRAIN_IMAGES, lambda data: gzip.compress(data) + bytes(512)),
+    "Gzip that is followed by zeros": content(TRAIN_IMAGES, lambda data: gzip.compress(data) + bytes(512)),
     "Names with `test-` for `t10k-`": with_test_for_t10k,
     "Images with a channel axis, N × 1 × 28 × 28 or N × 28 × 28 × 1": both(
         arrays(train_images=SMALL[TRAIN_IMAGES][:, np.newaxis]),
@@ -236,7 +236,7 @@ TAKEN: dict[str, Change] = {
 
 @pytest.mark.parametrize("what", TAKEN)
 def test_what_other_tools_write_is_read(tmp_path: Path, what: str, fault: Fault) -> None:
-    """The same set as in the published form."""
+    """Other tools' forms of the files give the same set as the published form."""
     TAKEN[what](write_set(tmp_path / "data"))
     assert load(tmp_path / "data", SPEC).sha256 == load(write_set(tmp_path / "usual"), SPEC).sha256
     fault(what, words="nothing: it is read", survives="the run")
@@ -255,7 +255,7 @@ def mnist_with(directory: Path, name: str, change: Callable[[np.ndarray], np.nda
 
 
 def test_labels_of_other_images_are_a_warning(tmp_path: Path, fault: Fault) -> None:
-    """No structure tells it, but the images do; a set of noise is allowed, so it is not refused."""
+    """The nearest images show wrong labels. This is only a warning, because sets of noise are allowed."""
     dataset = mnist_with(tmp_path / "data", TEST_LABELS, lambda labels: np.roll(labels, 1))
     (said,) = doubts(dataset)
     fault(
@@ -278,7 +278,7 @@ def test_labels_of_other_images_are_a_warning(tmp_path: Path, fault: Fault) -> N
 def test_right_labels_are_no_warning(
     mnist: Dataset, what: str, order: Callable[[np.ndarray], np.ndarray], fault: Fault
 ) -> None:
-    """Whatever their order and shares."""
+    """Right labels give no warning, for any order and any shares of the classes."""
     train, test = order(mnist.train_labels), order(mnist.test_labels)
     dataset = dataclasses.replace(
         mnist,
@@ -292,7 +292,7 @@ def test_right_labels_are_no_warning(
 
 
 def test_training_set_and_test_set_in_each_others_place_are_a_warning(tmp_path: Path, fault: Fault) -> None:
-    """A part of MNIST with all of its test images looks the same, and trains."""
+    """Swapped sets give only a warning: a part of MNIST with all its test images is legitimate."""
     directory = write_set(tmp_path / "data")
     both(swapped(TRAIN_IMAGES, TEST_IMAGES), swapped(TRAIN_LABELS, TEST_LABELS))(directory)
     (said,) = doubts(load(directory, SPEC))
@@ -304,7 +304,7 @@ def test_training_set_and_test_set_in_each_others_place_are_a_warning(tmp_path: 
 
 
 def test_transposed_images_are_not_told_from_others(fault: Fault) -> None:
-    """EMNIST's are: both sides learn them alike, so the comparison stands."""
+    """Transposed images, such as EMNIST's, are accepted, because both sides learn the same images."""
     images, labels = pixels(20, 28, 28), (np.arange(20) % 10).astype(np.uint8)
     with tempfile.TemporaryDirectory() as place:
         sets = {

@@ -1,4 +1,4 @@
-"""Results whose verdicts were written over: a report says what the samples say, and that the file did not."""
+"""Results with edited verdicts: the report computes verdicts from the samples, and says that they differ."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compare.report import ReportConfig, report
 from tests.faults.recording import Fault
 from tests.rendering import synthetic
 
-FAULTS = "Verdicts that the samples do not give"
+FAULTS = "Verdicts that do not follow from the samples"
 SURVIVES = "the report, worked out from the samples; the file"
 Record = dict[str, Any]
 
@@ -41,7 +41,7 @@ def rendered(record: Record, directory: Path) -> str:
     (directory / "results.json").write_text(json.dumps(record))
     html = report(ReportConfig((directory,))).read_text()
     written = (directory / "report.md").read_text()
-    assert ("written with other verdicts" in html) == ("written with other verdicts" in written)
+    assert ("holds verdicts that do not follow" in html) == ("holds verdicts that do not follow" in written)
     return written
 
 
@@ -140,22 +140,22 @@ EDITS: dict[str, tuple[Callable[[Record], None], str, str]] = {
         "the step time of torch:tuned",
         "as fast as TensorFlow eager",
     ),
-    "Parity that holds over a failed difference": (
+    "Parity that holds despite a failed difference": (
         fail_a_difference,
         "parity",
         "Parity failed: fails at rung 6 of 8",
     ),
-    "Parity that holds over an error beyond its tolerance": (
+    "Parity that holds despite an error beyond its tolerance": (
         exceed_a_tolerance,
         "parity",
         "Parity failed: fails at rung 6 of 8",
     ),
-    "Parity that holds over a failed rung": (
+    "Parity that holds despite a failed rung": (
         fail_a_shown_rung,
         "parity",
         "Parity failed: fails at rung 4 of 8",
     ),
-    "Parity that holds over losses that part": (
+    "Parity that holds despite losses that differ": (
         part_the_losses,
         "parity",
         "Parity failed: fails at rung 8 of 8",
@@ -171,13 +171,13 @@ EDITS: dict[str, tuple[Callable[[Record], None], str, str]] = {
 
 @pytest.mark.parametrize("what", EDITS)
 def test_the_samples_have_the_last_word(tmp_path: Path, original: Record, what: str, fault: Fault) -> None:
-    """What a file says of its own samples is worked out anew, and that it said otherwise is said first."""
+    """The report computes verdicts from the samples, and begins with a notice if the file has others."""
     edit, contradicted, right = EDITS[what]
     changed = edited(original, edit)
     written = rendered(changed, tmp_path)
     lines = written.splitlines()
     notice = lines[4].strip("*")
-    assert notice.startswith("The file was written with other verdicts than its samples give")
+    assert notice.startswith("The file holds verdicts that do not follow from its samples")
     assert contradicted in notice
     assert right in written
     assert "900 %" not in written
@@ -188,19 +188,19 @@ def test_the_samples_have_the_last_word(tmp_path: Path, original: Record, what: 
 
 
 def test_a_file_as_it_was_written_is_not_doubted(tmp_path: Path, original: Record) -> None:
-    """Nor one whose figures differ in the digits that another machine's logarithm leaves."""
+    """An unchanged file gives no notice, even if its figures differ by rounding on another machine."""
 
     def on_another_machine(record: Record) -> None:
         first(record, "step_seconds")["high"] *= 1 + 1e-12
 
     for number, record in enumerate((original, edited(original, on_another_machine))):
         written = rendered(record, tmp_path / str(number))
-        assert "written with other verdicts" not in written
+        assert "holds verdicts that do not follow" not in written
         assert "Parity holds: 8 of 8 rungs" in written
 
 
 def test_warnings_are_worked_out_anew(tmp_path: Path, original: Record) -> None:
-    """One that the samples do not give goes, and one that they give comes back."""
+    """A warning without support in the samples is removed, and one that the samples support is added."""
 
     def edit(record: Record) -> None:
         record["warnings"] = ["The machine was struck by lightning."]
@@ -215,11 +215,11 @@ def test_warnings_are_worked_out_anew(tmp_path: Path, original: Record) -> None:
 
 
 def test_the_run_that_was_written_otherwise_is_named(tmp_path: Path, original: Record) -> None:
-    """Of two side by side."""
+    """In a report of two runs, the notice names the run with the edited verdicts."""
     for name, record in (("one", original), ("two", edited(original, say_slower))):
         (tmp_path / name).mkdir()
         (tmp_path / name / "results.json").write_text(json.dumps(record))
     report(ReportConfig((tmp_path / "one", tmp_path / "two"), tmp_path / "both"))
     written = (tmp_path / "both" / "report.md").read_text()
-    assert "**Run B was written with other verdicts" in written
+    assert "**Run B holds verdicts that do not follow" in written
     assert "Run A was written" not in written

@@ -1,4 +1,4 @@
-"""A misleading environment: both sides get the same from it, or the run says so."""
+"""A misleading environment: both sides get the same values, or the run says that they do not."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def lied(tmp_path_factory: pytest.TempPathFactory) -> Lied:
 
 
 def test_the_run_ends_well(lied: Lied) -> None:
-    """Exit 0, no word on standard error, both frameworks in the table; the home directory is left alone."""
+    """The run exits with 0, prints no error, shows both frameworks and leaves the home directory alone."""
     assert (lied.done.returncode, lied.done.stderr) == (0, ""), lied.done.stdout + lied.done.stderr
     assert [run["status"] for run in lied.results["runs"]] == ["ok", "ok"]
     assert (lied.out / "report.html").exists()
@@ -104,7 +104,7 @@ def test_the_run_ends_well(lied: Lied) -> None:
 
 
 def test_variables_of_the_shell_reach_neither_side(lied: Lied, fault: Fault) -> None:
-    """What each worker reads back is what it was given, the same on both sides."""
+    """Each worker reads back the variables that it was given, and both sides have the same."""
     tf, torch = lied.results["runs"]
     assert tf["worker_environment"] == torch["worker_environment"]
     threads = str(usable_cpus())
@@ -122,7 +122,7 @@ def test_variables_of_the_shell_reach_neither_side(lied: Lied, fault: Fault) -> 
 
 
 def test_both_computed_alike(lied: Lied, fault: Fault) -> None:
-    """keras.json asks for float16 in another layout; the first losses agree in float32 all the same."""
+    """Although keras.json asks for float16 in another layout, the first losses agree in float32."""
     tf, torch = lied.results["runs"]
     assert tf["losses"][0] == pytest.approx(torch["losses"][0], abs=1e-5)
     assert lied.results["parity"]["passed"]
@@ -131,7 +131,7 @@ def test_both_computed_alike(lied: Lied, fault: Fault) -> None:
 
 
 def test_packages_on_pythonpath_do_not_shadow(lied: Lied, fault: Fault) -> None:
-    """Neither shadow was imported, and sitecustomize ran in the command that the user started alone."""
+    """Neither shadow was imported, and sitecustomize ran only in the command that the user started."""
     ran = (lied.shadow / "ran").read_text()
     assert "compare.run" in ran
     assert "bootstrap" not in ran
@@ -141,7 +141,7 @@ def test_packages_on_pythonpath_do_not_shadow(lied: Lied, fault: Fault) -> None:
 
 
 def test_formats_do_not_follow_the_locale(lied: Lied, fault: Fault) -> None:
-    """A dot in every number, in files as in the table, and signs that ASCII lacks become question marks."""
+    """Numbers have a dot in files and in the table, and signs that ASCII lacks become question marks."""
     line = (lied.out / "curves.csv").read_text().splitlines()[1]
     assert re.search(r"\d\.\d", line)
     assert "," in line
@@ -149,14 +149,14 @@ def test_formats_do_not_follow_the_locale(lied: Lied, fault: Fault) -> None:
     assert re.search(r"\d\.\d", lied.done.stdout)
     assert "×" in (lied.out / "report.md").read_text(encoding="utf-8")
     words = "a ? for each sign that the terminal's encoding lacks; files are UTF-8"
-    what = "A locale with another decimal sign, another alphabet, or ASCII alone"
+    what = "A locale with another decimal sign, another alphabet, or ASCII only"
     fault(what, words=words, survives="the run")
     assert not re.search(r"05:45|\+0545", line)
     fault("Another time zone", words="nothing: no result holds a time of day", survives="the run")
 
 
 def test_a_narrow_terminal_without_colour(lied: Lied, fault: Fault) -> None:
-    """No escape sequence, no line beyond 60 columns but the path of the report, which must stay whole."""
+    """No escape sequence is printed, and only the report's path may be longer than 60 columns."""
     assert "\x1b" not in lied.done.stdout
     long = [line for line in lied.done.stdout.splitlines() if len(line) > 60]
     assert all(line.startswith(("report", "LeNet on", "parity")) for line in long), long
@@ -166,7 +166,7 @@ def test_a_narrow_terminal_without_colour(lied: Lied, fault: Fault) -> None:
 
 
 def test_odd_places(lied: Lied, fault: Fault) -> None:
-    """Spaces, quotes and letters beyond ASCII in the clone's, the data's and the results' paths."""
+    """The paths of clone, data and results may contain spaces, quotes and non-ASCII letters."""
     page = (lied.out / "report.html").read_text(encoding="utf-8")
     assert "Traceback" not in page
     fault(
@@ -179,7 +179,7 @@ def test_odd_places(lied: Lied, fault: Fault) -> None:
 
 
 def test_a_working_directory_that_cannot_be_written(fault: Fault) -> None:
-    """Without --out there is no place for results."""
+    """Without --out, a working directory that cannot be written is refused."""
     done = command(cwd=Path("/proc"), env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 2
     assert re.match(r"error: --out: runs/\S+ cannot be written to: ", done.stderr)
@@ -197,7 +197,7 @@ CAPTIONS = {
 
 @pytest.mark.usefixtures("all_cpus")
 def test_an_interpreter_that_favours_a_side_is_found_out(tmp_path: Path, fault: Fault) -> None:
-    """A script in an interpreter's place can set what it likes; what the worker reads back gives it away."""
+    """If a script replaces the interpreter and changes settings, the worker's report reveals it."""
     if usable_cpus() < 2:
         pytest.skip("needs two CPUs: with one there is nothing to take away")
     cpu = min(os.sched_getaffinity(0))
@@ -208,7 +208,7 @@ def test_an_interpreter_that_favours_a_side_is_found_out(tmp_path: Path, fault: 
     tf, torch = results_of(tmp_path / "out")["runs"]
     assert tf["status"] == torch["status"] == "failed"
     assert f"it may run on CPUs [{cpu}], this command on" in tf["reason"]
-    assert "OMP_NUM_THREADS is '1' in it, but should be" in torch["reason"]
+    assert "OMP_NUM_THREADS is '1' in the worker, but should be" in torch["reason"]
     for run, what in ((tf, "affinity"), (torch, "variable")):
         seen = re.sub(r"\[[\d, ]+\]|'\d+'", "N", f"{run['label']} seed 0: failed: {run['reason']}")
         assert f"{run['label']} seed 0: failed: {run['reason']}" in done.stdout
@@ -226,7 +226,7 @@ def fake_framework(directory: Path, name: str, version: str, source: str = "") -
 
 
 def with_packages(path: Path, packages: Path, before: str = "") -> Path:
-    """Return an interpreter that finds these packages first, whatever its options."""
+    """Return an interpreter that finds these packages first, with any options."""
     start = (
         "import runpy, sys; "
         f"sys.path.insert(0, {str(packages)!r}); "
@@ -237,7 +237,7 @@ def with_packages(path: Path, packages: Path, before: str = "") -> Path:
 
 
 def test_frameworks_that_cannot_be_used(tmp_path: Path, fault: Fault) -> None:
-    """A version that is not supported, and an import that fails: each keeps its row, and what to install."""
+    """Unsupported versions and failed imports each get a row that says what to install."""
     old = with_packages(tmp_path / "old", fake_framework(tmp_path / "1", "tensorflow", "2.4.1"))
     raising = "raise AttributeError('_ARRAY_API not found')"
     broken = with_packages(tmp_path / "broken", fake_framework(tmp_path / "2", "torch", "2.14.1", raising))
@@ -263,7 +263,7 @@ def short_climb(directory: Path) -> list[object]:
 
 
 def test_too_little_memory_to_import(tmp_path: Path, fault: Fault) -> None:
-    """A limit on memory under which torch's libraries do not load."""
+    """If memory is too small for torch's libraries, the message says so."""
     limited = script(tmp_path / "limited", f'ulimit -v 700000; exec {sys.executable} "$@"')
     done = command(*short_climb(tmp_path), "--torch-python", limited, module="compare.parity", env=WIDE)
     assert done.returncode == 2
@@ -291,7 +291,7 @@ INTERPRETERS = {
 
 @pytest.mark.parametrize("what", INTERPRETERS)
 def test_an_interpreter_that_cannot_run_a_worker(tmp_path: Path, what: str, fault: Fault) -> None:
-    """Named by its framework, with the reason that it gave last."""
+    """The message names the framework, and gives the interpreter's last reason."""
     lines, said = INTERPRETERS[what]
     python = script(tmp_path / "python", lines)
     done = command(*short_climb(tmp_path), "--torch-python", python, module="compare.parity")

@@ -25,7 +25,7 @@ from tests.faults.recording import Fault
 from tests.rendering import synthetic
 
 FAULTS = "Files from others"
-REPORT = "the file, and what lies beside it; nothing is written; exit status 2"
+REPORT = "the file, and the files next to it; nothing is written; exit status 2"
 KEPT = "the file; no target is written; exit status 2"
 Edit = Callable[[dict[str, Any]], Any]
 
@@ -48,13 +48,13 @@ RESULTS: dict[str, tuple[Edit, str]] = {
         put("runs", 0, "step_seconds", 3, value=-1.0),
         "not a positive number",
     ),
-    "Results with fewer times than losses": (put("runs", 0, "step_seconds", value=[0.1]), "equally many"),
-    "Results with an accuracy of 970 %": (put("runs", 0, "test_accuracy", value=9.7), "not within 0 and 1"),
+    "Results with fewer times than losses": (put("runs", 0, "step_seconds", value=[0.1]), "must be equal"),
+    "Results with an accuracy of 970 %": (put("runs", 0, "test_accuracy", value=9.7), "not between 0 and 1"),
     "Results with no step beyond the warm-up": (
         put("runs", 0, "warmup_steps", value=10**6),
         "after the warm-up",
     ),
-    "Results whose config is not one": (
+    "Results whose config has a wrong type": (
         put("config", "batch_size", value=[]),
         "got `array` - at `$.config.batch_size`",
     ),
@@ -62,11 +62,11 @@ RESULTS: dict[str, tuple[Edit, str]] = {
         put("config", "spec", "conv1", value=7),
         "at `$.config.spec.conv1`",
     ),
-    "Results whose environment is not one": (
+    "Results whose environment has a wrong type": (
         put("environment", "cpu_mhz", value="fast"),
         "at `$.environment.cpu_mhz`",
     ),
-    "Results whose parity is not one": (
+    "Results whose parity has a wrong type": (
         put("parity", value={"passed": "yes"}),
         "Expected `bool`, got `str` - at `$.parity.passed`",
     ),
@@ -85,7 +85,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.parametrize("what", RESULTS)
 def test_results_that_break_a_rule(tmp_path: Path, results: dict[str, Any], what: str, fault: Fault) -> None:
-    """The file, the place in it, the rule and the value."""
+    """The message names the file, the place in it, the rule and the value."""
     edit, said = RESULTS[what]
     changed = json.loads(json.dumps(results))
     edit(changed)
@@ -102,11 +102,11 @@ def sparse(path: Path) -> None:
 BYTES: dict[str, tuple[Callable[[Path], object], str]] = {
     "Results that are not JSON": (lambda path: path.write_bytes(b"\x80\x04pickle"), "is not a results file"),
     "Results cut in the middle": (lambda path: path.write_text('{"runs": [{'), "is not a results file"),
-    "Results with NaN, which JSON has not": (
+    "Results with NaN, which JSON does not have": (
         lambda path: path.write_text('{"runs": NaN}'),
         "not a results file",
     ),
-    "Results with a number beyond any": (
+    "Results with a number that is too large": (
         lambda path: path.write_text('{"schema_version": 1e999}'),
         "not a results",
     ),
@@ -115,14 +115,14 @@ BYTES: dict[str, tuple[Callable[[Path], object], str]] = {
         "not a results",
     ),
     "Results of 16 GiB": (sparse, "the limit is 536,870,912"),
-    "A pipe in the results' place": (os.mkfifo, "must be a regular file"),
-    "A device in the results' place": (lambda path: path.symlink_to("/dev/zero"), "must be a regular file"),
+    "A pipe in place of the results": (os.mkfifo, "must be a regular file"),
+    "A device in place of the results": (lambda path: path.symlink_to("/dev/zero"), "must be a regular file"),
 }
 
 
 @pytest.mark.parametrize("what", BYTES)
 def test_what_is_no_results_file(tmp_path: Path, what: str, fault: Fault) -> None:
-    """Nothing is waited for, nothing is read without end, nothing is unpickled."""
+    """Such a file is refused without waiting, without reading it to its end, and without unpickling."""
     make, said = BYTES[what]
     make(tmp_path / "results.json")
     assert_report_refuses(tmp_path, what, said, fault)
@@ -141,7 +141,7 @@ def assert_report_refuses(directory: Path, what: str, said: str, fault: Fault) -
 
 
 def test_the_report_command_says_it(tmp_path: Path) -> None:
-    """From the command line: two lines, no traceback."""
+    """The command refuses such results in two lines, without a traceback."""
     (tmp_path / "results.json").write_text("[]")
     assert_refused(command(tmp_path, module="compare.report"), "is not a results file")
 
@@ -165,7 +165,7 @@ WEIGHTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "A tensor larger than the file": (lambda: raw({"conv1/bias": ENTRY}), "is not a safetensors file"),
     "Weights cut in the middle": (lambda: weights()[:100_000], "is not a safetensors file"),
     "An empty file of weights": (lambda: b"", "is not a safetensors file"),
-    "Weights without one of LeNet's": (lambda: weights(conv1__bias=None), "conv1/bias [32] is missing"),
+    "Weights that lack a tensor of LeNet": (lambda: weights(conv1__bias=None), "conv1/bias [32] is missing"),
     "Weights of another network": (
         lambda: weights(conv9__bias=np.zeros(3, np.float32)),
         "is not a tensor of LeNet",
@@ -187,7 +187,7 @@ WEIGHTS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 @pytest.mark.parametrize("what", WEIGHTS)
 def test_weights_that_do_not_fit(tmp_path: Path, what: str, fault: Fault) -> None:
-    """The tensor, or the file's fault, and what to do; no memory is taken for what a header claims."""
+    """The message names the tensor or the fault and what to do; a false header allocates no memory."""
     make, said = WEIGHTS[what]
     source, target = tmp_path / "weights.safetensors", tmp_path / "out.safetensors"
     source.write_bytes(make())
@@ -202,7 +202,7 @@ def test_weights_that_do_not_fit(tmp_path: Path, what: str, fault: Fault) -> Non
 
 
 class Hostile:
-    """Unpickled, it makes a directory that the test looks for."""
+    """An object whose unpickling makes a directory, for which the test looks."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -212,7 +212,7 @@ class Hostile:
 
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, fault: Fault) -> None:
-    """A pickle that calls a function, in the real command with the real torch."""
+    """The real command, with the real torch, refuses a pickle that calls a function."""
     (tmp_path / "hostile.pt").write_bytes(pickle.dumps({"conv1.bias": Hostile(tmp_path / "executed")}, 2))
     done = command(
         tmp_path / "hostile.pt",
@@ -227,7 +227,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, fault: Fault) -> None:
 
 
 def test_markup_in_results_is_text(tmp_path: Path, results: dict[str, Any], fault: Fault) -> None:
-    """Scripts, markup and control characters in any text of the results."""
+    """The report escapes scripts, markup and control characters in all texts of the results."""
     changed = json.loads(json.dumps(results))
     text = "<script>alert(1)</script> [x](javascript:alert(1)) \x1b[31m"
     changed["runs"][0] |= {"status": "failed", "reason": text}
@@ -243,4 +243,4 @@ def test_markup_in_results_is_text(tmp_path: Path, results: dict[str, Any], faul
     markdown = (tmp_path / "report.md").read_text()
     assert "[x](javascript" not in markdown
     assert "<script>" not in markdown.replace("\\<", "")
-    fault("Scripts and markup in another's results", words="the text as it stands", survives="the report")
+    fault("Scripts and markup in results from others", words="the unchanged text", survives="the report")

@@ -1,4 +1,4 @@
-"""What a machine refuses or hides: readings, modes, commits and places, by the real command."""
+"""The real command on a machine that refuses or hides readings, modes, commits and places."""
 
 from __future__ import annotations
 
@@ -74,49 +74,61 @@ def hindered(tmp_path_factory: pytest.TempPathFactory) -> Hindered:
 
 
 def test_both_end_well(hindered: Hindered, fault: Fault) -> None:
-    """Both sides are trained, and no traceback."""
+    """Both sides are trained, and no traceback is printed."""
     for done in (hindered.first, hindered.resumed):
         assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     results = results_of(hindered.out)
     assert [run["status"] for run in results["runs"]] == ["ok", "ok"]
     assert results["environment"]["memory_bytes"] is None
     survives = "the run, and --resume"
-    fault("A clock, a load and a memory that cannot be read", words="nothing: unknown", survives=survives)
+    fault(
+        "A clock, a load and a memory that cannot be read",
+        words="nothing: the value is unknown",
+        survives=survives,
+    )
     what = "A sandbox or file system without locks, modes, sessions and pidfd"
     fault(what, words="nothing", survives=survives)
-    fault("An empty /sys, and /proc with processes alone", words="nothing: unknown", survives=survives)
+    fault(
+        "An empty /sys, and /proc with processes only",
+        words="nothing: the value is unknown",
+        survives=survives,
+    )
 
 
 def test_a_processor_without_a_model_name(hindered: Hindered, fault: Fault) -> None:
-    """As on ARM: its maker and its part name it."""
+    """A processor without a model name, as on ARM, is named by its maker and its part."""
     assert "Arm Neoverse-N1" in hindered.first.stdout
     fault("A processor without a model name, as ARM's", words="its maker and part", survives="the run")
 
 
 def test_a_tilde_after_an_equals_sign(hindered: Hindered, fault: Fault) -> None:
-    """The shell leaves it; the run does not."""
+    """The run expands a tilde that the shell leaves unchanged."""
     assert (hindered.out / "results.json").exists()
     assert not (ROOT / "~").exists()
-    fault("`--out=~/x`, which no shell expands", words="nothing: it is your home's x", survives="the run")
+    fault(
+        "`--out=~/x`, which no shell expands",
+        words="nothing: it is x in your home directory",
+        survives="the run",
+    )
 
 
 def test_files_for_one_user_alone(hindered: Hindered, fault: Fault) -> None:
-    """`umask 077` holds for all that a run writes."""
+    """`umask 077` applies to all files that a run writes."""
     modes = {stat.S_IMODE(path.stat().st_mode) for path in hindered.out.rglob("*") if path.is_file()}
     assert modes == {0o600}
     fault("`umask 077`", words="nothing: files are the user's own", survives="the run")
 
 
 def test_a_clone_of_another_user(hindered: Hindered, fault: Fault) -> None:
-    """Git did not tell the run its commit, and told the resumption: unknown is no difference."""
+    """A run without a known commit can be resumed when git knows the commit."""
     assert hindered.resumed.returncode == 0
     assert "commit unknown" in results_of(hindered.out)["environment"]["code_version"]
     words = "nothing: an unknown commit"
-    fault("A clone whose commit git does not tell", words=words, survives="the run, and --resume")
+    fault("A clone whose commit git does not give", words=words, survives="the run, and --resume")
 
 
 def test_no_name_of_a_person_or_place(hindered: Hindered, fault: Fault) -> None:
-    """Results go to others: neither files nor pages hold the path of the data."""
+    """Neither files nor pages contain the path of the data, because results are given to others."""
     shared = [path for path in hindered.out.rglob("*") if path.suffix in {".json", ".md", ".html", ".csv"}]
     assert len(shared) >= 4
     assert not [path.name for path in shared if NAME in path.read_text(encoding="utf-8")]
@@ -131,7 +143,7 @@ def climb(directory: Path, *options: object) -> list[object]:
 
 
 def test_a_script_without_an_interpreter_line(tmp_path: Path, fault: Fault) -> None:
-    """The ladder tells it as a run does, by its option."""
+    """The ladder names the option of the script, as a run does."""
     bare = tmp_path / "py"
     bare.write_text('exec python3 "$@"\n')
     bare.chmod(0o755)
@@ -143,7 +155,7 @@ def test_a_script_without_an_interpreter_line(tmp_path: Path, fault: Fault) -> N
 
 
 def test_a_damaged_library_of_a_framework(tmp_path: Path, fault: Fault) -> None:
-    """The line that carries the reason, not the traceback's first, and the log."""
+    """The message gives the line with the reason, not the first line of the traceback, and names the log."""
     library = site_of(Path(sys.prefix)) / "tensorflow/python/_pywrap_tensorflow_internal.so"
     if not library.exists():
         pytest.skip(f"needs TensorFlow's {library.name}")
@@ -159,18 +171,18 @@ def test_a_damaged_library_of_a_framework(tmp_path: Path, fault: Fault) -> None:
 
 
 def test_a_framework_that_only_pythonpath_has(tmp_path: Path, fault: Fault) -> None:
-    """A worker does not get the variable, and the message says so."""
+    """The message says that a worker does not get PYTHONPATH."""
     options = climb(tmp_path, "--torch-python", bare_python(tmp_path / "bare"), "--out", tmp_path / "out")
     variables = WIDE | {"PYTHONPATH": f"{ROOT}:{site_of(Path(sys.prefix))}"}
     done = command(*options, module="compare.parity", env=variables)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "torch is not installed" in done.stderr
     assert "PYTHONPATH" in done.stderr
-    fault("A framework that PYTHONPATH alone leads to", seen=done.stderr, survives=REFUSED)
+    fault("A framework that only PYTHONPATH leads to", seen=done.stderr, survives=REFUSED)
 
 
 def test_starts_in_one_second(tmp_path: Path, fault: Fault) -> None:
-    """Each has a directory of its own."""
+    """Runs that start in the same second have different directories."""
     options = climb(tmp_path, "--torch-python", interpreter(tmp_path / "python"))
     run = [sys.executable, "-m", "compare.parity", *map(str, options)]
     here = tmp_path / "here"
@@ -179,12 +191,12 @@ def test_starts_in_one_second(tmp_path: Path, fault: Fault) -> None:
     started = [subprocess.Popen(run, cwd=here, env=variables, stdout=subprocess.DEVNULL) for _ in range(3)]
     assert [one.wait(120) for one in started] == [0, 0, 0]
     assert len(list(here.glob("runs/*/parity.json"))) == 3
-    words = "nothing: a directory each"
+    words = "nothing: each run has its own directory"
     fault("Three starts in one second, without --out", words=words, survives="all three")
 
 
 def test_a_refusal_leaves_nothing(tmp_path: Path, fault: Fault) -> None:
-    """The same command again is refused for the same reason, not for what the first one left."""
+    """A refused command is refused for the same reason when it is repeated."""
     options = climb(tmp_path, "--device", "cuda", "--out", tmp_path / "out")
     hidden = WIDE | {"CUDA_VISIBLE_DEVICES": ""}
     first, again = (command(*options, module="compare.parity", env=hidden) for _ in range(2))
@@ -196,7 +208,7 @@ def test_a_refusal_leaves_nothing(tmp_path: Path, fault: Fault) -> None:
 
 
 def test_a_port_that_is_called_like_a_module(tmp_path: Path, fault: Fault) -> None:
-    """A right port named copy.py, in a package, that parses options on import: it climbs."""
+    """A right port named copy.py, in a package, that parses options on import, climbs the ladder."""
     package = tmp_path / "mine"
     package.mkdir()
     (package / "__init__.py").touch()

@@ -148,13 +148,13 @@ def test_the_report_answers_above_its_tables(results: Results) -> None:
     [
         (
             {"inputs": ("torch:tutoral",)},
-            "--inputs: 'torch:tutoral' is none. Use all, or some of: tf",
+            "--inputs: 'torch:tutoral' is unknown. Use all, or some of: tf",
         ),
         ({"inference": ("all", "tf:call")}, "--inference: 'all' is none"),
         ({"inputs": ("all",), "dropout": True}, "no pipeline has the masks"),
         ({"inference": ("all",), "dtype": "bfloat16", "variants": ("all",)}, "but --dtype is bfloat16"),
         ({"inputs": ("tf:tutorial",), "variants": ("torch:eager",)}, "needs tf:eager"),
-        ({"inputs": ("all",), "variants": ("tf:graph",)}, "held against tf:eager or torch:eager"),
+        ({"inputs": ("all",), "variants": ("tf:graph",)}, "compared with tf:eager or torch:eager"),
         ({"inference": ("all",), "tf32": True, "device": ("cuda",)}, "--tf32 rounds"),
         ({"target_accuracy": 0.0}, "--target-accuracy is 0; it must be above 0"),
         ({"target_accuracy": 101.0}, "at most 100"),

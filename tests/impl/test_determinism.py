@@ -59,11 +59,11 @@ def test_a_variant_that_determinism_makes_a_loop_of_is_left_out_on_a_card() -> N
     xla = {entrant.device for entrant in entrants(config) if entrant.label == "tf:xla"}
     assert xla == {"cpu"}
     assert about_determinism("all", "cpu,cuda") == [
-        "left out on cuda, where --deterministic makes a loop of its pooling: tf:xla"
+        "left out on cuda, because --deterministic makes its pooling a loop: tf:xla"
     ]
     assert about_determinism("all", "cpu") == about_determinism("tf:eager", "cuda") == []
     named = replace(config, device=("cuda",), variants=("tf:xla",))
-    with pytest.raises(UserError, match="tf:xla on cuda cannot stand beside --deterministic: XLA"):
+    with pytest.raises(UserError, match="tf:xla on cuda does not fit --deterministic: XLA"):
         check(named)
     check(replace(named, device=("cpu", "cuda")))
     check(replace(named, deterministic=False))

@@ -59,7 +59,7 @@ def test_a_missing_gradient_is_said_in_words() -> None:
     kind, whole = BY_EVIDENCE["gradients"], evidence("gradients")
     part = {"gradients": {"first": TENSOR}}
     reason = str(judge(kind, {"a": part, "b": whole}, whole, "float64").reason)
-    assert reason.startswith("a has no gradient for second: its loss does not reach it")
+    assert reason.startswith("a has no gradient for second: the loss does not depend on it")
 
 
 def test_two_sides_may_each_be_off_to_their_own_side() -> None:

@@ -50,12 +50,12 @@ def test_what_a_system_does_not_tell_is_no_difference(side: str) -> None:
         ({"niceness": 10}, "its niceness is 10, this command's is 0"),
         (
             {"environment": {"OMP_NUM_THREADS": "1"}},
-            "OMP_NUM_THREADS is '1' in it, but should be '2'",
+            "OMP_NUM_THREADS is '1' in the worker, but should be '2'",
         ),
         ({"environment": {}}, "OMP_NUM_THREADS is unset in it"),
         (
             {"environment": READY.environment | {"KERAS_HOME": "/x"}},
-            "KERAS_HOME is '/x' in it, but should be unset",
+            "KERAS_HOME is '/x' in the worker, but should be unset",
         ),
         ({"runtime": {"threads": {"intra_op": 1}}}, "it uses 1 threads, but was asked for 2"),
         ({"runtime": {}}, "it uses None threads"),

@@ -66,7 +66,7 @@ def test_a_closed_end_is_told_apart_from_silence(pair: tuple[Channel, Channel]) 
 def test_an_absurd_size_is_refused_before_it_is_read(pair: tuple[Channel, Channel]) -> None:
     """Eight bytes of text read as a length of exabytes; no memory is taken for it."""
     os.write(pair[1].write_fd, b"Hello, w")
-    with pytest.raises(MalformedMessage, match="bytes was announced"):
+    with pytest.raises(MalformedMessage, match="bytes is announced"):
         pair[0].receive(5)
 
 

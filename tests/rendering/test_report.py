@@ -64,7 +64,7 @@ def test_a_run_is_rendered_elsewhere(run_directory: Path, tmp_path: Path) -> Non
 def test_two_runs_side_by_side(run_directory: Path, tmp_path: Path) -> None:
     """The page names both, and the Markdown says which launch is whose."""
     text = report.report(ReportConfig((run_directory, run_directory), tmp_path / "both")).read_text()
-    assert "A beside B" in text
+    assert "A and B side by side" in text
     assert text.count("results.json") >= 2
     assert "(A)" in (tmp_path / "both" / "report.md").read_text()
 

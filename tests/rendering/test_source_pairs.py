@@ -13,7 +13,7 @@ from compare.traps.catalogue import TRAPS
 from tests.faults.recording import Fault
 from tools.porting_guide import guide
 
-FAULTS = "An implementation that is no Python"
+FAULTS = "An implementation that is not valid Python"
 
 ROOT = Path(__file__).resolve().parents[2]
 

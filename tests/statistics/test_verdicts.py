@@ -105,7 +105,7 @@ def test_a_sure_difference_that_does_not_matter_is_told() -> None:
     """1 %, proven, is no difference that matters, and the reader learns of it."""
     verdict = timed([31.0, 31.01, 31.0], [30.7, 30.7, 30.7])
     assert verdict.kind == "no_difference"
-    assert verdict.sentence.endswith("; a sure difference, but below the 2 % that matters.")
+    assert verdict.sentence.endswith("; the difference is certain, but below the 2 % that matters.")
 
 
 def test_too_wide_says_how_many_more_would_settle_it() -> None:

@@ -1,4 +1,4 @@
-"""The rule that a side's own steps follow is named, and another one is not."""
+"""The rule that a side's own steps follow is named, and no other rule."""
 
 import numpy as np
 import pytest
@@ -33,12 +33,12 @@ def history(name: str, decay: float = 0.0, coupled: bool = False) -> Steps:
 
 @pytest.mark.parametrize("name", [rule.name for rule in RULES if "rate inside" not in rule.name])
 def test_each_rule_is_told_from_all_others(name: str) -> None:
-    """Three steps are enough, but for momentum with the rate inside, which parts when the rate changes."""
+    """Three steps identify every rule except momentum with the rate inside, which needs a new rate."""
     assert best_rule([history(name)], [0.01] * 3, NUMBERS)[0] == name
 
 
 def test_momentum_with_the_rate_inside_is_told_by_a_change_of_rate() -> None:
-    """Keras's and torch's forms agree at one rate, and part when it changes."""
+    """Keras's and torch's forms of momentum agree at one rate, and differ when the rate changes."""
     rates = [0.01, 0.01, 0.001]
     random = np.random.default_rng(0)
     start = p = random.standard_normal(20)
@@ -54,21 +54,21 @@ def test_momentum_with_the_rate_inside_is_told_by_a_change_of_rate() -> None:
 
 @pytest.mark.parametrize(("coupled", "words"), [(True, "coupled decay"), (False, "decoupled decay")])
 def test_a_decay_is_told_by_where_it_acts(coupled: bool, words: str) -> None:
-    """Inside the gradient, or beside it."""
+    """A decay is named as coupled (inside the gradient) or decoupled."""
     steps = history("Adam with epsilon after the bias correction", decay=0.1, coupled=coupled)
     name, _ = best_rule([steps], [0.01] * 3, NUMBERS)
     assert name == f"Adam with epsilon after the bias correction, {words}"
 
 
 def test_steps_that_follow_no_rule_are_not_given_one() -> None:
-    """The best of wrong rules is still wrong."""
+    """Steps that fit no rule give an unknown rule, even if one rule is closest."""
     steps = history("plain SGD")
     noisy = Steps(steps.start, [one + 0.01 * one**2 for one in steps.after], steps.gradients)
-    assert best_rule([noisy], [0.01] * 3, NUMBERS)[0] == "a rule that is not known here"
+    assert best_rule([noisy], [0.01] * 3, NUMBERS)[0] == "an unknown rule"
 
 
 def test_torchs_names_for_numbers_are_understood() -> None:
-    """betas is a pair, alpha is rho, eps is epsilon."""
+    """torch's betas, alpha and eps are read as two betas, rho and epsilon."""
     found = numbers_of({"betas": [0.8, 0.9], "eps": 1e-8, "alpha": 0.99}, 0.1)
     assert found["beta2"] == 0.9
     assert (found["epsilon"], found["rho"], found["rate"]) == (1e-8, 0.99, 0.1)

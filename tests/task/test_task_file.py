@@ -1,4 +1,4 @@
-"""A task file that will not do is refused in a sentence that says what to write."""
+"""An unsuitable task file is refused in a sentence that says what to write."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def written(directory: Path, text: str) -> Path:
 
 
 def test_a_task_is_read_with_its_defaults(tmp_path: Path) -> None:
-    """Inputs come by name, in the order that the task gives them."""
+    """Inputs are read by name, in the order of the task, and options get their defaults."""
     task = read(written(tmp_path, GOOD))
     assert (task.reference, task.steps, task.pairs) == ("tf", 20, {})
     inputs, targets = task.first(1, 0)[0]
@@ -50,7 +50,7 @@ def test_a_task_is_read_with_its_defaults(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_will_not_do_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
-    """Each rule has its own sentence, which names the file."""
+    """The sentence of each rule names the file."""
     with pytest.raises(UserError, match=r"task\.py") as refusal:
         read(written(tmp_path, GOOD.replace(*change, 1)))
     assert words in str(refusal.value)
@@ -62,11 +62,11 @@ def test_a_file_that_will_not_do_is_refused(tmp_path: Path, change: tuple[str, s
         (("(np.ones((2, 3)), np.ones((2, 4))), np.ones(2)", "np.ones(2)"), "must be (inputs, targets)"),
         (("(np.ones((2, 3)), np.ones((2, 4)))", "np.ones((2, 3))"), "images, tokens"),
         (("np.ones((2, 4))", "[1, 2]"), "tokens is list"),
-        (("while True", "for _ in range(1)"), "it must go on for ever"),
+        (("while True", "for _ in range(1)"), "it must never end"),
     ],
 )
 def test_batches_of_another_form_are_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
-    """Before a worker is started."""
+    """Batches of another form are refused before a worker is started."""
     task = read(written(tmp_path, GOOD.replace(*change, 1)))
     with pytest.raises(UserError) as refusal:
         task.first(2, 0)
@@ -76,12 +76,12 @@ def test_batches_of_another_form_are_refused(tmp_path: Path, change: tuple[str, 
 def test_what_a_file_prints_on_import_reaches_nobody(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A stray print is no reason to refuse, and does not spoil the report."""
+    """A file that prints on import is accepted, and its output does not reach the report."""
     read(written(tmp_path, f"print('hello'){GOOD}"))
     assert capsys.readouterr().out == ""
 
 
 def test_a_file_that_is_not_there_is_named_with_its_option(tmp_path: Path) -> None:
-    """The option tells where the mistake was typed."""
+    """The message names the option of a file that does not exist."""
     with pytest.raises(UserError, match=r"--torch-module: .* is not a file"):
         load(tmp_path / "nothing.py", "--torch-module")

@@ -1,4 +1,4 @@
-"""`compare.run --task`: a network of one's own is proved, then timed; what is not proved is not timed."""
+"""`compare.run --task` proves your own network, then times only what it proved."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def options(task: Path, tf: Path, torch: Path, out: Path) -> list[object]:
 
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the directory of a run of the GRU classifier, of whose forms one is not as it should be."""
+    """Return the directory of a run of the GRU classifier, one of whose forms is wrong."""
     place = tmp_path_factory.mktemp("task")
     task, tf, torch = (Path(shutil.copy(file, place)) for file in files("gru"))
     variants = ("--variants", "tf:eager,tf:graph,torch:eager")
@@ -61,7 +61,7 @@ def test_both_sides_train_from_one_sides_weights_on_the_same_batches(timed: Path
 
 
 def test_the_report_speaks_of_the_porters_network(timed: Path) -> None:
-    """No word of LeNet or of its accuracy, and no code of it beside the figures."""
+    """The report mentions neither LeNet nor its accuracy, and shows none of its code."""
     page = (timed / "out" / "report.md").read_text()
     assert page.startswith("# my\\_keras.py and my\\_torch.py on task.py: TensorFlow and PyTorch")
     assert "LeNet" not in page
@@ -70,7 +70,7 @@ def test_the_report_speaks_of_the_porters_network(timed: Path) -> None:
 
 
 def test_a_changed_file_is_not_resumed(timed: Path) -> None:
-    """Nor a run without its files; with them as they were it is only rendered again."""
+    """A changed or missing file is refused; with unchanged files the report is only rendered again."""
     task, tf, torch = (timed / f"{name}.py" for name in ("task", "my_keras", "my_torch"))
     own = ["--task", task, "--tensorflow-module", tf, "--torch-module", torch]
     done = command("--resume", timed / "out")
@@ -95,7 +95,7 @@ def proved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climber]:
 
 @pytest.mark.proof
 def test_a_form_that_trains_otherwise_is_named(proved: Climber) -> None:
-    """Every form is as proved; one that is a step behind, or does not exist, is not timed."""
+    """A form that trains differently, or does not exist, is named and not timed."""
     forms = [("tf", "eager"), ("tf", "graph"), ("torch", "eager")]
     assert wrong_forms(proved, forms) == {}
     assert "KeyError" in wrong_forms(proved, [("tf", "none")])["tf", "none"]
@@ -108,7 +108,7 @@ def test_a_form_that_trains_otherwise_is_named(proved: Climber) -> None:
 
 @pytest.mark.proof
 def test_own_weights_are_the_models_and_follow_the_seed(proved: Climber) -> None:
-    """The same for the same seed, others for another."""
+    """The same seed gives the same weights, and another seed gives other weights."""
     side = proved.sides[0]
     first, again, other = (side.ask(task_messages.TaskOwnWeights(seed)) for seed in (0, 0, 1))
     assert first.keys() == proved.weights.keys()
@@ -119,7 +119,7 @@ def test_own_weights_are_the_models_and_follow_the_seed(proved: Climber) -> None
 
 
 def test_what_fails_the_proof_is_not_timed(tmp_path: Path) -> None:
-    """Exit 1; each row says at which rung; the ladder stands in the output."""
+    """The run exits with 1, each row names the rung, and the output shows the ladder."""
     task, tf, torch = (Path(shutil.copy(file, tmp_path)) for file in files("gru"))
     tf.write_text(tf.read_text().replace("SGD(0.1)", "SGD(0.2)"))
     done = command(*options(task, tf, torch, tmp_path / "out"))
@@ -135,13 +135,13 @@ def test_what_fails_the_proof_is_not_timed(tmp_path: Path) -> None:
     ("wrong", "said"),
     [
         ({"task": None}, "--tensorflow-module needs --task"),
-        ({"batch_size": 8}, "--batch-size is of LeNet and its data; --task has its own"),
-        ({"variants": ("tf:keras",)}, "--variants: tf:keras is of LeNet. With --task use tf:eager"),
+        ({"batch_size": 8}, "--batch-size works with LeNet only, and --task names another"),
+        ({"variants": ("tf:keras",)}, "--variants: tf:keras needs LeNet. With --task use tf:eager"),
         ({"threads": (1, 1)}, "--task takes one device, one thread count"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(wrong: dict[str, object], said: str) -> None:
-    """With the option, and what to do."""
+    """The message names the option, and says what to do."""
     task, tf, torch = files("gru")
     given = {"task": task, "tensorflow_module": tf, "torch_module": torch} | wrong
     with pytest.raises(UserError) as refused:

@@ -61,7 +61,7 @@ def test_a_parameter_on_another_device_ends_the_set_up(tmp_path: Path, framework
     if "is not installed" in str(caught.value):
         pytest.skip(str(caught.value))
     assert caught.value.kind == "device"
-    assert "dense1/bias lies on cuda, but the run is for cpu" in str(caught.value)
+    assert "dense1/bias is on cuda, but the run is for cpu" in str(caught.value)
 
 
 EVERYTHING = """
@@ -99,7 +99,7 @@ def test_every_tensor_of_a_run_on_the_cpu_lies_there(tmp_path: Path, framework: 
 def test_the_first_misplaced_tensor_is_named() -> None:
     """In the order given; where none is, there is nothing to say."""
     devices = {"conv1/kernel": "cuda", "activation flat": "cpu", "gradient conv1/kernel": "cpu"}
-    assert (misplaced(devices, "cuda") or "").startswith("activation flat lies on cpu")
+    assert (misplaced(devices, "cuda") or "").startswith("activation flat is on cpu")
     assert misplaced({"conv1/kernel": "cuda"}, "cuda") is None
 
 
@@ -111,7 +111,7 @@ def test_the_ladder_refuses_activations_on_another_device() -> None:
     found.trainer = SimpleNamespace(
         **dict.fromkeys(INSPECTABLE, print), devices=lambda: {"activation pool1": "cpu"}
     )
-    with pytest.raises(RefusedRequest, match="activation pool1 lies on cpu"):
+    with pytest.raises(RefusedRequest, match="activation pool1 is on cpu"):
         found.gradients(None)
 
 
@@ -135,7 +135,7 @@ def test_what_a_step_returns_must_lie_on_the_device(left: str) -> None:
     )
     found.trainer.step = lambda *_: (tensors["loss"], tensors["logits"])
     batch = Batch(np.zeros(1), np.zeros(1), None)
-    with pytest.raises(RefusedRequest, match=f"the {left} of a step lies on cpu"):
+    with pytest.raises(RefusedRequest, match=f"the {left} of a step is on cpu"):
         found.timed_step(batch)
     found.timed_step(batch)
     found.results_placed = False

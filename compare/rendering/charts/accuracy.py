@@ -51,7 +51,7 @@ def test_accuracy(found: Sequence[Findings]) -> list[Chart]:
     facts = all_or_extremes(
         [(row["title"], row["value"], mean["accuracy"]) for row, mean in zip(rows, means, strict=True)]
     )
-    message = f"Test accuracy: {facts}. A dot is one seed, the tick their mean."
+    message = f"Test accuracy: {facts}. Each dot is one seed, and the tick is their mean."
     numbers = [(row["title"], row["value"]) for row in rows]
     return [Chart("test-accuracy", "Test accuracy by seed", message, framed(layers, height), numbers)]
 

@@ -126,7 +126,10 @@ def loss_message(trained: Sequence[Group], scale: str, tutorial: bool) -> str:
     rest = [last for group, _, last in ends(trained) if group not in pair(trained)]
     if rest:
         message += f"The other {len(rest)} variants (thin) end between {min(rest):.3f} and {max(rest):.3f}. "
-    message += f"Bold: running median over {WINDOW} steps, median of the seeds. Pale: every step of one seed."
+    message += (
+        f"Bold lines: the median over seeds, as a running median over {WINDOW} steps. "
+        "Pale lines: every step of one seed."
+    )
     return message + (" Diamonds: the ten points that the tutorial printed in 2017." if tutorial else "")
 
 

@@ -129,7 +129,7 @@ def chart(name: str, curves: Sequence[Curve], suffix: str = "") -> Chart:
         *styles(curves),
         tooltip=["series:N", "step:Q", alt.Tooltip("gap:Q", title="difference", format=".1e")],
     )
-    title = f"How far the losses part{suffix}"
+    title = f"How far the losses move apart{suffix}"
     return Chart(name, title, message(curves), framed([line], HEIGHT), numbers(curves))
 
 
@@ -173,7 +173,7 @@ def gap_axis(gaps: Sequence[float]) -> alt.Y:
 
 def message(curves: Sequence[Curve]) -> str:
     facts = "; ".join(f"{curve.name}: at most {curve.largest[-1]:.1e}" for curve in curves[:3])
-    text = f"Largest difference of the losses up to each step, logarithmic. {facts[0].upper()}{facts[1:]}."
+    text = f"Largest loss difference up to each step, on a logarithmic scale. {facts[0].upper()}{facts[1:]}."
     return text + " A curve starts where the losses first differ."
 
 

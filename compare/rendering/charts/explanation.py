@@ -22,7 +22,7 @@ def phases(found: Sequence[Findings]) -> list[Chart]:
         phase_milliseconds,
         axis="milliseconds, synchronized after each phase",
         text=lambda value: format_seconds(value / 1000),
-        note="Measured apart: synchronizing after each phase makes the sum longer than a step.",
+        note="Each phase is measured alone: synchronizing after each phase makes the sum longer than a step.",
     )
     charts = []
     for panel in device_panels(found):
@@ -56,7 +56,7 @@ def share_of_peak(found: Sequence[Findings]) -> list[Chart]:
         of,
         axis="of the peak that the same worker measured",
         text=lambda value: format_percent(value, 0),
-        note="What is missing went to memory traffic, small operations and the framework itself.",
+        note="The rest of the time goes to memory traffic, small operations and the framework itself.",
         whole=1.0,
         axis_format="%",
     )
@@ -76,7 +76,7 @@ def throughput(found: Sequence[Findings]) -> list[Chart]:
         of,
         axis="images a second",
         text=lambda value: f"{value:,.0f} images/s",
-        note="One synchronization after many steps: no step time, since steps may overlap.",
+        note="Synchronized only once after many steps. This is not a step time, because steps may overlap.",
     )
     return bars(groups(found), quantity)
 
@@ -100,8 +100,8 @@ def cold_start(found: Sequence[Findings]) -> list[Chart]:
 
 
 def memory(found: Sequence[Findings]) -> list[Chart]:
-    """Draw the peak memory of the process, and on a card the peak of the framework's allocations there."""
-    own = "As each framework's allocator counts it: the driver's context and loaded code are not in it."
+    """Peak memory of the process, and on a card what the framework allocated there."""
+    own = "As each framework's allocator counts it, without the driver's context and loaded code."
     fields: dict[str, tuple[str, Callable[[Launch], int | None], str]] = {
         "memory": ("Peak memory of the process", lambda run: run.peak_rss_bytes, ""),
         "device-memory": ("Peak memory on the card", lambda run: run.peak_device_bytes, own),

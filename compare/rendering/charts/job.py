@@ -31,7 +31,7 @@ def inputs(found: Sequence[Findings]) -> list[Chart]:
         lambda group: parts[str(group.label)],
         axis="milliseconds a step",
         text=lambda value: format_seconds(value / 1000),
-        note="The step is that of the eager launch, on arrays at hand.",
+        note="The step is that of the eager launch, on arrays in memory.",
     )
     return bars(groups, quantity)
 
@@ -54,6 +54,6 @@ def inference(found: Sequence[Findings]) -> list[Chart]:
         lambda group: {"answer": values[str(group.label)]},
         axis="milliseconds, median",
         text=lambda value: format_seconds(value / 1000),
-        note="From an array at hand to the logits on the host, with all threads.",
+        note="From an array in memory to the logits on the host, with all threads.",
     )
     return bars(groups, quantity)

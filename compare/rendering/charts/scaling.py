@@ -37,7 +37,7 @@ Costs = Mapping[Label, BatchCost]
 def batch_sweep(found: Sequence[Findings]) -> list[Chart]:
     points = batch_points(found)
     costs = batch_costs(points)
-    note = "A flat line is a cost that does not depend on the batch; a rising line is one that does."
+    note = "If a line is flat, the cost does not depend on the batch size; if it rises, it does."
     for one in found:
         own = [point for point in points if point.label.run == one.name]
         note += launch_bound(own, costs, one.results.config.batch_size)

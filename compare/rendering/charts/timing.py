@@ -70,7 +70,7 @@ def step_time_chart(timed: list[Group], panel: Panel) -> Chart:
     )
 
 
-CUT = " Lines that end at the right edge go on: their launch had steps far slower than the rest."
+CUT = " A line that reaches the right edge continues: some steps of its launch were far slower than the rest."
 
 
 def axis_limit(launches: list[dict[str, Any]]) -> float:
@@ -106,8 +106,8 @@ def step_time_message(timed: list[Group]) -> str:
         [(group.title, format_seconds(group.step_seconds or 0), group.step_seconds or 0) for group in timed]
     )
     return (
-        f"Median step: {facts}. One line a launch: the tick is its median, the bar its middle half, the thin "
-        "line its 5th to 95th percentile. Warm-up is left out."
+        f"Median step: {facts}. Each launch has one line: the tick is the median, the bar the middle half, "
+        "and the thin line the 5th to 95th percentile. The warm-up is left out."
     )
 
 
