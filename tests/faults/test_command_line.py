@@ -49,7 +49,7 @@ OPTIONS: dict[str, tuple[list[str], str]] = {
 
 @pytest.mark.parametrize("what", [name for name in OPTIONS if "not empty" not in name])
 def test_an_option_that_breaks_a_rule(what: str, fault: Fault) -> None:
-    """Option, rule, value and what to do."""
+    """A refusal names the option, the rule, the value and what to do."""
     options, said = OPTIONS[what]
     with pytest.raises(UserError) as raised:
         check(parse_config(options))
@@ -60,14 +60,14 @@ def test_an_option_that_breaks_a_rule(what: str, fault: Fault) -> None:
 
 
 def test_results_are_not_written_over(fault: Fault) -> None:
-    """From the command line."""
+    """The command refuses a used --out, and names it."""
     what = "A directory of results that is not empty"
     options, said = OPTIONS[what]
     fault(what, seen=assert_refused(command(*options), said), survives="what is in it; exit status 2")
 
 
 def test_a_file_in_the_place_of_results(tmp_path: Path, fault: Fault) -> None:
-    """A directory is needed."""
+    """An --out that leads through a file is refused."""
     (tmp_path / "file").touch()
     said = assert_refused(
         command("--out", tmp_path / "file" / "run"), "cannot be written to: Not a directory"
@@ -76,13 +76,13 @@ def test_a_file_in_the_place_of_results(tmp_path: Path, fault: Fault) -> None:
 
 
 def test_a_path_that_is_not_utf8_is_named_on_the_command_line() -> None:
-    """The message itself can be printed."""
+    """The message shows such a path in a form that can be printed."""
     done = command("--out", os.fsdecode(b"/tmp/caf\xe9"))
     assert_refused(done, "'/tmp/caf\\udce9' is not UTF-8")
 
 
 def test_closed_streams_and_a_reader_that_leaves(tmp_path: Path, fault: Fault) -> None:
-    """With input, output and errors closed the run goes on to its end, and its files are whole."""
+    """If standard input, output and error are closed, the run still finishes and writes complete files."""
     out = tmp_path / "out"
     closing = script(tmp_path / "closing", f'exec {sys.executable} -m compare.run "$@" <&- >&- 2>&-')
     done = subprocess.run([closing, *map(str, small_run(tmp_path))], cwd=ROOT, timeout=300, check=False)
@@ -95,7 +95,7 @@ def test_closed_streams_and_a_reader_that_leaves(tmp_path: Path, fault: Fault) -
 
 
 def test_a_reader_that_has_gone(fault: Fault) -> None:
-    """`compare.run --help | head -0`: no traceback from a broken pipe."""
+    """A broken pipe, as in `compare.run --help | head -0`, gives no traceback."""
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
@@ -110,7 +110,7 @@ def test_a_reader_that_has_gone(fault: Fault) -> None:
 
 
 def test_output_on_a_full_disk(tmp_path: Path, fault: Fault) -> None:
-    """The run's directory lies on another disk, and what was asked for is there to be taken up."""
+    """The run's directory is on another disk: its results are kept, and --resume can continue."""
     out = tmp_path / "out"
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -130,7 +130,7 @@ def test_output_on_a_full_disk(tmp_path: Path, fault: Fault) -> None:
 
 
 def test_no_descriptor_is_left_for_a_worker(tmp_path: Path, fault: Fault) -> None:
-    """`ulimit -n`: the launch that cannot be started says so, in a row."""
+    """If `ulimit -n` stops a launch from starting, its row gives the reason."""
     limited = script(tmp_path / "limited", f'ulimit -n 18; exec {sys.executable} -m compare.run "$@"')
     python = interpreter(tmp_path / "python")
     out = tmp_path / "out"

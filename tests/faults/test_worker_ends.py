@@ -176,7 +176,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 
 def test_the_others_go_on(ended: Ended) -> None:
-    """The launches that meet no fault, of either framework, have all their results; exit 1, no traceback."""
+    """Launches without a fault keep all results; the run exits with 1, without a traceback."""
     assert ended.done.returncode == 1, ended.done.stdout + ended.done.stderr
     assert ended.done.stderr == ""
     rows = {run["label"]: run for run in ended.results["runs"]}
@@ -189,7 +189,7 @@ def test_the_others_go_on(ended: Ended) -> None:
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[case.fault for case in CASES])
 def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault: Fault) -> None:
-    """Its status, the reason in one line with the log's name, and what it had trained until then."""
+    """The row gives the status, the reason with the log's name, and the steps that were trained."""
     case, label = CASES[number], f"tf:eager#{number + 2}"
     (run,) = [run for run in ended.results["runs"] if run["label"] == label]
     assert len(run["losses"]) == len(run["step_seconds"]) == case.steps
@@ -216,21 +216,21 @@ def test_a_launch_that_ends_badly_keeps_its_row(ended: Ended, number: int, fault
 
 
 def test_no_process_and_no_temporary_file_is_left(ended: Ended) -> None:
-    """Not even a daemon that left its parent and its process group."""
+    """No process is left, not even a daemon that left its parent and its process group."""
     assert processes_of(ended.temporary) == []
     assert list(ended.temporary.iterdir()) == []
     assert not list(ended.out.glob(".*"))
 
 
 def test_the_flood_is_in_the_log(ended: Ended) -> None:
-    """Twelve megabytes on each stream, none of them on the command's own."""
+    """Twelve megabytes on each stream go to the log and not to the command's own streams."""
     (number,) = [number for number, case in enumerate(CASES) if "flood" in case.plan["do"]]
     assert (ended.out / f"{stem(number)}.log").stat().st_size > 24_000_000
     assert "flood\n" not in ended.done.stdout
 
 
 def test_a_worker_that_ends_on_the_parity_ladder(tmp_path: Path, fault: Fault) -> None:
-    """What could not climb is not trained."""
+    """A variant that could not climb is not trained."""
     plans = {
         "ladder-tf": at("start", "signal SIGKILL"),
         "ladder-torch": at("Gradients 1", "signal SIGSEGV"),

@@ -13,7 +13,7 @@ def paths(found: list[Pair]) -> list[tuple[str, str]]:
 
 
 def test_a_real_pair_with_the_same_order_is_matched_whole() -> None:
-    """All 105 layers with parameters of MobileNetV2 have their partner, in order."""
+    """All 105 layers of MobileNetV2 with parameters find their partners in the same order."""
     found = align(*recorded("mobilenet"), {})
     assert found.complete
     assert len(found.pairs) == 105
@@ -22,21 +22,21 @@ def test_a_real_pair_with_the_same_order_is_matched_whole() -> None:
 
 
 def test_layers_called_in_another_order_are_told_by_what_flows_in() -> None:
-    """ResNet50's shortcut has its last convolution's shape, and is called later in torch."""
+    """ResNet50's shortcut is matched, although it shares a shape and torch calls it later."""
     found = dict(paths(align(*recorded("resnet"), {}).pairs))
     assert found["conv2_block1_0_conv"] == "layer1.0.downsample.0"
     assert found["conv2_block1_3_conv"] == "layer1.0.conv3"
 
 
 def test_swapped_branches_are_matched_by_input_not_by_order() -> None:
-    """Two layers of one shape, called in opposite orders."""
+    """Two layers of one shape are matched even if they are called in opposite orders."""
     left = manifest(dense("a", seen=1.0), dense("b", seen=2.0))
     right = manifest(dense("x", seen=2.0), dense("y", seen=1.0))
     assert paths(align(left, right, {}).pairs) == [("a", "y"), ("b", "x")]
 
 
 def test_one_input_and_equal_ends_of_paths_decide_before_order() -> None:
-    """Query and key have the same input and shape; their names tell them apart."""
+    """Query and key have the same input and shape, so their names decide."""
     left = manifest(dense("attention/query"), dense("attention/key"))
     right = manifest(dense("block.key"), dense("block.query"))
     assert paths(align(left, right, {}).pairs) == [
@@ -46,21 +46,21 @@ def test_one_input_and_equal_ends_of_paths_decide_before_order() -> None:
 
 
 def test_order_decides_when_a_mistake_upstream_changes_every_input() -> None:
-    """The ladder can still name the first layer that differs."""
+    """If every input differs, layers are matched in order, so that the first wrong layer can be named."""
     left = manifest(dense("a", seen=1.0), dense("b", seen=2.0))
     right = manifest(dense("x", seen=5.0), dense("y", seen=6.0))
     assert paths(align(left, right, {}).pairs) == [("a", "x"), ("b", "y")]
 
 
 def test_a_layer_that_alone_has_its_shape_is_matched_out_of_order() -> None:
-    """Even after a mistake upstream: there is no other that it could be."""
+    """A layer whose shape is unique is matched even after a mistake upstream."""
     left = manifest(dense("a", 4, 3, seen=1.0), dense("b", 5, 3, seen=2.0))
     right = manifest(dense("x", 5, 3, seen=7.0), dense("y", 4, 3, seen=8.0))
     assert paths(align(left, right, {}).pairs) == [("a", "y"), ("b", "x")]
 
 
 def test_another_shape_finds_no_partner_and_the_lines_to_paste_name_it() -> None:
-    """Nothing is transposed to fit."""
+    """A layer of another shape has no partner, and no array is transposed to fit."""
     left, right = manifest(dense("a", 4, 3)), manifest(dense("x", 3, 4))
     found = align(left, right, {})
     assert not found.pairs
@@ -68,12 +68,12 @@ def test_another_shape_finds_no_partner_and_the_lines_to_paste_name_it() -> None
 
 
 def test_a_declared_pair_comes_first() -> None:
-    """The porter's word is above kind, shape and order."""
+    """A pair that the porter declares overrides kind, shape and order."""
     left, right = manifest(dense("a", 4, 3)), manifest(dense("x", 3, 4))
     assert paths(align(left, right, {"a": "x"}).pairs) == [("a", "x")]
 
 
 def test_a_declared_pair_that_is_not_there_is_refused_with_what_is_near() -> None:
-    """The message names the side and the layers whose paths end most like it."""
+    """The message names the side and the layers with the most similar ends of paths."""
     with pytest.raises(UserError, match=r"torch model has no layer z .*Near it: x"):
         align(manifest(dense("a")), manifest(dense("x")), {"a": "z"})

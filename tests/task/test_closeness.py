@@ -1,4 +1,4 @@
-"""How close tensors must be, on arrays whose rounding is made up."""
+"""How close tensors must be, on arrays with simulated rounding."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ ONE = np.array([1.0, -4.0])
 
 
 def test_a_difference_of_rounding_passes_and_a_mistake_of_8e_9_fails() -> None:
-    """The smallest mistake seen between public networks is caught, 1e-13 is not."""
+    """8e-9, the smallest mistake seen between public networks, fails; 1e-13 passes."""
     same = {A: ONE * (1 + 1e-13)}
     wrong = {A: ONE * (1 + 8e-9)}
     still = ({A: ONE}, {A: ONE})
@@ -31,7 +31,7 @@ def test_movement_of_one_unit_widens_the_tolerance_but_not_beyond_a_mistake() ->
 
 
 def test_what_is_zero_within_rounding_is_judged_on_the_scale_of_the_largest() -> None:
-    """A bias before a norm: 7e-17 against -3e-17 is no error of 140 %."""
+    """For a bias before a norm, 7e-17 and -3e-17 do not count as an error of 140 %."""
     noise = {B: np.array([7e-17])}
     left, right = {A: ONE, **noise}, {A: ONE, B: np.array([-3e-17])}
     moved = ({A: ONE, B: np.array([2e-17])}, {A: ONE, B: np.array([5e-17])})
@@ -41,7 +41,7 @@ def test_what_is_zero_within_rounding_is_judged_on_the_scale_of_the_largest() ->
 
 
 def test_a_real_zero_gradient_on_one_side_alone_fails() -> None:
-    """A branch that is detached has exact zeros, which no rounding makes."""
+    """A detached branch fails, because rounding does not make exact zeros."""
     left, right = {A: ONE, B: np.array([0.5])}, {A: ONE, B: np.array([0.0])}
     found = compare(left, right, (left, right), FLOAT64).first_failing
     assert found is not None
@@ -49,7 +49,7 @@ def test_a_real_zero_gradient_on_one_side_alone_fails() -> None:
 
 
 def test_the_first_in_order_is_named_not_the_worst() -> None:
-    """The largest error downstream does not hide where it started."""
+    """The first wrong tensor is named, even if a later one has a larger error."""
     left = {A: ONE, B: ONE}
     found = compare(left, {A: ONE + 1e-3, B: ONE + 1}, (left, left), FLOAT64)
     assert found.first_failing is not None
@@ -58,7 +58,7 @@ def test_the_first_in_order_is_named_not_the_worst() -> None:
 
 @pytest.mark.parametrize("other", [None, np.ones(3), np.array([1.0, np.nan])])
 def test_a_missing_misshapen_or_not_finite_tensor_fails(other: np.ndarray | None) -> None:
-    """No tolerance helps."""
+    """A missing, misshapen or non-finite tensor fails with any tolerance."""
     right = {} if other is None else {A: other}
     found = compare({A: ONE}, right, ({A: ONE}, right), FLOAT64).first_failing
     assert found is not None
@@ -86,6 +86,6 @@ def changed(place: Any, by: float = 1.0) -> np.ndarray:
     ],
 )
 def test_the_form_of_a_difference_is_named(other: np.ndarray, words: str | None) -> None:
-    """A column, a factor, an order: what a porter looks for first."""
+    """A wrong column, a factor or another order is named, because a porter looks for these first."""
     found = pattern(IMAGE, np.ascontiguousarray(other), 1e-11)
     assert (found is None) if words is None else (found is not None and words in found)

@@ -1,4 +1,4 @@
-"""What is said of the first tensor that fails."""
+"""Hints about the first tensor that fails."""
 
 from compare.protocol.task_messages import Leaf, Manifest
 from compare.task.hints import between, settings_that_differ
@@ -10,7 +10,7 @@ def norm(path: str, **settings: object) -> Leaf:
 
 
 def test_settings_that_differ_are_named_with_both_values() -> None:
-    """A porter reads what to change."""
+    """The hint names the setting with both values."""
     hints = settings_that_differ(
         norm("a", epsilon=1e-3, momentum=0.99), norm("b", epsilon=1e-5, momentum=0.9)
     )
@@ -18,12 +18,12 @@ def test_settings_that_differ_are_named_with_both_values() -> None:
 
 
 def test_a_momentum_counted_from_the_other_end_is_the_same() -> None:
-    """1 - 0.01 is not 0.99 to the last bit."""
+    """Momentums 0.99 and 0.01 count as equal, although 1 - 0.01 is not exactly 0.99."""
     assert settings_that_differ(norm("a", momentum=0.99), norm("b", momentum=1 - 0.01)) == []
 
 
 def test_layers_without_parameters_before_a_layer_are_listed() -> None:
-    """Only those since the last layer with parameters."""
+    """The hint lists only the layers since the last one with parameters."""
     relu = Leaf("relu", "ReLU", settings={"max_value": 6.0})
     pool = Leaf("pool", "MaxPooling2D")
     manifest = Manifest([pool, norm("a"), relu, norm("b")], ["pool", "a", "relu", "b"])
@@ -31,7 +31,7 @@ def test_layers_without_parameters_before_a_layer_are_listed() -> None:
 
 
 def test_functions_and_activations_inside_a_layer_are_listed_too() -> None:
-    """torch shows functions by name, Keras a layer's own activation."""
+    """The hint lists torch's functions, and the activation inside a Keras layer."""
     dense = Leaf("a", "dense", settings={"activation": "gelu"}, tensors={"kernel": [1, 1]})
     other = Leaf("b", "dense", tensors={"kernel": [1, 1]}, before=["gelu(approximate tanh)"])
     assert between(Manifest([dense, norm("b")], ["a", "b"]), "b") == ["gelu"]

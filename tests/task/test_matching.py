@@ -34,7 +34,7 @@ def climber(pair: tuple[Manifest, Manifest], pool: Executor, **task: Any) -> Cli
 
 
 def test_resnets_biases_have_no_partner_and_the_rung_says_how_to_accept_them(pool: Executor) -> None:
-    """53 convolutions of Keras's have a bias that torchvision's lack."""
+    """Keras's 53 convolutions with a bias fail rung 1, and the message shows how to accept the biases."""
     rung = names(climber(recorded("resnet"), pool))
     assert rung.verdict == "fail"
     assert rung.first_failing == "conv1_conv/bias"
@@ -43,13 +43,13 @@ def test_resnets_biases_have_no_partner_and_the_rung_says_how_to_accept_them(poo
 
 
 def test_accepted_biases_let_the_rung_pass(pool: Executor) -> None:
-    """A pattern names them all."""
+    """One pattern in `differs` accepts all biases."""
     rung = names(climber(recorded("resnet"), pool, differs={"*_conv/bias": "a norm follows"}))
     assert (rung.verdict, rung.tensor) == ("pass", "107 layers")
 
 
 def test_a_layer_without_a_partner_stops_with_lines_to_paste(pool: Executor) -> None:
-    """They are what `pairs` takes."""
+    """The lines to paste have the form of `pairs`."""
     pair = manifest(dense("a"), dense("b", 7, 3)), manifest(dense("x"), dense("y", 3, 7))
     rung = names(climber(pair, pool))
     assert rung.first_failing == "b"
@@ -57,7 +57,7 @@ def test_a_layer_without_a_partner_stops_with_lines_to_paste(pool: Executor) -> 
 
 
 def test_dropouts_must_agree_in_rate_and_shape(pool: Executor) -> None:
-    """Masks are shared only if both sides drop out alike."""
+    """Rung 1 fails if two dropout layers differ in rate or shape, because they share masks."""
     left, right = manifest(dense("a")), manifest(dense("x"))
     left.dropouts, right.dropouts = [(0.25, [2, 4])], [(0.75, [2, 4])]
     rung = names(climber((left, right), pool))
@@ -66,7 +66,7 @@ def test_dropouts_must_agree_in_rate_and_shape(pool: Executor) -> None:
 
 
 def test_the_recorded_manifests_are_those_of_the_examples() -> None:
-    """A network without a manifest, or the other way round, is a slip."""
+    """Every example network has a recorded manifest, and every manifest has a network."""
     folder = Path(__file__).parents[2] / "docs/examples/networks"
     for network in ("mobilenet", "resnet"):
         assert (folder / network / "task.py").is_file()

@@ -33,7 +33,7 @@ def climbed(mistake: Mistake, climbing: Climbing, directory: Path, seed: int = 0
 
 @pytest.mark.proof
 def test_one_worker_climbs_in_one_dtype_after_the_other(climbing: Climbing, tmp_path: Path) -> None:
-    """float32, with tolerances from its own rounding, after the float64 of the tests before."""
+    """A worker that climbed in float64 climbs in float32 next, with tolerances from float32's rounding."""
     tf, torch_file, task = written(correct("branches"), tmp_path)
     config = ParityConfig(task=task, threads=1, dtype="float32")
     files, own = (tf, torch_file), (task_file.read(task), task)
@@ -43,7 +43,7 @@ def test_one_worker_climbs_in_one_dtype_after_the_other(climbing: Climbing, tmp_
 
 
 def correct(network: str, *edits: tuple[str, str, str]) -> Mistake:
-    """Return a pair without a mistake, but for edits of its files."""
+    """Return a pair without a mistake, apart from edits of its files."""
     return Mistake("none", network, "", "", edits)
 
 
@@ -51,7 +51,7 @@ def correct(network: str, *edits: tuple[str, str, str]) -> Mistake:
     "network", [pytest.param("lenet", marks=pytest.mark.proof), "cnn", "gru", "transformer"]
 )
 def test_a_correct_pair_passes_every_rung(network: str, climbing: Climbing, tmp_path: Path) -> None:
-    """Convolutions of every form, dropout, recurrent layers, attention: equal in float64."""
+    """Pairs with convolutions, dropout, recurrent layers and attention agree in float64 on every rung."""
     parity = climbed(correct(network), climbing, tmp_path)
     assert parity.summary.startswith(f"{len(RUNGS)} of {len(RUNGS)} rungs")
     assert parity.passed
@@ -60,7 +60,7 @@ def test_a_correct_pair_passes_every_rung(network: str, climbing: Climbing, tmp_
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_mistake_fails_at_its_rung_and_tensor(name: str, climbing: Climbing, tmp_path: Path) -> None:
-    """One of each kind; `make network-mistakes` tries all of the catalogue."""
+    """One mistake of each kind is caught; `make network-mistakes` tries the whole catalogue."""
     mistake = next(one for one in MISTAKES if one.name == name)
     failing = climbed(mistake, climbing, tmp_path).failing
     assert failing is not None
@@ -68,7 +68,7 @@ def test_a_mistake_fails_at_its_rung_and_tensor(name: str, climbing: Climbing, t
 
 
 def test_an_lstms_two_biases_are_named(climbing: Climbing, tmp_path: Path) -> None:
-    """They pass every rung that looks at outputs and gradients, and train twice as fast."""
+    """An LSTM's two biases pass until rung 7, because their sum trains twice as fast."""
     failing = climbed(correct("lstm"), climbing, tmp_path).failing
     assert failing is not None
     assert failing.id == "7"
@@ -89,14 +89,14 @@ def test_an_lstms_two_biases_are_named(climbing: Climbing, tmp_path: Path) -> No
 def test_what_cannot_be_proved_is_refused_by_name(
     edit: tuple[str, str, str], words: str, climbing: Climbing, tmp_path: Path
 ) -> None:
-    """One sentence that names the file, the layer or the rule; the workers go on."""
+    """The refusal names the file, the layer or the rule in one sentence, and the workers continue."""
     with pytest.raises(UserError) as refusal:
         climbed(correct("cnn", edit), climbing, tmp_path)
     assert words in str(refusal.value)
 
 
 def test_a_path_that_depends_on_data_is_refused(climbing: Climbing, tmp_path: Path) -> None:
-    """What one batch does not take cannot be proved by it."""
+    """A model whose path depends on the batch is refused."""
     branch = torch(
         "return self.head(",
         "x = x + 0 * self.head(x).sum() if images[0, 0, 0, 0] > 0 else x\n        return self.head(",

@@ -39,7 +39,7 @@ PASSED = TaskParity(
     ],
 )
 def test_an_option_that_lacks_is_named(changes: dict[str, object], words: str, tmp_path: Path) -> None:
-    """Before a directory is made or a worker started."""
+    """A missing option is named before a directory is made or a worker is started."""
     config = dataclasses.replace(CONFIG, out=tmp_path / "out", **changes)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=words):
         prepare(config)
@@ -47,18 +47,18 @@ def test_an_option_that_lacks_is_named(changes: dict[str, object], words: str, t
 
 
 def test_a_task_climbs_on_one_device() -> None:
-    """Both at once would be two proofs."""
+    """A task with two devices is refused, because each device needs its own proof."""
     with pytest.raises(UserError, match="names cpu, cuda"):
         one_device(dataclasses.replace(CONFIG, device=("cpu", "cuda")))
 
 
 def test_the_summary_of_a_proof_gives_the_closeness_of_the_losses() -> None:
-    """How many rungs, how many layers, how close, over how many steps."""
+    """The summary gives the number of rungs, layers and steps, and how close the losses are."""
     assert summary(PASSED) == "2 of 2 rungs · 2 layers · float64 losses agree to 9e-16 over 5 steps"
 
 
 def test_a_failure_shows_its_reason_and_every_hint() -> None:
-    """What a porter needs is on the screen: tensor, figure, settings."""
+    """The terminal shows the tensor, the figure and the settings."""
     rung = TaskRung("4a", "activations in evaluation", "fail", "norm output", 7e-4, 1e-11, 9)
     rung.first_failing, rung.reason, rung.hints = "norm output", "torch differs", ["epsilon 0.001 in tf"]
     parity = TaskParity(

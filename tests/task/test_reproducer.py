@@ -22,7 +22,7 @@ def leaf(kind: str) -> Leaf:
 
 @pytest.mark.parametrize("kind", EXPRESSIONS)
 def test_each_kind_gives_a_program_that_python_can_read(kind: str) -> None:
-    """No setting is left unfilled."""
+    """Every setting of the program is filled in."""
     text = program(leaf(kind), "tf")
     assert text is not None
     ast.parse(text)
@@ -30,12 +30,12 @@ def test_each_kind_gives_a_program_that_python_can_read(kind: str) -> None:
 
 
 def test_a_kind_without_an_expression_has_no_program() -> None:
-    """Its arrays are written all the same."""
+    """A layer of another kind gets no program, but its arrays are written."""
     assert program(Leaf("x", "lstm", tensors={"kernel": [1, 1]}), "tf") is None
 
 
 def test_the_numpy_lines_compute_a_strided_padded_convolution(tmp_path: Path) -> None:
-    """Against loops that follow the definition."""
+    """The NumPy lines agree with loops that follow the definition."""
     random = np.random.default_rng(0)
     x, kernel, bias = (random.standard_normal(shape) for shape in ((1, 5, 4, 2), (3, 3, 2, 3), (3,)))
     padded = np.pad(x, [(0, 0), (0, 1), (1, 0), (0, 0)])

@@ -11,7 +11,7 @@ from compare.task.template import FILES, write_new_task
 
 
 def test_the_files_are_a_task_and_two_models(tmp_path: Path) -> None:
-    """Each model file offers what its side is asked for; the command names all three."""
+    """Each model file defines the functions of its side, and the printed command names all three files."""
     command = write_new_task(tmp_path / "port")
     assert all(str(tmp_path / "port" / name) in command for name in FILES)
     task = read(tmp_path / "port" / "task.py")
@@ -23,7 +23,7 @@ def test_the_files_are_a_task_and_two_models(tmp_path: Path) -> None:
 
 
 def test_a_file_that_already_exists_is_kept(tmp_path: Path) -> None:
-    """And none of the others is written."""
+    """If one file already exists, it is kept and no other file is written."""
     (tmp_path / "my_torch.py").write_text("mine")
     with pytest.raises(UserError, match=r"my_torch\.py already exists"):
         write_new_task(tmp_path)

@@ -10,7 +10,7 @@ NAMES = ["kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "a
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_weight_is_a_default(name: str) -> None:
-    """Neither 0 nor 1, and variances are positive."""
+    """No probing weight is 0 or 1, and variances are positive."""
     found = probing(name, (4, 5, 6), np.random.default_rng(0))
     assert not np.isin(found, (0.0, 1.0)).any()
     assert np.unique(found).size == found.size
@@ -19,7 +19,7 @@ def test_no_weight_is_a_default(name: str) -> None:
 
 
 def test_moving_changes_every_element_by_one_unit_in_the_last_place() -> None:
-    """Up or down, and in the array's own dtype."""
+    """Each element moves up or down by one unit of the array's own dtype."""
     start = np.array([1.0, -3.0, 0.5], np.float32)
     other = moved_by_a_unit(start, np.random.default_rng(1))
     assert other.dtype == np.float32
@@ -29,6 +29,6 @@ def test_moving_changes_every_element_by_one_unit_in_the_last_place() -> None:
 
 
 def test_a_tensor_without_a_partner_is_made_to_do_nothing() -> None:
-    """A bias that torch lacks is 0, a scale is 1."""
+    """A bias that torch lacks is set to 0, and a scale to 1."""
     assert neutral("bias", (3,)).tolist() == [0.0] * 3
     assert neutral("forward/gamma", (2,)).tolist() == [1.0] * 2
