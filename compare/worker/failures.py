@@ -15,8 +15,8 @@ from compare.worker import memory, refusals
 from compare.worker.refusals import RefusedRequest
 
 OWN_ENVIRONMENT = (
-    "A CUDA library of its own is missing, or another framework's wheels have replaced it. Give it an "
-    "environment of its own: make cuda"
+    "A CUDA library that it needs is missing, or another framework's wheels have replaced this library. "
+    "Install each framework in its own environment: make cuda"
 )
 REINSTALL = "Install it again: {pip} --force-reinstall {package}"
 # The remedy by a pattern in the reason of a failed import. The first pattern that matches counts.

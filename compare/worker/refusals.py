@@ -96,8 +96,8 @@ def card_reason(build: Build, cards: Sequence[Card]) -> str | None:
     if not cards:
         return (
             f"the driver works, but {build.framework} does not load its CUDA {build.cuda_major} libraries: "
-            "they are missing, or another framework's have replaced them. Give it an environment of its own: "
-            "make cuda"
+            "they are missing, or another framework's have replaced them. Install each framework in its "
+            "own environment: make cuda"
         )
     name, capability = cards[0]
     if build.capabilities and not runs_on(build.capabilities, capability):

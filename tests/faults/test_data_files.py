@@ -39,7 +39,7 @@ def content(name: str, change: Callable[[bytes], bytes]) -> Change:
 
 
 def arrays(**changed: np.ndarray) -> Change:
-    """By role: train_images and so on."""
+    """Return a change that replaces arrays, by role: train_images and so on."""
     names = {"train_images": TRAIN_IMAGES, "train_labels": TRAIN_LABELS}
     names |= {"test_images": TEST_IMAGES, "test_labels": TEST_LABELS}
     return lambda directory: [  # type: ignore[return-value]

@@ -13,7 +13,7 @@ from tests.commands import SMALL, WIDE, command, interpreter, processes_of, resu
 from tests.faults.recording import Fault
 
 FAULTS = "How a worker can end"
-SURVIVES = "every other launch, the steps that it had done, its log; exit status 1"
+SURVIVES = "every other launch, and the steps and the log of this one; exit status 1"
 LOG = "log: {stem}.log"
 
 
