@@ -109,12 +109,16 @@ def test_a_refusal_names_what_is_there(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     with pytest.raises(UserError) as raised:
         find_files(tmp_path)
-    assert_tells(raised, "it holds a, b, c, d, e, f and 2 more", "Put the four files there")
+    assert_tells(raised, "the directory holds a, b, c, d, e, f and 2 more", "Put the four files there")
     touch(tmp_path / "data")
     (tmp_path / "data" / "t10k-labels-idx1-ubyte").rename(tmp_path / "data" / "t10k-lables-idx1-ubyte")
     with pytest.raises(UserError) as raised:
         find_files(tmp_path / "data")
-    assert_tells(raised, "test labels are missing", "it holds t10k-images-idx3-ubyte, t10k-lables-idx1-ubyte")
+    assert_tells(
+        raised,
+        "test labels are missing",
+        "the directory holds t10k-images-idx3-ubyte, t10k-lables-idx1-ubyte",
+    )
 
 
 @pytest.mark.parametrize("given", ["data", "data/MNIST", "data/MNIST/raw"])

@@ -244,7 +244,7 @@ def test_one_blank_image_in_a_hundred_is_let_through(tmp_path: Path) -> None:
     images[-3:] = 0
     with pytest.raises(UserError) as raised:
         load(write_set(tmp_path / "tail", changed(train_images=images, train_labels=labels)), SPEC)
-    assert_tells(raised, "3 of 200 are, of 3 classes")
+    assert_tells(raised, "3 of 200 are blank, of 3 classes")
 
 
 def test_a_class_of_blank_images_is_let_through(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_training_labels_of_other_images_are_named(mnist: Dataset, wrong: str, s
     found = doubts(with_parts(mnist, train=(images, WRONG[wrong](labels))))
     assert found[-1].startswith("The training labels fit their images no better than chance: ")
     assert "% of " in found[-1]
-    assert "Check whether images and labels belong together" in found[-1]
+    assert "Check whether images and labels are in the same order" in found[-1]
 
 
 @pytest.mark.parametrize("count", [100, 1_000, 10_000])
@@ -158,7 +158,7 @@ def test_files_of_two_sets_are_named(mnist: Dataset) -> None:
     """Another set's classes under the same numbers: its own labels are right, and not this set's."""
     (found,) = doubts(with_parts(mnist, test=(mnist.test_images, (mnist.test_labels + 1) % 10)))
     assert found.startswith("The test labels fit the training images")
-    assert "all four files to one set" in found
+    assert "all four files belong to one set" in found
 
 
 def test_more_test_images_than_training_images_are_named(mnist: Dataset) -> None:

@@ -183,8 +183,8 @@ def test_without_the_python_library_the_reason_is_recorded(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"ComputeRunningProcesses": [object()]}, "1 other program had the card open"),
-        ({"ComputeRunningProcesses": [object(), object()]}, "2 other programs had the card open"),
+        ({"ComputeRunningProcesses": [object()]}, "1 other program used the card"),
+        ({"ComputeRunningProcesses": [object(), object()]}, "2 other programs used the card"),
         ({"UtilizationRates": SimpleNamespace(gpu=60)}, "busy 60 % of the time"),
     ],
 )

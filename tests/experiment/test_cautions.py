@@ -51,7 +51,7 @@ def test_a_quota_that_held_the_workers_back_is_a_caution(periods: int, waited: i
     assert bool(found) == said
     if said:
         assert "quota of 0.6 CPUs delayed the workers in 394 of 651 periods" in found[0]
-    assert not found or "quota held" in next(iter(throttled(results(run))))
+    assert not found or "quota delayed" in next(iter(throttled(results(run))))
 
 
 def test_a_note_of_several_launches_is_one_caution() -> None:

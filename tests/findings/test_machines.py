@@ -104,7 +104,7 @@ def test_two_machines_are_shown_and_not_pooled(write: Write) -> None:
     found = compared(write("a", on("AMD EPYC")), write("b", on(XEON)))
     sentence = machines_sentence(found["cpu"].machines, "PyTorch", "TensorFlow")
     assert "on AMD EPYC, 2 CPUs and" in sentence
-    assert "takes 1 more machine to say" in sentence
+    assert "Measure on 1 more machine to" in sentence
 
 
 def test_seeds_of_one_machine_add_up(write: Write) -> None:

@@ -52,7 +52,7 @@ def test_what_a_system_does_not_tell_is_no_difference(side: str) -> None:
             {"environment": {"OMP_NUM_THREADS": "1"}},
             "OMP_NUM_THREADS is '1' in the worker, but should be '2'",
         ),
-        ({"environment": {}}, "OMP_NUM_THREADS is unset in it"),
+        ({"environment": {}}, "OMP_NUM_THREADS is unset in the worker"),
         (
             {"environment": READY.environment | {"KERAS_HOME": "/x"}},
             "KERAS_HOME is '/x' in the worker, but should be unset",

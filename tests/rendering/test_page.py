@@ -203,7 +203,7 @@ def test_two_runs_say_whether_their_losses_are_the_same() -> None:
     assert cells[1].startswith("identical")
     assert "--deterministic" in reason
     two.environment.cpu = "Another CPU"
-    assert compared()[1].endswith("can do that: processor.")
+    assert compared()[1].endswith("be the cause: processor.")
 
 
 def test_the_parity_of_each_of_two_runs_is_said() -> None:
