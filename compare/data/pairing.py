@@ -14,7 +14,7 @@ SAMPLE = 1_000  # images to predict, and known images to predict from: enough fo
 LEAST_AGREEMENT = 0.1
 NEAREST = "the nearest training image has the same label for"
 LOOK = "Check whether images and labels are in the same order"
-FEWEST = 50  # images that are asked about, and that answer
+FEWEST = 50  # least number of images to predict, and of known images
 LEAST_RANGE = 20.0  # from chance to the best possible, in standard deviations of chance; below: no verdict
 
 
