@@ -1,7 +1,8 @@
 """Names a launch by framework, variant, number among equal variants, device and run. Standard library only.
 
-All have one grammar: `framework:variant#2 on cuda (A)`. `#2` means the variant's second place in --variants.
-The CPU is not written. (A) and (B) distinguish two runs in one report.
+All have one grammar: `framework:variant#2 x3 on cuda (A)`. `#2` means the variant's second place in --variants.
+`x3` means three ranks that train together in the framework's data-parallel engine. The CPU is not written.
+(A) and (B) distinguish two runs in one report.
 """
 
 from __future__ import annotations
@@ -9,25 +10,27 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from compare.numbers import count
 from compare.variants import FRAMEWORK_NAMES
 
 CPU = "cpu"
 GRAMMAR = re.compile(
-    r"(?P<framework>[^:]+):(?P<variant>.+?)(?:#(?P<number>[1-9]\d*))?(?: on (?P<device>\S+))?"
-    r"(?: \((?P<run>[A-Z])\))?",
+    r"(?P<framework>[^:]+):(?P<variant>.+?)(?:#(?P<number>[1-9]\d*))?(?: x(?P<ranks>[1-9]\d*))?"
+    r"(?: on (?P<device>\S+))?(?: \((?P<run>[A-Z])\))?",
     re.DOTALL,
 )
 
 
 @dataclass(frozen=True)
 class Label:
-    """The name of a launch: its framework, variant, number among equal variants, and device."""
+    """The name of a launch: its framework, variant, number among equal variants, ranks, and device."""
 
     framework: str  # tf or torch
     variant: str
     number: int = 1
     device: str = CPU
     run: str = ""  # A or B, if two runs are shown side by side
+    ranks: int = 0  # 0: one process, in no engine
 
     @classmethod
     def read(cls, text: str) -> Label:
@@ -35,8 +38,8 @@ class Label:
         found = GRAMMAR.fullmatch(text)
         if found is None:
             raise ValueError(f"{text!r} is not a label: it must be framework:variant")
-        framework, variant, number, device, run = found.groups()
-        return cls(framework, variant, int(number or 1), device or CPU, run or "")
+        framework, variant, number, ranks, device, run = found.groups()
+        return cls(framework, variant, int(number or 1), device or CPU, run or "", int(ranks or 0))
 
     @classmethod
     def read_or_none(cls, text: str) -> Label | None:
@@ -58,12 +61,12 @@ class Label:
 
     @property
     def entry(self) -> str:
-        """Return the variant and its place in --variants: `torch:eager#2`, as in results.json."""
-        return self.name + self._number
+        """Return the variant, its place in --variants and its ranks: `torch:eager#2 x3`, as in results.json."""
+        return self.name + self._number + (f" x{self.ranks}" if self.ranks else "")
 
     @property
     def climber(self) -> str:
-        """Return the name on the ladder: `torch:eager on cuda`. A variant climbs once on each device."""
+        """Return the name on the ladder: `torch:eager x3 on cuda`. Each device and number of ranks climbs once."""
         return str(replace(self, number=1, run=""))
 
     @property
@@ -78,8 +81,8 @@ class Label:
 
     @property
     def stem(self) -> str:
-        """Return the label as part of a file's name: `torch-eager-2-cuda`."""
-        return f"{self.entry}-{self.device}".replace(":", "-").replace("#", "-")
+        """Return the label as part of a file's name: `torch-eager-2-x3-cuda`."""
+        return re.sub("[:# ]", "-", f"{self.entry}-{self.device}")
 
     def on(self, device: str) -> Label:
         return replace(self, device=device)
@@ -89,7 +92,8 @@ class Label:
 
     @property
     def _title(self) -> str:
-        return f"{FRAMEWORK_NAMES.get(self.framework, self.framework)} {self.variant}{self._number}"
+        workers = f", {count(self.ranks, 'worker')}" if self.ranks else ""
+        return f"{FRAMEWORK_NAMES.get(self.framework, self.framework)} {self.variant}{self._number}{workers}"
 
     @property
     def _number(self) -> str:

@@ -16,6 +16,7 @@ LABELS = st.builds(
     number=st.integers(1, 99),
     device=NAMES,
     run=st.sampled_from(["", "A", "B"]),
+    ranks=st.integers(0, 99),
 )
 
 
@@ -33,6 +34,9 @@ def test_every_label_is_read_back(label: Label) -> None:
         ("torch:tuned-graph#2", Label("torch", "tuned-graph", 2)),
         ("torch:eager on cuda", Label("torch", "eager", 1, "cuda")),
         ("torch:eager#3 on cuda:1 (B)", Label("torch", "eager", 3, "cuda:1", "B")),
+        ("torch:eager#2 x3 on cuda (A)", Label("torch", "eager", 2, "cuda", "A", ranks=3)),
+        ("tf:graph x1", Label("tf", "graph", ranks=1)),
+        ("torch:x2 x0", Label("torch", "x2 x0")),
         ("torch:my port", Label("torch", "my port")),
         ("torch:a:b#0", Label("torch", "a:b#0")),
     ],
@@ -58,3 +62,7 @@ def test_a_title_names_what_a_reader_needs() -> None:
     assert Label("tf", "eager").title == "TensorFlow eager"
     assert label.stem == "torch-eager-2-cuda"
     assert label.name == "torch:eager"
+    ranks = Label("torch", "eager", 2, ranks=3)
+    assert ranks.title == "PyTorch eager#2, 3 workers"
+    assert Label("tf", "graph", ranks=1).title == "TensorFlow graph, 1 worker"
+    assert (ranks.stem, ranks.climber) == ("torch-eager-2-x3-cpu", "torch:eager x3")

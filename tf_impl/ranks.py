@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,10 @@ class Trainer(train.Trainer):
             name: self.to_numpy(self.strategy.experimental_local_results(one)[0])
             for name, one in summed.items()
         }
+
+    def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
+        """None: the exchange of gradients runs inside the optimizer."""
+        return iter(())
 
     def synchronize(self) -> None:
         """Wait for this rank's own device; `sync_devices` would ask the other ranks' devices too."""

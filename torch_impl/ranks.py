@@ -6,7 +6,7 @@ and TensorFlow's optimizers sum them: so with equal shares the loss goes backwar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -61,6 +61,10 @@ class Trainer(train.Trainer):
         if self.spec.loss_reduction == "sum":
             return ranks
         return len(images) * ranks / self.spec.training.batch_size
+
+    def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
+        """None: the exchange of gradients runs inside the backward pass."""
+        return iter(())
 
     def barrier(self) -> None:
         """Wait until every rank is here."""

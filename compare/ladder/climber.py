@@ -15,6 +15,7 @@ from compare.ladder.reference import backwards, by_size
 from compare.ladder.rungs import Digests, Evidence, Groups, Judged, Missing, losses_array, mapped
 from compare.ladder.tolerances import Tolerances, judged_steps, tolerances
 from compare.ladder.updates import Update, in_order, late_differences, moments, update_of
+from compare.processes.group import Group
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.processes.replies import arrays_of
 from compare.protocol import messages
@@ -37,20 +38,15 @@ class NotOnTheLadder(Exception):
         self.unavailable = unavailable
 
 
-def launch(port: Port, plan: Plan, python: Path, directory: Path, *, name: str | None = None) -> Worker:
-    """Start a worker for one port, or for several ports of one framework in turn."""
-    name = name or port.label
-    log_path = directory / f"ladder-{''.join(c if c.isalnum() else '-' for c in name)}.log"
-    return plan.conditions(port.device).launch(port.framework, log_path, name=name, python=python)
-
-
 class Climber:
     """Gives the evidence of one port: `answer(name)` returns the evidence, or the reason why it is missing.
 
     directory: holds the weights that the worker reads.
     """
 
-    def __init__(self, port: Port, plan: Plan, worker: Worker, inputs: Inputs, directory: Path) -> None:
+    def __init__(
+        self, port: Port, plan: Plan, worker: Worker | Group, inputs: Inputs, directory: Path
+    ) -> None:
         self.port, self.plan, self.worker, self.inputs, self.directory = port, plan, worker, inputs, directory
         self.losses: list[float] = []
         self.diverged = False
@@ -126,7 +122,7 @@ class Climber:
         if not path.exists():
             write_atomically(path, safetensors.numpy.save(dict(weights)))
         plan, port = self.plan, self.port
-        request = plan.conditions(port.device).set_up(
+        request = plan.conditions(port).set_up(
             port.framework,
             port.place(plan.dtype),
             spec,
@@ -206,7 +202,8 @@ class Climber:
 
     def stress(self) -> Groups:
         """Return all results of a step and an evaluation, at weights and batches that reach thresholds."""
-        self.set_up(self.plan.spec, "stress", self.inputs.stress_weights)
+        size = len(self.inputs.stress_batches[0].labels)  # which ranks must know, to weigh their shares
+        self.set_up(spec_of_size(self.plan.spec, size), "stress", self.inputs.stress_weights)
         packs = [packed(batch, self.plan.dtype) for batch in self.inputs.stress_batches]
         activations = self.arrays(messages.Activations(packs[0]))
         evaluation = self.arrays(messages.Logits(packs[0]))

@@ -11,12 +11,13 @@ from typing import Any
 from compare.data import mnist
 from compare.labels import CPU
 from compare.ladder.climb import Ascent, ascend
-from compare.ladder.climber import Climber, NotOnTheLadder, launch
+from compare.ladder.climber import Climber, NotOnTheLadder
 from compare.ladder.pairing import Pairing
-from compare.ladder.plan import Plan, Port
+from compare.ladder.plan import Plan, Port, launch
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, RungKind
 from compare.ladder.together import one_thread_each
+from compare.processes.group import Group
 from compare.processes.launcher import Worker, WorkerNotStarted
 from compare.records.parity import Climb
 from lenet_spec import LeNetSpec
@@ -86,8 +87,9 @@ class Ladder:
 
 
 def lane_of(port: Port) -> str:
-    """Return the name of a port's lane: ports of one framework on one device share a worker."""
-    return port.framework if port.device == CPU else f"{port.framework} on {port.device}"
+    """Return the name of a port's lane: ports of one framework, device and number of ranks share a worker."""
+    ranks = f" x{port.ranks}" if port.ranks else ""
+    return f"{port.framework}{ranks}" + ("" if port.device == CPU else f" on {port.device}")
 
 
 def kinds_of(plan: Plan) -> tuple[RungKind, ...]:
@@ -102,7 +104,7 @@ class Lane:
     def __init__(self, ladder: Ladder) -> None:
         self.ladder = ladder
         self.thread = ThreadPoolExecutor(1)
-        self.worker: Worker | None = None
+        self.worker: Worker | Group | None = None
         self.stopped = False
 
     def submit(self, port: Port) -> Future[list[Ascent]]:
@@ -123,7 +125,7 @@ class Lane:
                 break
         return found
 
-    def living(self, port: Port, plan: Plan) -> Worker:
+    def living(self, port: Port, plan: Plan) -> Worker | Group:
         if self.stopped:
             raise NotOnTheLadder(f"{port.label} was interrupted", unavailable=False)
         if self.worker is None or self.worker.closed:

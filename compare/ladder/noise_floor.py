@@ -18,11 +18,12 @@ from compare.cpus import usable_cpus
 from compare.data import mnist
 from compare.data.streams import generator
 from compare.ladder.climb import finite_or_none
-from compare.ladder.climber import Climber, launch
+from compare.ladder.climber import Climber
 from compare.ladder.inputs import Inputs
-from compare.ladder.plan import Plan, Port
+from compare.ladder.plan import Plan, Port, launch
 from compare.ladder.together import asking
 from compare.numbers import count
+from compare.processes.group import Group
 from compare.processes.launcher import Worker
 from compare.records.parity import NoiseFloor, SelfDivergence
 
@@ -75,7 +76,7 @@ def train_all(
 ) -> dict[str, list[list[float]]]:
     """Return, by label, the losses of one training from each set of weights. The ports train together."""
 
-    def train_in_turn(port: Port, worker: Worker) -> list[list[float]]:
+    def train_in_turn(port: Port, worker: Worker | Group) -> list[list[float]]:
         found = []
         for name, weights in starts:
             climber = Climber(port, plan, worker, inputs, directory)
@@ -85,9 +86,10 @@ def train_all(
         return found
 
     with ExitStack() as stack:
-        workers = [
-            stack.enter_context(launch(port, plan, pythons[port.framework], directory)) for port in ports
-        ]
+        workers: list[Worker | Group] = []
+        for port in ports:
+            workers.append(launch(port, plan, pythons[port.framework], directory))
+            stack.enter_context(workers[-1])
         with asking(workers) as pool:
             losses = pool.map(train_in_turn, ports, workers)
             return {port.label: found for port, found in zip(ports, losses, strict=True)}

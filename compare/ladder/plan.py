@@ -8,6 +8,8 @@ from pathlib import Path
 
 from compare.ladder.tolerances import judged_steps
 from compare.processes.conditions import Conditions
+from compare.processes.group import Group
+from compare.processes.launcher import Worker
 from lenet_spec import LeNetSpec
 
 EVALUATED_IMAGES = 1000  # as many as a run evaluates in one batch
@@ -34,10 +36,14 @@ class Plan:
     deterministic: bool = False
     say: Callable[[str], None] = lambda _: None  # shows the user what is done now
 
-    def conditions(self, device: str) -> Conditions:
-        """Return the conditions of a run, except that workers and oracle compute at the same time."""
+    def conditions(self, port: Port) -> Conditions:
+        """Return the conditions of a run, except that workers and oracle compute at the same time.
+
+        Ranks share the threads.
+        """
+        threads = max(1, self.threads // max(1, port.ranks))
         return Conditions(
-            device, self.threads, tf32=self.tf32, deterministic=self.deterministic, share_cpus=True
+            port.device, threads, tf32=self.tf32, deterministic=self.deterministic, share_cpus=True
         )
 
     @property
@@ -66,7 +72,20 @@ class Port:
     trainer: str
     device: str
     bfloat16: tuple[str, str] | None = None  # module and class of its form in bfloat16
+    ranks: int = 0  # of a data-parallel group, which then climbs as one; 0: one process, in no engine
 
     def place(self, dtype: str) -> tuple[str, str]:
         """Return the module and the class that train in `dtype`."""
         return self.bfloat16 if dtype == "bfloat16" and self.bfloat16 else (self.module, self.trainer)
+
+
+def launch(
+    port: Port, plan: Plan, python: Path, directory: Path, *, name: str | None = None
+) -> Worker | Group:
+    """Start a worker for one port, or for several ports of one framework and number of ranks in turn."""
+    name = name or port.label
+    log_path = directory / f"ladder-{''.join(c if c.isalnum() else '-' for c in name)}.log"
+    conditions = plan.conditions(port)
+    if port.ranks:
+        return conditions.launch_ranks(port.framework, port.ranks, log_path, name=name, python=python)
+    return conditions.launch(port.framework, log_path, name=name, python=python)

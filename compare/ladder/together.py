@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
+from compare.processes.group import Group
 from compare.processes.launcher import Worker
 
 
@@ -19,12 +20,12 @@ def one_thread_each() -> Iterator[None]:
 
 
 @contextmanager
-def asking(workers: Sequence[Worker], threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
+def asking(workers: Sequence[Worker | Group], threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
     """Yield a pool with `threads` threads, or one for each worker. Ctrl-C kills the workers."""
     with one_thread_each(), ThreadPoolExecutor(threads or len(workers)) as pool:
         try:
             yield pool
         except BaseException:
             for worker in workers:
-                worker.process.kill()
+                worker.kill()
             raise

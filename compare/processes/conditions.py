@@ -84,7 +84,7 @@ class Conditions:
         try:
             for rank in range(world_size):
                 path = log_path.with_stem(f"{log_path.stem}-rank{rank}") if rank else log_path
-                workers.append(conditions.launch(framework, path, name=f"{name} rank {rank}", python=python))
+                workers.append(conditions.launch(framework, path, name=name, python=python))
         except WorkerFailed:
             for worker in workers:
                 worker.close(grace_seconds=0)

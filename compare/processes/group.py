@@ -31,10 +31,22 @@ class Group:
     """
 
     def __init__(self, name: str, workers: Sequence[Worker], rendezvous: Sequence[messages.Place]) -> None:
-        self.name, self.workers, self.rendezvous = name, workers, rendezvous
+        self.workers, self.rendezvous = workers, rendezvous
+        self.name = name
         self.batch_size = 0  # of all ranks together; this and the next are known when the group is set up
         self.loss_is_mean = True
         self.ready: list[messages.Ready] = []  # by rank
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        """Say whom an error is about, in the group's words and in each rank's."""
+        self._name = name
+        for rank, worker in enumerate(self.workers):
+            worker.name = f"{name} rank {rank}"
 
     @property
     def log_path(self) -> Path:
@@ -47,10 +59,11 @@ class Group:
     def request(self, message: Any, expected: type[R], timeout_seconds: float) -> R:
         """Send one request to every rank, and return their replies as one.
 
-        Evaluation asks rank 0 alone: parameters are equal on all. Raises as `Worker.request`, naming the rank
+        Evaluation asks rank 0 alone: parameters are equal on all. Each `SetUp` may name another batch size.
+        Raises as `Worker.request`, naming the rank
         that is the cause; after WorkerFailed every process of the group is gone.
         """
-        if isinstance(message, messages.Evaluate):
+        if isinstance(message, messages.Evaluate | messages.Logits):
             return self.workers[0].request(message, expected, timeout_seconds)
         if isinstance(message, messages.SetUp):
             self.batch_size = message.spec["training"]["batch_size"]
@@ -122,6 +135,11 @@ class Group:
         slices = (rows_of(rank, len(self.workers), self.batch_size) for rank in range(len(self.workers)))
         return [one.stop - one.start for one in slices]
 
+    def loss(self, losses: Sequence[float]) -> float:
+        """Return the loss of the whole batch from those of the ranks' rows: every row weighs alike."""
+        shares = [rows / self.batch_size for rows in self.rows()]
+        return weighted(shares, losses) if self.loss_is_mean else math.fsum(losses)
+
     def equal(self, what: str, values: Sequence[Any]) -> Any:
         """Return the value that every rank has. Raises WorkerFailed, naming a rank that has another."""
         for rank, value in enumerate(values):
@@ -152,9 +170,8 @@ def trained(group: Group, replies: Sequence[messages.Trained]) -> messages.Train
     diverged = [one.diverged_at_step for one in replies if one.diverged_at_step is not None]
     steps = range(min(len(one.losses) for one in replies))
     shares = [rows / group.batch_size for rows in group.rows()]
-    loss_shares = shares if group.loss_is_mean else [1.0] * len(shares)
     return messages.Trained(
-        losses=[weighted(loss_shares, [one.losses[step] for one in replies]) for step in steps],
+        losses=[group.loss([one.losses[step] for one in replies]) for step in steps],
         accuracies=[weighted(shares, [one.accuracies[step] for one in replies]) for step in steps],
         step_seconds=[max(one.step_seconds[step] for one in replies) for step in steps],
         batches_sha256=group.equal("batches", [one.batches_sha256 for one in replies]),
@@ -183,6 +200,18 @@ def equal_arrays(group: Group, replies: Sequence[messages.Arrays]) -> messages.A
     return replies[0]
 
 
+def updated(group: Group, replies: Sequence[messages.Arrays]) -> messages.Arrays:
+    """Return one step's loss and logits of the whole batch, and the state that it left on every rank."""
+    parts = [safetensors.numpy.load(one.safetensors) for one in replies]
+    logits = [part.pop("logits") for part in parts if "logits" in part]
+    group.equal("parameters or moments after a step", [safetensors.numpy.save(part) for part in parts])
+    returned = {"logits": np.concatenate(logits)} if logits else {}
+    losses = [one.loss for one in replies if one.loss is not None]
+    return messages.Arrays(
+        safetensors.numpy.save(parts[0] | returned), group.loss(losses) if losses else None
+    )
+
+
 def joined_arrays(_: Group, replies: Sequence[messages.Arrays]) -> messages.Arrays:
     """Activations of each rank's rows, one below the other."""
     parts = [safetensors.numpy.load(one.safetensors) for one in replies]
@@ -197,6 +226,8 @@ def same(group: Group, replies: Sequence[Any]) -> Any:
 COMBINED: dict[type, Callable[[Group, Sequence[Any]], Any]] = {
     messages.SetUp: ready,
     messages.Train: trained,
+    messages.Step: updated,
+    messages.State: equal_arrays,
     messages.Parameters: equal_arrays,
     messages.Gradients: equal_arrays,
     messages.Activations: joined_arrays,

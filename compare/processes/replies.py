@@ -10,12 +10,13 @@ import safetensors
 import safetensors.numpy
 
 from compare.numbers import count
+from compare.processes.group import Group
 from compare.processes.launcher import Worker
 from compare.protocol import messages
 from lenet_spec import Shape
 
 
-def arrays_of(worker: Worker, content: bytes) -> dict[str, np.ndarray]:
+def arrays_of(worker: Worker | Group, content: bytes) -> dict[str, np.ndarray]:
     """Return named arrays from safetensors bytes. If invalid, end the worker and raise WorkerFailed."""
     try:
         return safetensors.numpy.load(content)
@@ -23,7 +24,9 @@ def arrays_of(worker: Worker, content: bytes) -> dict[str, np.ndarray]:
         raise worker.failed(f"{worker.name} sent arrays that are not safetensors: {error}") from error
 
 
-def arrays_shaped(worker: Worker, content: bytes, shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
+def arrays_shaped(
+    worker: Worker | Group, content: bytes, shapes: Mapping[str, Shape]
+) -> dict[str, np.ndarray]:
     """Return real arrays with exactly these names and shapes. Raises WorkerFailed if any array differs."""
     found = arrays_of(worker, content)
     for name, shape in shapes.items():
@@ -41,7 +44,7 @@ def arrays_shaped(worker: Worker, content: bytes, shapes: Mapping[str, Shape]) -
     return {name: found[name] for name in shapes}
 
 
-def check_block(worker: Worker, block: messages.Trained, steps: int) -> None:
+def check_block(worker: Worker | Group, block: messages.Trained, steps: int) -> None:
     """Raise WorkerFailed unless the block has a plausible loss, accuracy and time for every step."""
     done, accuracies, times = len(block.losses), len(block.accuracies), len(block.step_seconds)
     if not done == accuracies == times:

@@ -15,6 +15,7 @@ from compare.data.mnist import Dataset
 from compare.ladder.climber import Climber
 from compare.ladder.inputs import Inputs
 from compare.ladder.plan import Plan, Port
+from compare.processes.group import Group
 from compare.processes.launcher import Worker, WorkerRefused
 from compare.protocol import messages
 from compare.records.traps import RightRun
@@ -31,7 +32,7 @@ class Trained:
     test_accuracy: float | None  # None if the trap cannot evaluate
 
 
-def train(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Dataset) -> Trained:
+def train(port: Port, plan: Plan, worker: Worker | Group, directory: Path, dataset: Dataset) -> Trained:
     """Train for `plan.steps` steps with the plan's seed. Then measure the accuracy on all test images."""
     inputs = Inputs(plan, dataset)
     climber = Climber(port, plan, worker, inputs, directory)
@@ -45,7 +46,9 @@ def train(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Data
     return Trained(climber.losses, accuracy(logits, dataset.test_labels.astype(np.int64)))
 
 
-def train_right(port: Port, plan: Plan, worker: Worker, directory: Path, dataset: Dataset) -> RightRun:
+def train_right(
+    port: Port, plan: Plan, worker: Worker | Group, directory: Path, dataset: Dataset
+) -> RightRun:
     """Train the correct implementation with the plan's seed and the seeds after it."""
     runs = [
         train(port, dataclasses.replace(plan, seed=plan.seed + more), worker, directory, dataset)

@@ -11,11 +11,12 @@ import msgspec
 from compare.data.mnist import Dataset
 from compare.errors import UserError
 from compare.ladder.climb import ascend, beside
-from compare.ladder.climber import Climber, NotOnTheLadder, launch
+from compare.ladder.climber import Climber, NotOnTheLadder
 from compare.ladder.config import ParityConfig, spec_with
-from compare.ladder.plan import Plan, Port
+from compare.ladder.plan import Plan, Port, launch
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, RungKind
+from compare.processes.group import Group
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.records import machine
 from compare.records.files import write_json
@@ -93,10 +94,12 @@ def try_traps(config: ParityConfig, dataset: Dataset, directory: Path, say: Call
     return trials
 
 
-def launch_for(framework: str, setting: Setting) -> Worker:
+def launch_for(framework: str, setting: Setting, ranks: int = 0) -> Worker | Group:
+    """Start the worker, or so many ranks, on which the traps of a framework climb in turn."""
     plan = setting.plan("float64", setting.config.steps, dropout=False)
     python = setting.config.pythons()[framework]
-    return launch(right_port(framework), plan, python, setting.directory, name=f"{framework} traps")
+    port = dataclasses.replace(right_port(framework), ranks=ranks)
+    return launch(port, plan, python, setting.directory, name=f"{framework} traps")
 
 
 def right_port(framework: str) -> Port:
@@ -105,10 +108,10 @@ def right_port(framework: str) -> Port:
 
 
 def trap_port(trap: Trap) -> Port:
-    return Port(trap.name, trap.framework, trap.module, trap.trainer, "cpu")
+    return Port(trap.name, trap.framework, trap.module, trap.trainer, "cpu", ranks=trap.ranks)
 
 
-def try_trap(trap: Trap, worker: Worker, setting: Setting) -> Trial:
+def try_trap(trap: Trap, worker: Worker | Group, setting: Setting) -> Trial:
     trial = put_on_ladder(trap, worker, setting)
     if not setting.config.trap_steps:
         return trial
@@ -123,7 +126,7 @@ def try_trap(trap: Trap, worker: Worker, setting: Setting) -> Trial:
     return trial
 
 
-def right_run(framework: str, dropout: bool, worker: Worker, setting: Setting) -> RightRun:
+def right_run(framework: str, dropout: bool, worker: Worker | Group, setting: Setting) -> RightRun:
     """Return the correct implementation's training, made once for each framework and state of dropout."""
     key = (framework, dropout)
     if key not in setting.rights:
@@ -135,7 +138,9 @@ def right_run(framework: str, dropout: bool, worker: Worker, setting: Setting) -
     return setting.rights[key]
 
 
-def put_on_ladder(trap: Trap, worker: Worker, setting: Setting, kinds: Sequence[RungKind] = RUNGS) -> Trial:
+def put_on_ladder(
+    trap: Trap, worker: Worker | Group, setting: Setting, kinds: Sequence[RungKind] = RUNGS
+) -> Trial:
     """Compare a trap with the oracle alone, in float64 and, if that passes, in the trap's own dtype."""
     reference = setting.reference(trap.dropout)
     for dtype in dict.fromkeys(("float64", trap.dtype)):

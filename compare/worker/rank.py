@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from typing import cast
 
 from compare.data.batches import Batch
@@ -14,13 +15,19 @@ from compare.worker.contract import RankModule, RankTrainer, Trainer
 def join(request: messages.SetUp) -> None:
     """Wait for the other ranks of the group, if this process exchanges gradients with others."""
     if request.place is not None and request.place.exchange:
-        module = cast(RankModule, importlib.import_module(f"{request.framework}_impl.ranks"))
-        module.join(
-            rank=request.place.rank,
-            world_size=request.place.world_size,
-            rendezvous=request.place.rendezvous,
-            timeout_seconds=request.timeout_seconds,
-        )
+        join_once(request.framework, request.place, request.timeout_seconds)
+
+
+@cache
+def join_once(framework: str, place: messages.Place, timeout_seconds: float) -> None:
+    """Join once for all the models that this worker builds in turn: a process has one group for its life."""
+    module = cast(RankModule, importlib.import_module(f"{framework}_impl.ranks"))
+    module.join(
+        rank=place.rank,
+        world_size=place.world_size,
+        rendezvous=place.rendezvous,
+        timeout_seconds=timeout_seconds,
+    )
 
 
 def rows(batch: Batch, place: messages.Place | None) -> Batch:

@@ -25,6 +25,7 @@ from compare.processes.launcher import WorkerFailed
 from compare.protocol import messages
 from compare.variants import VARIANTS_BY_NAME
 from lenet_spec import LeNetSpec
+from tools.ranks import proofs
 
 DEFAULTS = LeNetSpec()
 SPEC = dataclasses.replace(
@@ -102,3 +103,18 @@ def test_every_row_belongs_to_one_rank(count: int, world_size: int) -> None:
     parts = [range(count)[rows_of(rank, world_size, count)] for rank in range(world_size)]
     assert [row for part in parts for row in part] == list(range(count))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("variant", "ranks"), [("torch:eager", 2), pytest.param("tf:graph", 3, marks=pytest.mark.proof)]
+)
+def test_a_group_climbs_every_rung(variant: str, ranks: int) -> None:
+    """The ladder of compare.parity, with a group in place of a worker: batches of other sizes included."""
+    found = list(proofs.proofs([VARIANTS_BY_NAME[variant]], [ranks]))
+    assert [(one.ranks, one.dropout, one.passed) for one in found] == [
+        (ranks, False, True),
+        (ranks, True, True),
+    ]
+    for proof in found:
+        assert [rung.verdict for rung in proof.rungs] == ["pass"] * 13
+        assert proof.rungs[5].tensor in LeNetSpec().parameter_shapes()  # gradients, one by one

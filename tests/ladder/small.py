@@ -10,6 +10,7 @@ import numpy as np
 
 from compare.data import mnist
 from compare.ladder.config import ParityConfig
+from compare.processes.group import Group
 from compare.processes.launcher import Worker
 from compare.traps.trial import Setting, launch_for
 
@@ -42,7 +43,7 @@ def small_config(data_dir: Path) -> ParityConfig:
 
 
 @contextmanager
-def worker_and_setting(framework: str, directory: Path) -> Iterator[tuple[Worker, Setting]]:
+def worker_and_setting(framework: str, directory: Path) -> Iterator[tuple[Worker | Group, Setting]]:
     """One worker of the framework, on which any number of ports can climb in turn."""
     config = small_config(write_small_mnist(directory))
     dataset = mnist.load(config.data_dir)

@@ -10,6 +10,7 @@ from compare.ladder.climb import ascend, beside
 from compare.ladder.climber import Climber
 from compare.ladder.ladder import kinds_of
 from compare.ladder.plan import Port
+from compare.processes.group import Group
 from compare.processes.launcher import Worker
 from compare.records.parity import Rung
 from compare.traps.trial import Setting
@@ -57,14 +58,16 @@ MISTAKES = {
 
 
 @pytest.fixture(scope="module")
-def ladder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, Setting]]:
+def ladder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker | Group, Setting]]:
     """Yield a torch worker and what it climbs."""
     with worker_and_setting("torch", tmp_path_factory.mktemp("own")) as ready:
         yield ready
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_in_the_model_is_caught_and_named(name: str, ladder: tuple[Worker, Setting]) -> None:
+def test_a_mistake_in_the_model_is_caught_and_named(
+    name: str, ladder: tuple[Worker | Group, Setting]
+) -> None:
     """The first rung and tensor that it spoils; a crash is a failed rung with its reason."""
     mistake = MISTAKES[name]
     assert MODEL.count(mistake.stands) == 1
@@ -75,12 +78,14 @@ def test_a_mistake_in_the_model_is_caught_and_named(name: str, ladder: tuple[Wor
     assert mistake.named in (failing.first_failing or str(failing.reason))
 
 
-def test_the_model_as_it_stands_climbs_to_the_top(ladder: tuple[Worker, Setting]) -> None:
+def test_the_model_as_it_stands_climbs_to_the_top(ladder: tuple[Worker | Group, Setting]) -> None:
     """What catches the mistakes is not the copying."""
     assert put_on_ladder("unchanged", MODEL, *ladder, dropout=False) is None
 
 
-def put_on_ladder(name: str, model: str, worker: Worker, setting: Setting, *, dropout: bool) -> Rung | None:
+def put_on_ladder(
+    name: str, model: str, worker: Worker | Group, setting: Setting, *, dropout: bool
+) -> Rung | None:
     """Return the failing rung of a port whose model is `model`."""
     directory = setting.directory
     (directory / f"{name}_model.py").write_text(model)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from compare.config import RunConfig
 from compare.ladder.gate import gate_plans
+from compare.ladder.plan import Port
 from compare.processes.conditions import Conditions
 from lenet_spec import LeNetSpec
 
@@ -25,6 +26,6 @@ def test_the_ladder_runs_under_the_conditions_of_the_run() -> None:
     config = RunConfig(device=("cuda",), tf32=True, deterministic=True, threads=(1,))
     run = config.conditions("cuda")
     for plan in gate_plans(config, 55_000, lambda _: None):
-        ladder = plan.conditions("cuda")
+        ladder = plan.conditions(Port("tf:eager", "tf", "tf_impl.train", "Trainer", "cuda"))
         assert (ladder.tf32, ladder.deterministic, ladder.threads) == (True, True, 1)
         assert ladder.environment() == run.environment() | {"OMP_WAIT_POLICY": "PASSIVE"}

@@ -143,3 +143,29 @@ def test_activations_are_joined_in_the_order_of_the_ranks(start: Start) -> None:
     parts = [messages.Arrays(safetensors.numpy.save({"flat": np.full((2, 3), float(n))})) for n in (1, 2)]
     found = safetensors.numpy.load(combined(start, messages.Activations(), *parts).safetensors)
     np.testing.assert_array_equal(found["flat"][:, 0], [1, 1, 2, 2])
+
+
+def stepped(rank: int, *, moved: float = 0.0) -> messages.Arrays:
+    """Return what a rank of a batch of 8 answers to a step: 4 rows' logits, and its state."""
+    state = {"parameters/conv1/bias": np.ones(3) + moved, "first_moments/conv1/bias": np.zeros(3)}
+    logits = {"logits": np.full((4, 10), float(rank))}
+    return messages.Arrays(safetensors.numpy.save(logits | state), loss=1.0 + rank)
+
+
+def test_a_step_of_a_group_is_one_step_of_the_whole_batch(start: Start) -> None:
+    """The ladder asks for it: one loss, the logits of all rows, and the state, equal on every rank."""
+    found = combined(start, messages.Step(), stepped(0), stepped(1))
+    assert found.loss == 1.5
+    arrays = safetensors.numpy.load(found.safetensors)
+    np.testing.assert_array_equal(arrays["logits"][:, 0], [0] * 4 + [1] * 4)
+    np.testing.assert_array_equal(arrays["parameters/conv1/bias"], np.ones(3))
+    with pytest.raises(WorkerFailed, match="rank 1 has other parameters or moments after a step"):
+        combined(start, messages.Step(), stepped(0), stepped(1, moved=np.finfo(float).eps))
+
+
+def test_an_error_is_about_whoever_is_on_the_group_now(start: Start) -> None:
+    """Several variants climb the ladder in turn on one group."""
+    group = start("hangs", "signal-SIGKILL")
+    group.name = "torch:other x2"
+    with pytest.raises(WorkerFailed, match="torch:other x2 rank 1 was killed"):
+        group.request(messages.Parameters(), messages.Arrays, 60)

@@ -8,6 +8,7 @@ import pytest
 
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, RungKind
+from compare.processes.group import Group
 from compare.processes.launcher import Worker
 from compare.records.traps import Options, Trial, Trials
 from compare.traps.catalogue import TRAPS, TRAPS_BY_NAME, Trap
@@ -15,7 +16,7 @@ from compare.traps.trial import Setting, put_on_ladder
 from tests.ladder.small import worker_and_setting
 
 ROOT = Path(__file__).parents[2]
-Ready = tuple[Worker, Setting]
+Ready = tuple[Worker | Group, Setting]
 
 
 @pytest.fixture(scope="module")
