@@ -23,6 +23,7 @@ class Trap:
     framework: str = "torch"
     dropout: bool = False
     dtype: str = "float64"
+    ranks: int = 0  # of the group that it needs; 0: one process
 
 
 TORCH = "compare.traps.torch_mistakes"
