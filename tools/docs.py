@@ -29,11 +29,12 @@ from compare.rendering.report_files import render
 from compare.variants import VARIANTS
 from tools import method_figures, network_pages, option_tables, parity_docs, porting_guide
 from tools.parity_docs import refreshed
+from tools.ranks import pages as rank_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 EXAMPLE = ROOT / "docs" / "example"
-FIGURED = ("variants", "options", "methods", "checkpoints", "machines", "any_network", "job")
+FIGURED = ("variants", "options", "methods", "checkpoints", "machines", "any_network", "job", "distributed")
 PAGES = (
     ROOT / "README.md",
     *(ROOT / "docs" / f"{name}.md" for name in FIGURED),
@@ -44,6 +45,7 @@ TERMINAL_WIDTH = 92
 def main() -> None:
     """Write every page and figure that is made from committed results."""
     parity_docs.main()
+    rank_pages.main()
     (ROOT / "docs" / "porting.md").write_text(porting_guide.guide())
     found = sections()
     for page in PAGES:
@@ -76,7 +78,7 @@ def sections() -> dict[str, str]:
             ["variant", "what it changes", "who would choose it"],
             [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],
         ),
-    } | {**option_tables.sections(), **network_pages.sections()}
+    } | {**option_tables.sections(), **network_pages.sections(), **rank_pages.sections()}
 
 
 def machines_section(*files: Path) -> str:
