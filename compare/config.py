@@ -14,8 +14,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from compare.cpus import usable_cpus
 from compare.dtypes import Dtype
-from compare.inference_forms import FORMS_BY_NAME, Form
-from compare.pipelines import PIPELINES_BY_NAME, Pipeline
+from compare.labels import Label
 from compare.processes.conditions import Conditions
 from compare.processes.environment import Allocator
 from compare.variants import VARIANTS, VARIANTS_BY_NAME, Variant
@@ -83,6 +82,8 @@ class RunConfig:
     """stable: glibc keeps large buffers in the process; system: glibc's own defaults"""
     threads: WholeNumbers = dataclasses.field(default_factory=lambda: (usable_cpus(),))
     """threads of each framework; 1,2: measure also with 1, compare with 2; default: all usable CPUs"""
+    workers: WholeNumbers = (1,)
+    """processes that train one network together and share the threads; 1,2: compare one with two"""
     batch_sizes: WholeNumbers = ()
     """measure these batch sizes too, for example 1,8,32,128,512, to see how the step grows"""
     tf32: bool = False
@@ -138,6 +139,11 @@ class RunConfig:
         """Return how the headline's workers on this device run."""
         return Conditions(device, self.thread_count, self.allocator, self.tf32, self.deterministic)
 
+    def entrant_conditions(self, entrant: Entrant) -> Conditions:
+        """As `conditions`; the ranks of a group share the threads."""
+        whole = self.conditions(entrant.device)
+        return dataclasses.replace(whole, threads=whole.threads // max(1, entrant.ranks))
+
     def python(self, framework: str) -> Path:
         """Return the interpreter of a framework's workers."""
         given = self.tf_python if framework == "tf" else self.torch_python
@@ -180,11 +186,20 @@ PRESETS: dict[Preset, RunConfig] = {
 
 @dataclass(frozen=True)
 class Entrant:
-    """One row of the report: a variant on a device. `label` tells two rows of the same variant apart."""
+    """One row of the report: a variant on a device. `label` tells two rows of the same variant apart.
+
+    ranks: the number of processes in its data-parallel group; 0: one process without a group.
+    """
 
     variant: Variant
     device: str
     label: str
+    ranks: int = 0
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """Return the module and class of one rank; None if there is none, or if it is no rank."""
+        return self.variant.rank_place() if self.ranks else None
 
     @property
     def framework(self) -> str:
@@ -192,7 +207,7 @@ class Entrant:
 
 
 def entrants(config: RunConfig) -> list[Entrant]:
-    """Return the variants of --variants on each device of --device, in the order given."""
+    """Return --variants on each of --device, in the order given, with each number of --workers."""
     found = []
     for device in config.device:
         seen: Counter[str] = Counter()
@@ -200,8 +215,10 @@ def entrants(config: RunConfig) -> list[Entrant]:
             if not variant.runs_on(device, deterministic=config.deterministic):
                 continue
             seen[variant.name] += 1
-            suffix = f"#{seen[variant.name]}" if seen[variant.name] > 1 else ""
-            found.append(Entrant(variant, device, variant.name + suffix))
+            for workers in config.workers:
+                ranks = workers if workers > 1 else 0
+                label = Label(variant.framework, variant.variant, seen[variant.name], ranks=ranks)
+                found.append(Entrant(variant, device, label.entry, ranks))
     return found
 
 
@@ -210,18 +227,6 @@ def chosen_variants(config: RunConfig) -> list[Variant]:
         own = config.task is not None
         return [one for one in VARIANTS if one.takes(config.dtype) and (one.name in TASK_FORMS or not own)]
     return [VARIANTS_BY_NAME[name] for name in config.variants]
-
-
-def chosen_pipelines(config: RunConfig) -> list[Pipeline]:
-    held = eager_frameworks(config)
-    chosen = [one for one in PIPELINES_BY_NAME.values() if one.framework in held]
-    return [one for one in chosen for _ in range(times_chosen(config.inputs, one.name))]
-
-
-def chosen_forms(config: RunConfig) -> list[Form]:
-    held = eager_frameworks(config)
-    chosen = [one for one in FORMS_BY_NAME.values() if one.framework in held]
-    return [one for one in chosen if times_chosen(config.inference, one.name)]
 
 
 def times_chosen(names: tuple[str, ...], name: str) -> int:

@@ -38,6 +38,9 @@ def ruled_out(config: RunConfig) -> dict[str, str]:
     for option in ("inputs", "inference"):
         if config.dtype == "bfloat16":
             reasons[option] = "it measures only float32 and float64, but --dtype is bfloat16. Leave one out."
+        elif 1 not in config.workers:
+            numbers = ",".join(map(str, config.workers))
+            reasons[option] = f"it is held against one process, but --workers is {numbers}. Add 1."
         elif not eager_frameworks(config):
             reasons[option] = (
                 "it is compared with tf:eager or torch:eager, but --variants is "
@@ -65,6 +68,7 @@ def check(config: RunConfig) -> None:
     for size in config.batch_sizes:
         check_bounds("--batch-sizes", size, *BOUNDS["batch_size"])
     check_threads(config.threads)
+    check_workers(config)
     if config.tf32 and "cuda" not in config.device:
         raise UserError("--tf32 works on GPUs only, but --device is cpu. Leave it out.")
     check_timeout(config.timeout)
@@ -93,6 +97,37 @@ def check_threads(counts: tuple[int, ...]) -> None:
                 f"--threads is {threads}, but this process may use {count(usable_cpus(), 'CPU')}. With more "
                 f"threads than CPUs you would measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
             )
+
+
+def check_workers(config: RunConfig) -> None:
+    """Raise UserError for groups that cannot share the threads, the batch or the arithmetic."""
+    for workers in config.workers or (0,):
+        check_bounds("--workers", workers, 1, sys.maxsize)
+        if workers == 1:
+            continue
+        for threads in config.threads:
+            if threads % workers:
+                raise UserError(
+                    f"--workers is {workers}, but --threads is {threads}: the workers of a group share the "
+                    f"threads evenly.\nUse --threads {workers} or a multiple of it, up to the usable CPUs "
+                    f"({usable_cpus()}), or fewer workers."
+                )
+        for flag, sizes in (("--batch-size", (config.batch_size,)), ("--batch-sizes", config.batch_sizes)):
+            if min(sizes, default=workers) < workers:
+                raise UserError(
+                    f"{flag} is {min(sizes)}, but --workers is {workers}: each needs an image at least."
+                )
+        if config.dtype == "bfloat16":
+            raise UserError(f"--workers is {workers}, but groups train in float32 or float64. Leave one out.")
+    if 1 not in config.workers and not any(variant.ranks for variant in chosen_variants(config)):
+        able = ", ".join(variant.name for variant in VARIANTS if variant.ranks)
+        raise UserError(
+            f"--workers is {config.workers[0]}, but none of --variants trains in several processes.\n"
+            f"Use some of: {able}."
+        )
+    if len(set(config.workers)) < len(config.workers):
+        numbers = ",".join(map(str, config.workers))
+        raise UserError(f"--workers {numbers} names a number twice. Name each once.")
 
 
 def check_timeout(seconds: float) -> None:
@@ -131,7 +166,7 @@ def check_task(config: RunConfig) -> None:
             raise UserError(f"--variants: {name.name} needs LeNet. With --task use {', '.join(TASK_FORMS)}.")
     plain = RunConfig()
     for option in ("batch_size", "dropout", "batch_sizes", "tf32", "deterministic", "data_dir", "download",
-                   "inputs", "inference", "target_accuracy", "tensorboard"):  # fmt: skip
+                   "workers", "inputs", "inference", "target_accuracy", "tensorboard"):  # fmt: skip
         if getattr(config, option) != getattr(plain, option):
             flag = "--" + option.replace("_", "-")
             raise UserError(f"{flag} works with LeNet only, and --task names another network. Leave one out.")

@@ -44,6 +44,15 @@ class Variant:
         """Return the module and the class of one data-parallel rank; None if the variant has no such form."""
         return (f"{self.framework}_impl.ranks", self.ranks) if self.ranks else None
 
+    def why_no_ranks(self) -> str | None:
+        """Return why it has no row for several processes; None if it has one."""
+        if self.ranks:
+            return None
+        if self.variant == "keras":
+            return "Keras 3 fails in TensorFlow's engine for several processes (keras-team/keras#20585)"
+        able = ", ".join(one.name for one in VARIANTS if one.ranks)
+        return f"it has no form for several processes; use some of {able}"
+
     def runs_on(self, device: str, *, deterministic: bool) -> bool:
         return device in self.devices and not (deterministic and device in self.loops_if_deterministic)
 

@@ -12,8 +12,9 @@ import psutil
 import pytest
 import safetensors.numpy
 
-from compare.config import chosen_forms, chosen_pipelines
 from compare.config_rules import check
+from compare.experiment.inference import chosen_forms
+from compare.experiment.inputs import chosen_pipelines
 from compare.run import parse_config
 from lenet_spec import LeNetSpec
 from tests.commands import ROOT, bare_python, command, results_of, small_run, wait_until

@@ -6,6 +6,7 @@ training has not stopped, its learning rate has not changed, and its evaluation 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,13 +14,15 @@ from itertools import islice
 import numpy as np
 
 from compare.config import RunConfig
-from compare.data.batches import Batch, batches, digest_of
+from compare.data.batches import Batch, batches, digest_of, update_digest
 from compare.data.mnist import Dataset, scale
+from compare.data.shards import shard
 from compare.dtypes import host_dtype
 from compare.ladder.differences import compare_arrays
 from compare.ladder.oracle import Oracle
 from compare.ladder.tolerances import CURVES, Tolerances
 from compare.ladder.updates import LATE_UPDATES, ORACLE, Update, late_differences, update_of
+from compare.processes.group import Group
 from compare.processes.launcher import Worker
 from compare.processes.replies import arrays_of
 from compare.protocol import messages
@@ -46,7 +49,7 @@ class End:
     batches: list[Batch]
 
     def judge(
-        self, worker: Worker, variant: str, parameters: Mapping[str, np.ndarray], own: Tolerances
+        self, worker: Worker | Group, variant: str, parameters: Mapping[str, np.ndarray], own: Tolerances
     ) -> tuple[int, str] | None:
         """Return the first step at which a launch is not as proved, and why; None if it is as proved.
 
@@ -61,7 +64,7 @@ class End:
         return None if wrong is None else (steps + self.skipped, in_words(wrong))
 
     def evaluation(
-        self, worker: Worker, variant: str, parameters: Mapping[str, np.ndarray], own: Tolerances
+        self, worker: Worker | Group, variant: str, parameters: Mapping[str, np.ndarray], own: Tolerances
     ) -> Difference:
         """Compare the launch's logits of test images with the oracle's logits from the same parameters."""
         spec, allowed = self.config.spec(), own["late_logits"].value
@@ -71,7 +74,7 @@ class End:
         expected = {"logits": Oracle(spec, parameters).logits(images)}
         return compare_arrays(variant, arrays_of(worker, reply.safetensors), ORACLE, expected, allowed)
 
-    def updates(self, worker: Worker, variant: str, own: Tolerances) -> list[Difference]:
+    def updates(self, worker: Worker | Group, variant: str, own: Tolerances) -> list[Difference]:
         """Compare single updates after the last step with the oracle's updates."""
         spec, timeout = self.config.spec(), self.config.timeout
         if self.skipped:
@@ -92,6 +95,16 @@ def end_of(config: RunConfig, dataset: Dataset, seed: int) -> End:
     updates = max(1, min(LATE_UPDATES, MOST_IMAGES // config.batch_size))
     skipped = updates * ((seed - config.first_seed) % PLACES)
     return End(config, dataset, digest, skipped, list(islice(stream, skipped, skipped + updates)))
+
+
+def shard_digests(config: RunConfig, dataset: Dataset, seed: int, ranks: int) -> list[str]:
+    """Return the digest of each rank's rows of the batches of all steps."""
+    digests = [hashlib.sha256() for _ in range(ranks)]
+    stream = batches(dataset, config.spec(), seed=seed, dtype=host_dtype(config.dtype))
+    for batch in islice(stream, config.steps):
+        for rank, digest in enumerate(digests):
+            update_digest(digest, shard(batch, rank, ranks))
+    return [digest.hexdigest() for digest in digests]
 
 
 def in_words(wrong: Difference) -> str:

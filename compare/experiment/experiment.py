@@ -235,8 +235,8 @@ def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
 
 
 def gate_label(entrant: Entrant) -> str:
-    """Return the ladder's name of an entrant: each variant climbs once on each device."""
-    return Label.read(entrant.variant.name).on(entrant.device).climber
+    """How the ladder names an entrant: each variant once for each device and number of ranks."""
+    return Label.read(entrant.label).on(entrant.device).climber
 
 
 def in_order(runs: Sequence[Launch], config: RunConfig) -> list[Launch]:
@@ -252,6 +252,8 @@ def resumed_words(results: Results) -> str:
 
 def kept_out(parity: Gate, entrant: Entrant) -> tuple[Status, str] | None:
     """Return the status and reason with which the gate excludes an entrant; None if it is proved."""
+    if entrant.ranks and (reason := entrant.variant.why_no_ranks()):
+        return "unavailable", reason
     label = gate_label(entrant)
     for climb in parity.climbs:
         rung = climb.failing

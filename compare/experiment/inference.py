@@ -13,10 +13,10 @@ from itertools import product
 import numpy as np
 import safetensors.numpy
 
-from compare.config import chosen_forms
+from compare.config import RunConfig, eager_frameworks, times_chosen
 from compare.data.mnist import Dataset, scale
 from compare.experiment.apart import AfterTraining, Apart, noting
-from compare.inference_forms import Form
+from compare.inference_forms import FORMS_BY_NAME, Form
 from compare.ladder.oracle import Oracle
 from compare.ladder.tolerances import INFERENCE
 from compare.numbers import count
@@ -45,6 +45,12 @@ def measure_inference(after: AfterTraining) -> None:
                 results.inference_runs.append(inference_run(after, form, seed, threads))
                 results.inference_runs.sort(key=lambda run: (run.seed, order[run.label], run.threads))
                 after.save()
+
+
+def chosen_forms(config: RunConfig) -> list[Form]:
+    held = eager_frameworks(config)
+    chosen = [one for one in FORMS_BY_NAME.values() if one.framework in held]
+    return [one for one in chosen if times_chosen(config.inference, one.name)]
 
 
 def inference_run(after: AfterTraining, form: Form, seed: int, threads: int) -> InferenceRun:

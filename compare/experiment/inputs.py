@@ -13,10 +13,10 @@ from functools import partial
 
 import numpy as np
 
-from compare.config import chosen_pipelines
+from compare.config import RunConfig, eager_frameworks, times_chosen
 from compare.experiment.apart import AfterTraining, Apart, noting
 from compare.experiment.ends import parted_at
-from compare.pipelines import PIPELINES_BY_NAME
+from compare.pipelines import PIPELINES_BY_NAME, Pipeline
 from compare.protocol import messages
 from compare.records.job import InputsRun
 from compare.records.results import Launch
@@ -35,6 +35,12 @@ def measure_inputs(after: AfterTraining) -> None:
                 results.input_runs.append(input_run(after, label, seed))
                 results.input_runs.sort(key=lambda run: (run.seed, labels.index(run.label)))
                 after.save()
+
+
+def chosen_pipelines(config: RunConfig) -> list[Pipeline]:
+    held = eager_frameworks(config)
+    chosen = [one for one in PIPELINES_BY_NAME.values() if one.framework in held]
+    return [one for one in chosen for _ in range(times_chosen(config.inputs, one.name))]
 
 
 def numbered(names: Sequence[str]) -> list[str]:

@@ -40,6 +40,7 @@ def recorded_config(directory: Path) -> RunConfig:
         options["device"] = record["device"].split(",")
         options["variants"] = record["variants"].split(",")
         options["threads"] = record["thread_counts"]
+        options["workers"] = [int(number) for number in record["workers"].split(",")]
         for name in ("inputs", "inference"):
             options[name] = [one for one in record[name].split(",") if one]
         options["batch_sizes"] = [int(size) for size in record["batch_sizes"].split(",") if size]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -21,14 +21,16 @@ from compare.data.metrics import accuracy, cross_entropy
 from compare.data.mnist import Dataset
 from compare.data.weights import initial_weights, weights_digest
 from compare.experiment.after_training import explain
-from compare.experiment.ends import End, end_of, parted_at
+from compare.experiment.ends import End, end_of, parted_at, shard_digests
 from compare.experiment.schedule import Round, rounds, steps_of_block
 from compare.ladder.together import asking
 from compare.ladder.tolerances import tolerances
 from compare.numbers import count
 from compare.observation import observe
+from compare.processes.conditions import Conditions
 from compare.processes.energy import Energy, meters
 from compare.processes.fairness import unfair
+from compare.processes.group import Group
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.processes.load import Interference
 from compare.processes.replies import arrays_shaped, check_block
@@ -53,11 +55,11 @@ class Progress(Protocol):
 
 @dataclass
 class LiveLaunch:
-    """A worker and the row that it fills."""
+    """A worker, or a group of ranks, and the row that it fills."""
 
     entrant: Entrant
     run: Launch
-    worker: Worker | None = None
+    worker: Worker | Group | None = None
     live: bool = True  # False once the row has its final status
     told: bool = False  # whether the display has received its end
 
@@ -75,6 +77,7 @@ class Expected:
     data_sha256: str
     weights_sha256: str
     end: End
+    shards: Mapping[int, list[str]]  # by number of ranks, the digest of each rank's rows of all batches
 
 
 def train_seed(
@@ -96,7 +99,8 @@ def train_seed(
     weights = initial_weights(config.spec(), seed)
     weights_path = directory / f"initial-weights-seed{seed}.safetensors"
     write_atomically(weights_path, safetensors.numpy.save(weights))
-    expected = Expected(dataset.sha256, weights_digest(weights), end_of(config, dataset, seed))
+    shards = {one.ranks: shard_digests(config, dataset, seed, one.ranks) for one in entrants if one.ranks}
+    expected = Expected(dataset.sha256, weights_digest(weights), end_of(config, dataset, seed), shards)
     launches = [LiveLaunch(entrant, new_run(config, entrant, seed)) for entrant in entrants]
     runs = [launch.run for launch in launches]
 
@@ -159,10 +163,11 @@ def side_by_side(launches: list[LiveLaunch], act: Callable[[LiveLaunch], None], 
 
 
 def finished(launches: list[LiveLaunch]) -> list[tuple[Launch, Worker]]:
+    """Return what can be explained: a step of a group has no phases of its own."""
     return [
         (launch.run, launch.worker)
         for launch in launches
-        if launch.run.status == "ok" and launch.worker is not None
+        if launch.run.status == "ok" and isinstance(launch.worker, Worker)
     ]
 
 
@@ -240,26 +245,25 @@ def start_all(
 
 
 def start(launch: LiveLaunch, config: RunConfig, weights_path: Path, stack: ExitStack) -> None:
-    entrant = launch.entrant
-    conditions = config.conditions(entrant.device)
-    launch.worker = stack.enter_context(
-        conditions.launch(
-            entrant.framework,
-            weights_path.parent / f"{file_stem(launch.run)}.log",
-            name=entrant.label,
-            python=config.python(entrant.framework),
-        )
+    entrant, framework = launch.entrant, launch.entrant.framework
+    conditions, python = config.entrant_conditions(entrant), config.python(framework)
+    log_path = weights_path.parent / f"{file_stem(launch.run)}.log"
+    launch.worker = (
+        conditions.launch_ranks(framework, entrant.ranks, log_path, name=entrant.label, python=python)
+        if entrant.ranks
+        else conditions.launch(framework, log_path, name=entrant.label, python=python)
     )
+    stack.enter_context(launch.worker)
 
 
 def set_up(launch: LiveLaunch, config: RunConfig, expected: Expected, weights_path: Path) -> None:
     """Set the worker up, and record the values that it reads back."""
     entrant, run = launch.entrant, launch.run
     assert launch.worker is not None
-    conditions = config.conditions(entrant.device)
+    conditions = config.entrant_conditions(entrant)
     request = conditions.set_up(
         entrant.framework,
-        entrant.variant.place(config.dtype),
+        entrant.place or entrant.variant.place(config.dtype),
         config.spec(),
         weights_path,
         dtype=config.dtype,
@@ -270,17 +274,29 @@ def set_up(launch: LiveLaunch, config: RunConfig, expected: Expected, weights_pa
     note_ready(run, ready)
     if ready.data_sha256 != expected.data_sha256:
         launch.end("failed", f"{run.label} read another data set than the parent did")
-    elif reason := unfair(
-        ready,
-        environment=conditions.environment(),
-        cpu_affinity=allowed_cpus(),
-        niceness=observe(os.nice, 0),
-        threads=config.thread_count,
+    elif reason := next(
+        filter(None, (unfair_in(one, conditions) for one in each_ready(launch.worker, ready))), None
     ):
         python = f"--{entrant.framework}-python"
         launch.end(
             "failed", f"{run.label} would not be measured fairly: {reason}. Check what {python} starts"
         )
+
+
+def each_ready(worker: Worker | Group, ready: messages.Ready) -> list[messages.Ready]:
+    """Return what each process of a launch read back."""
+    return worker.ready if isinstance(worker, Group) else [ready]
+
+
+def unfair_in(ready: messages.Ready, conditions: Conditions) -> str | None:
+    """Return the first thing in which a process is not as the others are."""
+    return unfair(
+        ready,
+        environment=conditions.environment(),
+        cpu_affinity=allowed_cpus(),
+        niceness=observe(os.nice, 0),
+        threads=conditions.threads,
+    )
 
 
 def note_ready(run: Launch, ready: messages.Ready) -> None:
@@ -309,7 +325,7 @@ def train_block(launch: LiveLaunch, steps: int, config: RunConfig, progress: Pro
     run.train_accuracies += block.accuracies
     run.step_seconds += block.step_seconds
     run.block_sizes.append(len(block.losses))
-    run.batches_sha256 = block.batches_sha256
+    run.batches_sha256, run.shards_sha256 = block.batches_sha256, block.shards_sha256
     run.cpu_seconds.append(block.cpu_seconds)
     run.step_cpu_seconds += block.step_cpu_seconds
     if block.rss_bytes is not None:
@@ -372,5 +388,7 @@ def finish(
         launch.end("failed", f"{run.label} did not start from the shared initial weights of seed {run.seed}")
     elif run.batches_sha256 != expected.end.digest:
         launch.end("failed", f"{run.label} did not train on the shared batches of seed {run.seed}")
+    elif run.shards_sha256 != expected.shards.get(launch.entrant.ranks, []):
+        launch.end("failed", f"the ranks of {run.label} did not train on their own rows of seed {run.seed}")
     else:
         run.status, run.reason = "ok", None

@@ -105,7 +105,7 @@ def join_results(runs: Sequence[Results]) -> Results:
         config=msgspec.structs.replace(
             first.config,
             device=",".join(dict.fromkeys(name for one in runs for name in one.config.devices)),
-            variants=",".join(dict.fromkeys(run.label.partition("#")[0] for run in launches)),
+            variants=",".join(dict.fromkeys(run.full_label.name for run in launches)),
             **seeds_of(launches),
         ),
         environment=first.environment,

@@ -130,14 +130,18 @@ def ports(config: ParityConfig) -> list[Port]:
 
 
 def entrant_ports(chosen: Sequence[Entrant]) -> list[Port]:
-    """Return each variant on each device once, even if it is entered several times."""
+    """Each variant on each device, with each number of ranks that it has a form for, once."""
     found: dict[str, Port] = {}
     for entrant in chosen:
         variant = entrant.variant
-        label = str(Label.read(variant.name).on(entrant.device))
-        place = (variant.module, variant.trainer)
+        label = Label.read(entrant.label).on(entrant.device).climber
+        if entrant.ranks and entrant.place is None:
+            continue
+        place = entrant.place or (variant.module, variant.trainer)
         bfloat16 = variant.place("bfloat16") if variant.bfloat16 else None
-        found.setdefault(label, Port(label, variant.framework, *place, entrant.device, bfloat16))
+        found.setdefault(
+            label, Port(label, variant.framework, *place, entrant.device, bfloat16, entrant.ranks)
+        )
     return list(found.values())
 
 

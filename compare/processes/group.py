@@ -169,6 +169,7 @@ def trained(group: Group, replies: Sequence[messages.Trained]) -> messages.Train
     """Of the whole batch: every row weighs alike, and a step ends when its slowest rank does."""
     diverged = [one.diverged_at_step for one in replies if one.diverged_at_step is not None]
     steps = range(min(len(one.losses) for one in replies))
+    cpu_steps = range(min(len(one.step_cpu_seconds) for one in replies))
     shares = [rows / group.batch_size for rows in group.rows()]
     return messages.Trained(
         losses=[group.loss([one.losses[step] for one in replies]) for step in steps],
@@ -177,6 +178,7 @@ def trained(group: Group, replies: Sequence[messages.Trained]) -> messages.Train
         batches_sha256=group.equal("batches", [one.batches_sha256 for one in replies]),
         shards_sha256=[sha for one in replies for sha in one.shards_sha256],
         cpu_seconds=math.fsum(one.cpu_seconds for one in replies),
+        step_cpu_seconds=[math.fsum(one.step_cpu_seconds[step] for one in replies) for step in cpu_steps],
         rss_bytes=total([one.rss_bytes for one in replies]),
         peak_rss_bytes=total([one.peak_rss_bytes for one in replies]),
         peak_device_bytes=None,

@@ -39,6 +39,7 @@ class Config(msgspec.Struct, kw_only=True):
     preset: str = ""
     allocator: str
     threads: Count  # the threads of the headline's launches
+    workers: str = "1"  # numbers of processes that trained one network together
     batch_sizes: str = ""
     tf32: bool = False
     deterministic: bool = False

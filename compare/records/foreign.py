@@ -92,7 +92,10 @@ def check(results: Results, path: Path) -> None:
 def is_label(run: Launch) -> bool:
     """Return whether the label is valid and names the row's own variant."""
     label = Label.read_or_none(run.label)
-    return label is not None and run.label == Label(run.framework, run.variant, label.number).entry
+    return (
+        label is not None
+        and run.label == Label(run.framework, run.variant, label.number, ranks=label.ranks).entry
+    )
 
 
 def job_problems(results: Results) -> Iterator[str]:

@@ -31,7 +31,7 @@ class Launch(msgspec.Struct):
     device: str
     dtype: str
     seed: int
-    label: str  # `framework:variant`, with `#2` for its second place in --variants
+    label: str  # `framework:variant`; `#2`: its second place in --variants; `x2`: two ranks
     status: Status = "failed"
     reason: str | None = "not started"
     losses: list[float] = []
@@ -43,6 +43,7 @@ class Launch(msgspec.Struct):
     test_loss: float | None = None
     parameter_count: int | None = None
     batches_sha256: str | None = None
+    shards_sha256: list[str] = []  # of a group: those of each rank's rows
     initial_weights_sha256: str | None = None
     import_seconds: float | None = None
     build_seconds: float | None = None
