@@ -18,10 +18,11 @@ from lenet_spec import LeNetSpec
 from tf_impl import train
 
 
-def join(*, rank: int, world_size: int, rendezvous: str, timeout_seconds: float) -> None:
+def join(*, rank: int, world_size: int, rendezvous: str, device: str, timeout_seconds: float) -> None:
     """Wait until every rank has joined. rendezvous: `host:port` of each rank, in order, with commas.
 
-    Before any other use of TensorFlow: the strategy starts the server that the ranks meet on.
+    Before any other use of TensorFlow: the strategy starts the server that the ranks meet on. It takes NCCL
+    by itself where each rank has a card.
     """
     os.environ["TF_CONFIG"] = json.dumps(
         {"cluster": {"worker": rendezvous.split(",")}, "task": {"type": "worker", "index": rank}}

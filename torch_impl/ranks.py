@@ -19,10 +19,10 @@ from lenet_spec import LeNetSpec
 from torch_impl import train
 
 
-def join(*, rank: int, world_size: int, rendezvous: str, timeout_seconds: float) -> None:
+def join(*, rank: int, world_size: int, rendezvous: str, device: str, timeout_seconds: float) -> None:
     """Wait until every rank has joined. rendezvous: the path of a file that all ranks can write."""
     distributed.init_process_group(
-        "gloo",
+        "nccl" if device == "cuda" else "gloo",
         init_method=Path(rendezvous).as_uri(),
         rank=rank,
         world_size=world_size,

@@ -129,6 +129,20 @@ def watch(devices: tuple[str, ...], environ: Mapping[str, str]) -> CardWatch | N
     return CardWatch(environ.get("CUDA_VISIBLE_DEVICES", "0"))
 
 
+def cards(environ: Mapping[str, str], nvml: Any = None) -> int:
+    """Return how many cards the user leaves visible; 0 where nobody can tell."""
+    visible = environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return sum(name.strip() not in ("", "-1") for name in visible.split(","))
+
+    def counted() -> int:
+        library = nvml or importlib.import_module("pynvml")
+        library.nvmlInit()
+        return int(library.nvmlDeviceGetCount())
+
+    return observe(counted) or 0
+
+
 @contextlib.contextmanager
 def watched(card: CardWatch | None, environment: Environment) -> Iterator[None]:
     """Watch the run's card, if it has one, while workers train within the block; keep the facts."""

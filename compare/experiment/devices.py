@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from compare.config import RunConfig, entrants
 from compare.errors import UserError
+from compare.experiment.card import cards
+from compare.numbers import count
 from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.protocol import messages
 from compare.variants import FRAMEWORK_NAMES
@@ -17,10 +20,21 @@ def check_devices(config: RunConfig) -> None:
     frameworks = dict.fromkeys(e.framework for e in entrants(config) if e.device == "cuda")
     reasons = {framework: probe(config, framework, "cuda") for framework in frameworks}
     if not any(reasons.values()):
+        check_cards(config, cards(os.environ))
         return
     raise UserError(
         "\n".join([f"--device {','.join(config.device)} cannot be used here:", *lines(config, reasons)])
     )
+
+
+def check_cards(config: RunConfig, found: int) -> None:
+    """Raise UserError if a group on cards has too few: NCCL refuses two ranks on one."""
+    needed = max((one.ranks for one in entrants(config) if one.device == "cuda"), default=0)
+    if needed > found:
+        raise UserError(
+            f"--workers is {needed}, and on cuda each needs a card of its own, but {count(found, 'card')} "
+            "can be seen.\nUse fewer workers, make more cards visible, or use --device cpu."
+        )
 
 
 def lines(config: RunConfig, reasons: Mapping[str, str | None]) -> list[str]:

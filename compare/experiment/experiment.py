@@ -235,7 +235,7 @@ def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
 
 
 def gate_label(entrant: Entrant) -> str:
-    """How the ladder names an entrant: each variant once for each device and number of ranks."""
+    """Return the ladder's name of an entrant: a variant climbs once for each device and number of ranks."""
     return Label.read(entrant.label).on(entrant.device).climber
 
 

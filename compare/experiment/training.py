@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -274,29 +274,26 @@ def set_up(launch: LiveLaunch, config: RunConfig, expected: Expected, weights_pa
     note_ready(run, ready)
     if ready.data_sha256 != expected.data_sha256:
         launch.end("failed", f"{run.label} read another data set than the parent did")
-    elif reason := next(
-        filter(None, (unfair_in(one, conditions) for one in each_ready(launch.worker, ready))), None
-    ):
+    elif reason := unfair_in(launch.worker, ready, conditions):
         python = f"--{entrant.framework}-python"
         launch.end(
             "failed", f"{run.label} would not be measured fairly: {reason}. Check what {python} starts"
         )
 
 
-def each_ready(worker: Worker | Group, ready: messages.Ready) -> list[messages.Ready]:
-    """Return what each process of a launch read back."""
-    return worker.ready if isinstance(worker, Group) else [ready]
-
-
-def unfair_in(ready: messages.Ready, conditions: Conditions) -> str | None:
-    """Return the first thing in which a process is not as the others are."""
-    return unfair(
-        ready,
-        environment=conditions.environment(),
-        cpu_affinity=allowed_cpus(),
-        niceness=observe(os.nice, 0),
-        threads=conditions.threads,
-    )
+def unfair_in(worker: Worker | Group, ready: messages.Ready, conditions: Conditions) -> str | None:
+    """Return the first thing in which a process, of a group each in turn, is not as the others are."""
+    for rank, own in enumerate(worker.ready if isinstance(worker, Group) else [ready]):
+        reason = unfair(
+            own,
+            environment=replace(conditions, rank=rank).environment(),
+            cpu_affinity=allowed_cpus(),
+            niceness=observe(os.nice, 0),
+            threads=conditions.threads,
+        )
+        if reason:
+            return reason
+    return None
 
 
 def note_ready(run: Launch, ready: messages.Ready) -> None:

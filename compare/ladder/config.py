@@ -130,7 +130,7 @@ def ports(config: ParityConfig) -> list[Port]:
 
 
 def entrant_ports(chosen: Sequence[Entrant]) -> list[Port]:
-    """Each variant on each device, with each number of ranks that it has a form for, once."""
+    """Return each variant once for each device and each number of ranks that it supports."""
     found: dict[str, Port] = {}
     for entrant in chosen:
         variant = entrant.variant

@@ -29,8 +29,8 @@ SLEEPING_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 class Conditions:
     """The conditions of a worker of either framework.
 
-    share_cpus: other processes compute at the same time, so these workers are not timed. variables:
-    additional environment variables.
+    share_cpus: other processes compute at the same time, so nothing here is timed. variables: further ones
+    of the environment. rank: of a group, of which each has a card of its own.
     """
 
     device: str = "cpu"
@@ -40,11 +40,16 @@ class Conditions:
     deterministic: bool = False
     share_cpus: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    rank: int = 0
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that a worker starts with."""
         found = worker_environment(
-            os.environ, device=self.device, threads=self.threads, allocator=self.allocator
+            os.environ,
+            device=self.device,
+            threads=self.threads,
+            allocator=self.allocator,
+            rank=self.rank,
         )
         return found | (SLEEPING_THREADS if self.share_cpus else {}) | dict(self.variables)
 
@@ -80,10 +85,11 @@ class Conditions:
         from compare.processes.group import Group  # NumPy is not imported for --help
 
         workers: list[Worker] = []
-        conditions = replace(self, variables={**self.variables, "GLOO_SOCKET_IFNAME": LOOPBACK_INTERFACE})
+        interfaces = dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), LOOPBACK_INTERFACE)
         try:
             for rank in range(world_size):
                 path = log_path.with_stem(f"{log_path.stem}-rank{rank}") if rank else log_path
+                conditions = replace(self, variables={**self.variables, **interfaces}, rank=rank)
                 workers.append(conditions.launch(framework, path, name=name, python=python))
         except WorkerFailed:
             for worker in workers:

@@ -26,9 +26,12 @@ STABLE_ALLOCATOR = {
 
 
 def worker_environment(
-    inherited: Mapping[str, str], *, device: str, threads: int, allocator: Allocator
+    inherited: Mapping[str, str], *, device: str, threads: int, allocator: Allocator, rank: int = 0
 ) -> dict[str, str]:
-    """Return the environment to start any worker with, the same for both frameworks."""
+    """Return the environment to start any worker with, the same for both frameworks.
+
+    rank: each of a group has a card of its own.
+    """
     environment = {name: value for name, value in inherited.items() if not is_removed(name)}
     environment |= kept_xla_flags(inherited)
     count = str(threads)
@@ -49,7 +52,7 @@ def worker_environment(
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = "-1"  # a CPU run takes no memory on a card
     else:
-        environment |= one_card(inherited)
+        environment |= one_card(inherited, rank)
     return environment
 
 
@@ -59,11 +62,12 @@ def kept_xla_flags(inherited: Mapping[str, str]) -> dict[str, str]:
     return {"XLA_FLAGS": " ".join(found)} if found else {}
 
 
-def one_card(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that select the first card visible to the user, in nvidia-smi's numbering.
+def one_card(inherited: Mapping[str, str], place: int = 0) -> dict[str, str]:
+    """Return the first card, or a later one, that the user leaves visible, numbered as nvidia-smi does.
 
-    The step uses one card. TensorFlow would make a context on every other card too. CUDA's own numbering puts
-    the fastest card first, unlike nvidia-smi and NVML.
+    A step uses one. TensorFlow would take a context on every other, and CUDA's own numbering, the fastest
+    first, is neither nvidia-smi's nor NVML's.
     """
-    visible = inherited.get("CUDA_VISIBLE_DEVICES", "0")
-    return {"CUDA_VISIBLE_DEVICES": visible.partition(",")[0].strip(), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    visible = inherited.get("CUDA_VISIBLE_DEVICES")
+    card = str(place) if visible is None else ",".join(visible.split(",")[place : place + 1]).strip()
+    return {"CUDA_VISIBLE_DEVICES": card, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

@@ -119,11 +119,14 @@ class RankTrainer(Trainer, Protocol):
 class RankModule(Protocol):
     """The module `tf_impl.ranks` or `torch_impl.ranks`: data-parallel training by the framework's engine."""
 
-    def join(self, *, rank: int, world_size: int, rendezvous: str, timeout_seconds: float) -> None:
+    def join(
+        self, *, rank: int, world_size: int, rendezvous: str, device: str, timeout_seconds: float
+    ) -> None:
         """Wait until every rank has joined. Call this before the trainer is built.
 
-        rendezvous: for torch, the path of a file that all ranks can write; for TensorFlow, `host:port` of
-        every rank, in order, separated by commas.
+        device: on "cuda" each rank sees a card of its own, and no other.
+        rendezvous: for torch the path of a file that all ranks can write, for TensorFlow `host:port` of every
+        rank, in order, separated by commas.
         """
         ...
 

@@ -15,17 +15,18 @@ from compare.worker.contract import RankModule, RankTrainer, Trainer
 def join(request: messages.SetUp) -> None:
     """Wait for the other ranks of the group, if this process exchanges gradients with others."""
     if request.place is not None and request.place.exchange:
-        join_once(request.framework, request.place, request.timeout_seconds)
+        join_once(request.framework, request.place, request.device, request.timeout_seconds)
 
 
 @cache
-def join_once(framework: str, place: messages.Place, timeout_seconds: float) -> None:
+def join_once(framework: str, place: messages.Place, device: str, timeout_seconds: float) -> None:
     """Join once for all the models that this worker builds in turn: a process has one group for its life."""
     module = cast(RankModule, importlib.import_module(f"{framework}_impl.ranks"))
     module.join(
         rank=place.rank,
         world_size=place.world_size,
         rendezvous=place.rendezvous,
+        device=device,
         timeout_seconds=timeout_seconds,
     )
 

@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -16,6 +17,8 @@ from compare.config_rules import check
 from compare.cpus import usable_cpus
 from compare.data import mnist
 from compare.errors import UserError
+from compare.experiment.card import cards
+from compare.experiment.devices import check_cards
 from compare.experiment.ends import shard_digests
 from compare.experiment.experiment import kept_out
 from compare.experiment.resume import recorded_config
@@ -106,6 +109,25 @@ def test_what_a_group_cannot_do_is_refused(change: dict[str, object], message: s
     check(dataclasses.replace(SMALL, variants=ALL))
     with pytest.raises(UserError, match=message):
         check(dataclasses.replace(SMALL, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("visible", "nvml", "seen"),
+    [
+        ("0", None, "1 card can be seen"),
+        ("-1", None, "0 cards can be seen"),
+        (None, SimpleNamespace(nvmlInit=int, nvmlDeviceGetCount=lambda: 1), "1 card can be seen"),
+        (None, SimpleNamespace(), "0 cards can be seen"),
+    ],
+)
+def test_each_worker_needs_a_card(visible: str | None, nvml: object, seen: str) -> None:
+    """By CUDA_VISIBLE_DEVICES, else by NVML; with enough of them, or on the CPU, there is nothing to say."""
+    config = dataclasses.replace(SMALL, device=("cpu", "cuda"))
+    found = cards({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}, nvml)
+    with pytest.raises(UserError, match=f"--workers is 2, and on cuda each needs .* {seen}"):
+        check_cards(config, found)
+    check_cards(config, cards({"CUDA_VISIBLE_DEVICES": "0,3"}))
+    check_cards(SMALL, found)
 
 
 def test_rows_of_groups_are_read_and_merged() -> None:

@@ -123,6 +123,17 @@ def test_a_worker_sees_one_card() -> None:
         assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
 
 
+def test_each_rank_sees_a_card_of_its_own() -> None:
+    """The next one that the user left visible: NCCL refuses two ranks on one card."""
+    for shell, seen in (
+        ({}, "1"),
+        ({"CUDA_VISIBLE_DEVICES": "2, 5"}, "5"),
+        ({"CUDA_VISIBLE_DEVICES": "2"}, ""),
+    ):
+        environment = worker_environment(shell, device="cuda", threads=1, allocator="system", rank=1)
+        assert environment["CUDA_VISIBLE_DEVICES"] == seen
+
+
 @pytest.mark.parametrize("left", ["loss", "logits"])
 def test_what_a_step_returns_must_lie_on_the_device(left: str) -> None:
     """Whatever the variant: inspection goes the eager way. Only the first step is looked at."""
