@@ -8,9 +8,10 @@ import pytest
 
 from compare.records.environment import Environment
 from compare.records.files import write_json
+from compare.records.parity import Climb, Rung
 from compare.rendering.look import plain
 from tools.ranks import __main__ as command
-from tools.ranks import charts, hosts, pages
+from tools.ranks import charts, hosts, pages, proofs
 from tools.ranks.arms import ARMS, SHOWN, TOGETHER, TWO_THREADS
 from tools.ranks.model import model, over_link, seconds_of
 from tools.ranks.record import ArmTime, Kill, Launch, Link, Proof, ProofRung, Record, TriedTrap, read
@@ -109,8 +110,25 @@ def test_each_part_has_its_section() -> None:
 
 def test_a_proof_that_failed_says_why() -> None:
     """With the rung's own words, which name the tensor, the variant and the number of ranks."""
-    proofs = [proof(*WRONG, dropout=False), proof(*RIGHT, dropout=True)]
-    assert "| 2 | torch:eager x2 differs in dense2/bias | 1.0e+00 |" in pages.proofs_section(proofs)
+    climbed = [proof(*WRONG, dropout=False), proof(*RIGHT, dropout=True)]
+    assert "| 2 | torch:eager x2 differs in dense2/bias | 1.0e+00 |" in pages.proofs_section(climbed)
+
+
+def test_a_side_that_all_stand_beside_has_one_proof() -> None:
+    """As high as it came beside the best of the others; the one that is wrong is named, and it is not."""
+    good = [Rung(1, "shapes", "pass"), Rung(2, "gradients", "pass")]
+    reason = "torch:eager x2 differs from the oracle"
+    bad = [good[0], Rung(2, "gradients", "fail", [], "dense2/bias", ["torch:eager x2"], reason)]
+    shared = {"dtype": "float64", "dropout": False, "steps": 3, "judged_steps": 3, "oracle_steps": 3}
+    climbs = [
+        Climb(["tf:eager x2", other], rungs=rungs, **shared)  # type: ignore[arg-type]
+        for other, rungs in (("torch:eager x2", bad), ("tf:graph x2", good))
+    ]
+    found = proofs.highest(climbs)
+    assert [(one.variant, one.ranks, one.passed, proofs.height(one)) for one in found] == [
+        ("tf:eager", 2, True, 2), ("torch:eager", 2, False, 1), ("tf:graph", 2, True, 2),
+    ]  # fmt: skip
+    assert "first in dense2/bias · torch:eager x2 is wrong" in str(found[1].reason)
 
 
 def test_what_was_not_measured_says_so() -> None:

@@ -16,6 +16,7 @@ from tools.ranks import charts
 from tools.ranks.arms import AGAIN, APART, ONE_THREAD, TOGETHER, TWO_THREADS, WRAPPED, Arm
 from tools.ranks.charts import timed, title
 from tools.ranks.model import over_link, seconds_of
+from tools.ranks.proofs import height
 from tools.ranks.record import RESULT, Launch, Link, Proof, Record, TriedTrap, read
 
 NOTHING = "Not measured yet: `make ranks` does it on your machine."
@@ -101,8 +102,7 @@ def proofs_section(proofs: Sequence[Proof]) -> str:
     for variant, ranks in dict.fromkeys((one.variant, one.ranks) for one in proofs):
         own = [one for one in proofs if (one.variant, one.ranks) == (variant, ranks)]
         failed = [one.reason or "fails" for one in own if not one.passed]
-        height = min(sum(rung.verdict == "pass" for rung in one.rungs) for one in own)
-        verdict = failed[0] if failed else f"{height} of {len(own[0].rungs)} rungs"
+        verdict = failed[0] if failed else f"{min(map(height, own))} of {len(own[0].rungs)} rungs"
         rows.append([title(variant), str(ranks), verdict, *(largest(own, number) for number in (6, 7, 8))])
     header = ["variant", "ranks", "in float64", "gradients", "one Adam step", f"{proofs[0].steps} steps"]
     words = f"Batches of {proofs[0].batch_size}, without and with dropout; relative to the oracle."

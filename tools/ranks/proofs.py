@@ -34,10 +34,9 @@ def proofs(
     with tempfile.TemporaryDirectory() as directory:
         ladder = Ladder(plans(len(dataset.train_labels)), dataset, pythons, Path(directory))
         for ranks in world_sizes:
-            for climb in ladder.climb([port for one in variants for port in rank_ports(one, ranks)]):
-                for proof in proofs_of(climb):
-                    print(said(proof), flush=True)
-                    yield proof
+            for proof in highest(ladder.climb([port for one in variants for port in rank_ports(one, ranks)])):
+                print(said(proof), flush=True)
+                yield proof
         if ladder.left_out:
             raise SystemExit(f"error: these could not climb: {ladder.left_out}")
 
@@ -68,6 +67,24 @@ def rank_ports(variant: Variant, ranks: int) -> list[Port]:
     place = variant.rank_place()
     label = str(Label(variant.framework, variant.variant, ranks=ranks))
     return [Port(label, variant.framework, *place, "cpu", ranks=ranks)] if place else []
+
+
+def highest(climbs: Sequence[Climb]) -> list[Proof]:
+    """Return one proof for each side and state of dropout.
+
+    The side that all others stand beside is in every climb, but only as high as the other one came.
+    """
+    found: dict[tuple[str, bool], Proof] = {}
+    for proof in (one for climb in climbs for one in proofs_of(climb)):
+        key = (proof.variant, proof.dropout)
+        if key not in found or height(proof) > height(found[key]):
+            found[key] = proof
+    return list(found.values())
+
+
+def height(proof: Proof) -> int:
+    """Return how many rungs hold."""
+    return sum(rung.verdict == "pass" for rung in proof.rungs)
 
 
 def proofs_of(climb: Climb) -> Iterator[Proof]:
@@ -101,6 +118,5 @@ def rungs_of(climb: Climb, label: str) -> list[ProofRung]:
 def said(proof: Proof) -> str:
     """Return a line for the terminal."""
     dropout = "with dropout" if proof.dropout else "without dropout"
-    held = sum(rung.verdict == "pass" for rung in proof.rungs)
-    verdict = proof.reason or f"{held} of {len(proof.rungs)} rungs"
+    verdict = proof.reason or f"{height(proof)} of {len(proof.rungs)} rungs"
     return f"{proof.variant} x{proof.ranks} {dropout}: {verdict}"
