@@ -1,7 +1,7 @@
 """Names a launch by framework, variant, number among equal variants, device and run. Standard library only.
 
-All have one grammar: `framework:variant#2 x3 on cuda (A)`. `#2` means the variant's second place in --variants.
-`x3` means three ranks that train together in the framework's data-parallel engine. The CPU is not written.
+One grammar holds for all: `framework:variant#2 x3 on cuda (A)`. `#2` means the variant's second place in
+--variants. `x3` means three ranks that train together in the framework's data-parallel engine. The CPU is not written.
 (A) and (B) distinguish two runs in one report.
 """
 
@@ -61,12 +61,12 @@ class Label:
 
     @property
     def entry(self) -> str:
-        """Return the variant, its place in --variants and its ranks: `torch:eager#2 x3`, as in results.json."""
+        """Return the variant, its place in --variants and its ranks: `torch:eager#2 x3`."""
         return self.name + self._number + (f" x{self.ranks}" if self.ranks else "")
 
     @property
     def climber(self) -> str:
-        """Return the name on the ladder: `torch:eager x3 on cuda`. Each device and number of ranks climbs once."""
+        """Return the name on the ladder: `torch:eager x3 on cuda`, without the place in --variants."""
         return str(replace(self, number=1, run=""))
 
     @property

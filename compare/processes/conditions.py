@@ -29,8 +29,8 @@ SLEEPING_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 class Conditions:
     """The conditions of a worker of either framework.
 
-    share_cpus: other processes compute at the same time, so nothing here is timed. variables: further ones
-    of the environment. rank: of a group, of which each has a card of its own.
+    share_cpus: other processes compute at the same time, so these workers are not timed. variables:
+    additional environment variables. rank: the process's rank in a group; each rank has its own card.
     """
 
     device: str = "cpu"

@@ -63,10 +63,10 @@ def kept_xla_flags(inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 def one_card(inherited: Mapping[str, str], place: int = 0) -> dict[str, str]:
-    """Return the first card, or a later one, that the user leaves visible, numbered as nvidia-smi does.
+    """Return the variables that select one visible card, in nvidia-smi's numbering. place: counts from 0.
 
-    A step uses one. TensorFlow would take a context on every other, and CUDA's own numbering, the fastest
-    first, is neither nvidia-smi's nor NVML's.
+    A step uses one card. TensorFlow would make a context on every other card too. CUDA's own numbering puts
+    the fastest card first, unlike nvidia-smi and NVML.
     """
     visible = inherited.get("CUDA_VISIBLE_DEVICES")
     card = str(place) if visible is None else ",".join(visible.split(",")[place : place + 1]).strip()

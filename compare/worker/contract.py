@@ -125,8 +125,8 @@ class RankModule(Protocol):
         """Wait until every rank has joined. Call this before the trainer is built.
 
         device: on "cuda" each rank sees a card of its own, and no other.
-        rendezvous: for torch the path of a file that all ranks can write, for TensorFlow `host:port` of every
-        rank, in order, separated by commas.
+        rendezvous: for torch, the path of a file that all ranks can write; for TensorFlow, `host:port` of
+        every rank, in order, separated by commas.
         """
         ...
 
