@@ -1,8 +1,8 @@
 """Names a launch by framework, variant, number among equal variants, device and run. Standard library only.
 
 One grammar holds for all: `framework:variant#2 x3 on cuda (A)`. `#2` means the variant's second place in
---variants. `x3` means three ranks that train together in the framework's data-parallel engine. The CPU is not written.
-(A) and (B) distinguish two runs in one report.
+--variants. `x3` means three ranks that train together in the framework's data-parallel engine. The CPU is not
+written. (A) and (B) distinguish two runs in one report.
 """
 
 from __future__ import annotations
