@@ -35,13 +35,16 @@ class Leaf:
     tensors: dict[str, Bound] = field(default_factory=dict)
     channel_axes: dict[str, int] = field(default_factory=dict)  # axes that follow the input's last axis
     layout: str = "channels_last"
-    silent: bool = False  # its output cannot be seen
+    silent: bool = False  # its output is not compared: it cannot be seen, or is that of layers inside
     before: list[str] = field(default_factory=list)  # the functions called since the previous layer, in words
 
 
+WHOLE = "self"  # the path of the model itself, as it names itself in its own code
+
+
 def leaves(model: keras.Model) -> list[Leaf]:
-    """Return a leaf for every layer of the model, in order of definition."""
-    found: list[Leaf] = []
+    """Every layer of the model, in order of definition; first the model itself, if it holds variables."""
+    found = [leaf for leaf in raw(WHOLE, model) if leaf.tensors]
     for path, layer in walk(model, ""):
         make = maker(layer)
         if make is not None:
@@ -113,7 +116,7 @@ def raw(path: str, layer: Any) -> list[Leaf]:
     activation = getattr(layer, "activation", None)
     if callable(activation):
         settings["activation"] = getattr(activation, "__name__", str(activation))
-    return [Leaf(path, type(layer).__name__, layer, settings, tensors)]
+    return [Leaf(path, type(layer).__name__, layer, settings, tensors, silent=bool(layer._layers))]
 
 
 SETTINGS = ("rate", "negative_slope", "max_value", "threshold", "alpha", "pool_size", "strides", "padding",

@@ -96,7 +96,7 @@ class Recorder:
                 self.recording.calls += calls
             result = inner(*args, **kwargs)
             self.note_pad(parts[0], inputs, result)
-            if calls:
+            if calls and not parts[-1].silent:
                 own = before_activation[0] if before_activation else result
                 calls[-1].outputs = outputs(parts[-1], own)
             return result

@@ -34,16 +34,20 @@ class Leaf:
     tensors: dict[str, Bound] = field(default_factory=dict)
     channel_axes: dict[str, int] = field(default_factory=dict)  # axes that follow the input's last axis
     layout: str = "tagged"  # "channels_first" and "time_first" follow from the layer's kind
-    silent: bool = False  # its output cannot be seen
+    silent: bool = False  # its output is not compared: it cannot be seen, or is that of layers inside
     before: list[str] = field(default_factory=list)  # the functions called since the previous layer, in words
 
 
+WHOLE = "self"  # the path of the model itself, as it names itself in its own code
+
+
 def leaves(model: nn.Module) -> list[Leaf]:
-    """Return a leaf for every layer of the model, in order of definition."""
+    """Every layer of the model, in order of definition; first the model itself, if it holds parameters."""
     found: list[Leaf] = []
     whole: list[str] = []  # paths of layers that include their children
-    for path, module in model.named_modules():
-        if any(path.startswith(f"{prefix}.") for prefix in whole):
+    for name, module in model.named_modules():
+        path = name or WHOLE
+        if WHOLE in whole or any(path.startswith(f"{prefix}.") for prefix in whole):
             continue
         make = next((MAKERS[one] for one in type(module).__mro__ if one in MAKERS), None)
         if make is not None:
@@ -76,7 +80,8 @@ def raw(path: str, module: nn.Module) -> list[Leaf]:
         if variable.is_floating_point() and name in module.state_dict()
     }
     settings = {name: getattr(module, name) for name in SETTINGS if plain(getattr(module, name, None))}
-    return [Leaf(path, type(module).__name__, module, settings, tensors)]
+    inside = any(True for _ in module.children())
+    return [Leaf(path, type(module).__name__, module, settings, tensors, silent=inside)]
 
 
 SETTINGS = ("p", "negative_slope", "approximate", "alpha", "min_val", "max_val", "kernel_size", "stride",

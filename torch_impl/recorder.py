@@ -112,9 +112,8 @@ class Recorder:
                 return
             calls = [self.open[id(module)].pop() for _ in parts]
             leaf = parts[-1]
-            calls[0].outputs = {
-                name: self.canonical(leaf, one) for name, one in outputs(leaf, result).items()
-            }
+            shown = {} if leaf.silent else outputs(leaf, result)
+            calls[0].outputs = {name: self.canonical(leaf, one) for name, one in shown.items()}
 
     def note_order(self, leaf: Leaf, inputs: Sequence[torch.Tensor]) -> None:
         """Note the permutation of a flattened last axis, for the rows of a dense kernel."""

@@ -64,6 +64,8 @@ class TaskSession:
         where = {"device": self.request.device, "dtype": self.request.dtype}
         adapter = module.Adapter(own, self.task.inputs, self.mask, **where)
         adapter.build(self.first[0][0])
+        if unbound := adapter.unbound():
+            raise RefusedRequest("task", UNBOUND.format(names=", ".join(unbound[:3])))
         return adapter
 
     def refusing(self, ask: Callable[[], Any]) -> Any:
@@ -284,6 +286,11 @@ FLAGS = {"tf": "--tensorflow-module", "torch": "--torch-module"}
 RANDOM = (
     "two passes over the same batch differ, {where}: an operation there is random and is not dropout. "
     "Switch it off for the proof"
+)
+
+UNBOUND = (
+    "no layer shows {names} to the ladder: a weight that is made from others (weight_norm), or an option "
+    "that it does not know. Build the layer without it for the proof"
 )
 
 ANSWERS: dict[type, Callable[[TaskSession, Any], Any]] = {

@@ -58,6 +58,25 @@ def test_a_correct_pair_passes_every_rung(network: str, climbing: Climbing, tmp_
     assert parity.exact is not None
 
 
+OWN_POSITIONS = (
+    keras("layers.Embedding(7, 8)", 'self.add_weight(shape=(7, 8), name="positions")'),
+    keras("self.positions(ops.arange(7))", "self.positions"),
+    torch("nn.Embedding(7, 8)", "nn.Parameter(torch.randn(7, 8))"),
+    torch("self.positions(torch.arange(7))", "self.positions"),
+)
+
+
+def test_a_variable_of_the_model_itself_is_compared(climbing: Climbing, tmp_path: Path) -> None:
+    """Such as a table of positions; a mistake in a layer inside the model is still named by that layer."""
+    parity = climbed(correct("transformer", *OWN_POSITIONS), climbing, tmp_path)
+    assert parity.passed
+    assert ("self", "self") in parity.pairs
+    epsilon = torch("self.norm1 = nn.LayerNorm(8, eps=1e-5)", "self.norm1 = nn.LayerNorm(8, eps=1e-3)")
+    failing = climbed(correct("transformer", *OWN_POSITIONS, epsilon), climbing, tmp_path).failing
+    assert failing is not None
+    assert (failing.id, failing.first_failing) == ("4a", "norm1 output")
+
+
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_mistake_fails_at_its_rung_and_tensor(name: str, climbing: Climbing, tmp_path: Path) -> None:
     """One mistake of each kind is caught; `make network-mistakes` tries the whole catalogue."""
@@ -82,6 +101,10 @@ def test_an_lstms_two_biases_are_named(climbing: Climbing, tmp_path: Path) -> No
         (torch("return Network()", "return 3"), "it must return a torch.nn.Module"),
         (torch("    def forward", "    def other"), "NotImplementedError"),
         (torch("x = torch.tanh(", "x = torch.rand(16) + torch.tanh("), "differ, before head"),
+        (
+            torch("nn.Linear(16, 5)", "nn.utils.parametrizations.weight_norm(nn.Linear(16, 5))"),
+            "no layer shows head.parametrizations.weight.original0",
+        ),
         (keras('"""See', 'import sys\nsys.exit(3)\n"""See'), "ends the program"),
         (keras("        ]\n", 'layers.GaussianNoise(0.1, name="noise")]'), "noise (GaussianNoise)"),
     ],
