@@ -169,11 +169,20 @@ def lines_to_paste(alignment: Alignment) -> list[str]:
     """Return lines for `pairs` in the task: each layer without a partner, with its candidates."""
     lines = []
     for leaf in alignment.left_alone:
-        same = [one for one in alignment.right_alone if key(one) == key(leaf)]
-        near = same or [one for one in alignment.right_alone if one.kind == leaf.kind]
+        others = alignment.right_alone
+        near = (
+            [one for one in others if key(one) == key(leaf)]
+            or [one for one in others if shapes(one) == shapes(leaf)]
+            or [one for one in others if one.kind == leaf.kind]
+        )
         choices = " or ".join(f'"{one.path}"' for one in near[:4])
         lines.append(f'    "{leaf.path}": {choices or "?"},  # {in_words(leaf)}')
     return ["pairs = {", *lines, "}"] if lines and alignment.right_alone else []
+
+
+def shapes(leaf: Leaf) -> list[Sequence[int]]:
+    """Without names: a layer of a porter's own has another class, and other names, on each side."""
+    return sorted(leaf.tensors.values())
 
 
 def in_words(leaf: Leaf) -> str:

@@ -72,15 +72,18 @@ def tensor_problems(climber: Climber, left: Leaf, right: Leaf) -> list[tuple[str
             continue
         own, other = left.tensors.get(name), right.tensors.get(name)
         if own is None or other is None:
-            side, place = ("tf", right.path) if other is None else ("torch", left.path)
-            found.append((whole, f"{whole}: only {side} has it; {place} has no {name}"))
+            side, lacking, shape = ("tf", right, own) if other is None else ("torch", left, other)
+            has = [one for one in lacking.tensors if lacking.tensors[one] == shape]
+            alone = [one for one in has if not (one in left.tensors and one in right.tensors)]
+            action = f"a {alone[0]} of its shape: give both one name" if alone else f"no {name}"
+            found.append((whole, f"{whole}: only {side} has it; {lacking.path} has {action}"))
         elif own != other:
             found.append((whole, f"{whole} is {own} in tf, {other} in torch ({right.path})"))
     return found
 
 
 def to_accept(problems: list[tuple[str, str]]) -> list[str]:
-    names = [name for name, text in problems if "only " in text]
+    names = [name for name, text in problems if "only " in text and " has no " in text]
     if not names:
         return []
     return [f'to accept a difference, name it (or "*/bias") in the task: differs = {{"{names[0]}": "why"}}']

@@ -3,6 +3,7 @@
 import pytest
 
 from compare.errors import UserError
+from compare.protocol.task_messages import Leaf
 from compare.task.alignment import Pair, align, lines_to_paste
 from tests.task.manifests import dense, manifest, recorded
 
@@ -65,6 +66,16 @@ def test_another_shape_finds_no_partner_and_the_lines_to_paste_name_it() -> None
     found = align(left, right, {})
     assert not found.pairs
     assert lines_to_paste(found) == ["pairs = {", '    "a": "x",  # dense [4, 3]', "}"]
+
+
+def test_a_layer_of_ones_own_is_offered_for_one_with_its_shapes() -> None:
+    """Its class has another name on each side, which makes it another kind."""
+    left = manifest(
+        Leaf("a", "Scale", tensors={"w": [4, 3], "b": [3]}), Leaf("c", "Last", tensors={"w": [2]})
+    )
+    right = manifest(Leaf("x", "Own", tensors={"bias": [3], "w": [4, 3]}), dense("y", 5))
+    lines = ["pairs = {", '    "a": "x",  # Scale', '    "c": ?,  # Last', "}"]
+    assert lines_to_paste(align(left, right, {})) == lines
 
 
 def test_a_declared_pair_comes_first() -> None:

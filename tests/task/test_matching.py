@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from compare.data.task_file import Task
-from compare.protocol.task_messages import Manifest
+from compare.protocol.task_messages import Leaf, Manifest
 from compare.task.evidence import Climber
 from compare.task.matching import names
 from tests.task.manifests import dense, manifest, recorded
@@ -70,3 +70,12 @@ def test_the_recorded_manifests_are_those_of_the_examples() -> None:
     folder = Path(__file__).parents[2] / "docs/examples/networks"
     for network in ("mobilenet", "resnet"):
         assert (folder / network / "task.py").is_file()
+
+
+def test_tensors_of_one_shape_and_two_names_are_to_be_renamed_not_accepted(pool: Executor) -> None:
+    """To accept the difference would leave them out of the proof."""
+    left = manifest(Leaf("a", "Scale", tensors={"w": [4, 3], "b": [3]}))
+    right = manifest(Leaf("x", "Scale", tensors={"weight": [4, 3], "b": [3]}))
+    rung = names(climber((left, right), pool))
+    assert rung.reason == "a/w: only tf has it; x has a weight of its shape: give both one name"
+    assert not any("to accept" in hint for hint in rung.hints)
