@@ -7,6 +7,7 @@ Arrays come in and go out as NumPy in canonical layouts, which are Keras's own.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -83,7 +84,8 @@ class Adapter:
             outputs = self.call(inputs, training=training)
         wanted = tree(self.to_device, targets)
         loss = with_model(self.module.loss, self.model)(outputs, wanted)
-        return tf.add_n([tf.reduce_mean(loss), *self.model.losses])
+        check_loss(loss)
+        return tf.add_n([tf.reshape(loss, ()), *self.model.losses])
 
     def penalties(self) -> float:
         """Return the sum of the penalties that layers added to the loss in the last pass (`model.losses`)."""
@@ -177,6 +179,14 @@ class Adapter:
 def check_model(model: Any) -> None:
     if not isinstance(model, keras.Model):
         raise NotProvable(f"model() returns {type(model).__name__}; it must return a keras.Model")
+
+
+def check_loss(loss: Any) -> None:
+    if not tf.is_tensor(loss) or math.prod(loss.shape) != 1:
+        said = f"a tensor of shape {list(loss.shape)}" if tf.is_tensor(loss) else type(loss).__name__
+        raise NotProvable(
+            f"loss() of the Keras model returns {said}; it must return a scalar, such as its mean"
+        )
 
 
 def check_layers(model: Any) -> None:

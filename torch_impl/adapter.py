@@ -94,7 +94,9 @@ class Adapter:
         with self.recorder.running(record=False):
             outputs = self.call(inputs)
         wanted = tree(lambda array: self.to_device("", array, Tags()), targets)
-        return with_model(self.module.loss, self.model)(outputs, wanted)
+        loss: torch.Tensor = with_model(self.module.loss, self.model)(outputs, wanted)
+        check_loss(loss)
+        return loss
 
     def penalties(self) -> float:
         """Return the sum of the penalties that layers added to the loss: torch's layers add none."""
@@ -121,6 +123,9 @@ class Adapter:
         else:
             made = with_model(self.module.optimizer, self.model, needed=1)(self.model.parameters())
         self.optimizer, self.schedule = made if isinstance(made, tuple) else (made, None)
+        if not isinstance(self.optimizer, torch.optim.Optimizer):
+            kind = type(self.optimizer).__name__
+            raise NotProvable(f"optimizer() returns {kind}; it must return a torch.optim.Optimizer")
 
     def step(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
         """Make one update. Return the loss from before it, and the gradients that it used."""
@@ -191,6 +196,15 @@ class Adapter:
 def check_model(model: Any) -> None:
     if not isinstance(model, torch.nn.Module):
         raise NotProvable(f"model() returns {type(model).__name__}; it must return a torch.nn.Module")
+
+
+def check_loss(loss: Any) -> None:
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        tensor = isinstance(loss, torch.Tensor)
+        said = f"a tensor of shape {list(loss.shape)}" if tensor else type(loss).__name__
+        raise NotProvable(
+            f"loss() of the torch model returns {said}; it must return a scalar, such as its mean"
+        )
 
 
 def check_layers(model: Any) -> None:

@@ -34,7 +34,7 @@ class Leaf:
     tensors: dict[str, Bound] = field(default_factory=dict)
     channel_axes: dict[str, int] = field(default_factory=dict)  # axes that follow the input's last axis
     layout: str = "tagged"  # "channels_first" and "time_first" follow from the layer's kind
-    silent: bool = False  # its output is not compared: it cannot be seen, or is that of layers inside
+    silent: bool = False  # its output is not compared, because it is hidden or belongs to inner layers
     before: list[str] = field(default_factory=list)  # the functions called since the previous layer, in words
 
 

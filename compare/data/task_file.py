@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from compare import own_code
 from compare.errors import UserError
+from compare.reasons import reason_of
 
 DEFAULT_STEPS = 20
 
@@ -38,15 +40,39 @@ class Task:
 
     def batches(self, seed: int) -> Iterator[tuple[Inputs, Any]]:
         """Yield inputs by name, and targets as the loss takes them. Raises UserError for another form."""
-        for batch in self.make(seed):
+        for batch in self.made(seed):
             if not isinstance(batch, tuple) or len(batch) != 2:
                 raise UserError(
                     f"{self.name}: batches({seed}) gives {describe(batch)}; each must be (inputs, targets)."
                 )
+            if (wrong := not_an_array(batch[1])) is not None:
+                raise UserError(
+                    f"{self.name}: the targets hold {describe(wrong)}. Make them a NumPy array, or a dict or "
+                    "tuple of arrays."
+                )
             yield self.inputs_by_name(batch[0]), batch[1]
+
+    def made(self, seed: int) -> Iterator[Any]:
+        try:
+            yield from self.make(seed)
+        except Exception as error:
+            lines = [
+                one.lineno for one in extract_tb(error.__traceback__) if Path(one.filename).name == self.name
+            ]
+            where = f" (line {lines[-1]})" if lines else ""
+            raise UserError(f"{self.name}: batches({seed}) fails{where}: {reason_of(error).line}") from error
+
+    def usable(self, seed: int) -> Iterator[tuple[Inputs, Any]]:
+        """As `batches`. Raises UserError, too, for inputs that no network can be proved on."""
+        for number, (inputs, targets) in enumerate(self.batches(seed)):
+            for name, array in inputs.items():
+                if (reason := unusable(array, self.inputs[name])) is not None:
+                    raise UserError(f"{self.name}: input {name} of batch {number} {reason}.")
+            yield inputs, targets
 
     def inputs_by_name(self, inputs: Any) -> Inputs:
         """Return inputs by name, from one array, a dict, or a tuple in the order of `inputs`."""
+        given = ", ".join(map(str, inputs)) if isinstance(inputs, Mapping) else describe(inputs)
         if isinstance(inputs, np.ndarray):
             inputs = (inputs,)
         if isinstance(inputs, tuple | list):
@@ -54,7 +80,8 @@ class Task:
         if not isinstance(inputs, Mapping) or set(inputs) != set(self.inputs):
             wanted = ", ".join(self.inputs)
             raise UserError(
-                f"{self.name}: a batch's inputs must be the arrays that `inputs` names: {wanted}."
+                f"{self.name}: a batch's inputs must be the arrays that `inputs` names: {wanted}. "
+                f"It has {given}."
             )
         wrong = next((name for name in self.inputs if not isinstance(inputs[name], np.ndarray)), None)
         if wrong is not None:
@@ -65,7 +92,7 @@ class Task:
 
     def first(self, count: int, seed: int) -> list[tuple[Inputs, Any]]:
         """Return the first `count` batches. Raises UserError if there are fewer."""
-        found = list(islice(self.batches(seed), count))
+        found = list(islice(self.usable(seed), count))
         if len(found) < count:
             raise UserError(
                 f"{self.name}: batches({seed}) ends after {len(found)}; it must never end.\n"
@@ -74,7 +101,36 @@ class Task:
         return found
 
 
+AXES = {"NHWC": 4, "NDHWC": 5, "NWC": 3}  # of the layouts that torch gets with channels first
+
+
+def unusable(array: np.ndarray, layout: str) -> str | None:
+    """Return what is wrong with an input, or None."""
+    if array.dtype.kind not in "biuf":
+        return f"has the dtype {array.dtype}; make it an array of numbers"
+    if array.size == 0:
+        return f"is empty: {list(array.shape)}"
+    if AXES.get(layout, array.ndim) != array.ndim:
+        return f"has the shape {list(array.shape)}, and `inputs` says {layout}: {AXES[layout]} axes"
+    if not np.isfinite(array).all():
+        place = np.argwhere(~np.isfinite(array))[0].tolist()
+        return f"is {array[tuple(place)]} at {place}; every number must be finite"
+    return None
+
+
+def not_an_array(value: Any) -> Any | None:
+    """Return the first thing in targets that is no NumPy array, or None."""
+    if isinstance(value, np.ndarray):
+        return None
+    if not isinstance(value, Mapping | tuple | list) or not value:
+        return value
+    inside = value.values() if isinstance(value, Mapping) else value
+    return next((wrong for one in inside if (wrong := not_an_array(one)) is not None), None)
+
+
 def describe(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"{type(value).__name__} of {len(value)}"
     shape = getattr(value, "shape", None)
     return type(value).__name__ if shape is None else f"{type(value).__name__} {list(shape)}"
 

@@ -180,9 +180,9 @@ def lines_to_paste(alignment: Alignment) -> list[str]:
     return ["pairs = {", *lines, "}"] if lines and alignment.right_alone else []
 
 
-def shapes(leaf: Leaf) -> list[Sequence[int]]:
+def shapes(leaf: Leaf) -> Hashable:
     """Without names: a layer of a porter's own has another class, and other names, on each side."""
-    return sorted(leaf.tensors.values())
+    return tuple(sorted(tuple(shape) for shape in leaf.tensors.values()))
 
 
 def in_words(leaf: Leaf) -> str:

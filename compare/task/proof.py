@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -29,7 +30,8 @@ from compare.task.evidence import Climber, finite
 from compare.task.reproducer import write_reproducer
 from compare.task.side import TaskSide
 
-Files = tuple[Path, Path]  # the model files of TensorFlow and torch
+FRAMEWORKS = {"keras", "tensorflow", "torch"}
+Files = tuple[Path, Path]  # TensorFlow's and torch's model
 Sides = tuple[TaskSide, TaskSide]
 Climbing = tuple[Sides, Executor]  # running workers, and the threads that send them requests
 
@@ -47,6 +49,11 @@ def task_files(
     """Return the task and both models' files. Raises UserError if one is missing or unusable."""
     task = task_file.read(path)
     task.first(1, seed)
+    if known := sorted(FRAMEWORKS & sys.modules.keys()):
+        raise UserError(
+            f"{path.name} imports {known[0]}; it must name no framework, since both processes read it.\n"
+            "Write the arrays to a file with a script of their own (np.savez), and load that here."
+        )
     files = []
     for flag, module in (("--tensorflow-module", tensorflow_module), ("--torch-module", torch_module)):
         if module is None:

@@ -169,12 +169,12 @@ class TaskSession:
     def require_the_same(self, one: Any, other: Any) -> None:
         """Raise RefusedRequest if two passes over the same batch differ in any bit."""
         for left, right in zip(one.calls, other.calls, strict=False):
-            same_input = all(np.array_equal(left.inputs[k], right.inputs[k]) for k in left.inputs)
-            same_output = all(np.array_equal(left.outputs[k], right.outputs[k]) for k in left.outputs)
+            same_input = all(alike(left.inputs[k], right.inputs[k]) for k in left.inputs)
+            same_output = all(alike(left.outputs[k], right.outputs[k]) for k in left.outputs)
             if not (same_input and same_output):
                 where = f"{left.leaf.path} ({left.leaf.kind})" if same_input else f"before {left.leaf.path}"
                 raise RefusedRequest("task", RANDOM.format(where=where))
-        if any(not np.array_equal(one.taps[name], other.taps[name]) for name in one.taps):
+        if any(not alike(one.taps[name], other.taps[name]) for name in one.taps):
             raise RefusedRequest("task", RANDOM.format(where="after the last layer"))
 
     def weights(self, request: messages.TaskWeights) -> messages.TaskArrays:
@@ -275,7 +275,7 @@ class TaskSession:
 
     def digests(self, request: messages.TaskDigests) -> messages.TaskArrays:
         found = []
-        for inputs, targets in islice(self.task.batches(self.request.seed), request.steps):
+        for inputs, targets in islice(self.task.usable(self.request.seed), request.steps):
             flat = [*inputs.items(), *flattened(targets, "targets")]
             found.append({name: f"{array_digest(one)} {list(one.shape)}" for name, one in flat})
         return reply({}, digests=found)
@@ -305,6 +305,11 @@ ANSWERS: dict[type, Callable[[TaskSession, Any], Any]] = {
     messages.TimeTask: TaskSession.time,
     Train: TaskSession.train_timed,
 }
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """To the bit. What is not a number is in the same places: it is not random, and a later rung names it."""
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
 def place_in(error: Exception, file: str) -> str:

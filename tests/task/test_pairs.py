@@ -101,6 +101,8 @@ def test_an_lstms_two_biases_are_named(climbing: Climbing, tmp_path: Path) -> No
         (torch("return Network()", "return 3"), "it must return a torch.nn.Module"),
         (torch("    def forward", "    def other"), "NotImplementedError"),
         (torch("x = torch.tanh(", "x = torch.rand(16) + torch.tanh("), "differ, before head"),
+        (torch("ropy(outputs, targets)", "ropy(outputs, targets, reduction='none')"), "tensor of shape [6]"),
+        (torch("torch.optim.SGD(parameters,", "dict("), "optimizer() returns dict; it must return"),
         (
             torch("nn.Linear(16, 5)", "nn.utils.parametrizations.weight_norm(nn.Linear(16, 5))"),
             "no layer shows head.parametrizations.weight.original0",

@@ -1,16 +1,19 @@
 """An unsuitable task file is refused in a sentence that says what to write."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from compare.data.task_file import load, read
 from compare.errors import UserError
+from compare.task.proof import task_files
 
 GOOD = """
 import numpy as np
-inputs = {"images": "NHWC", "tokens": "NT"}
+inputs = {"images": "NC", "tokens": "NT"}
 def batches(seed):
     while True:
         yield (np.ones((2, 3)), np.ones((2, 4))), np.ones(2)
@@ -63,6 +66,14 @@ def test_a_file_that_will_not_do_is_refused(tmp_path: Path, change: tuple[str, s
         (("(np.ones((2, 3)), np.ones((2, 4)))", "np.ones((2, 3))"), "images, tokens"),
         (("np.ones((2, 4))", "[1, 2]"), "tokens is list"),
         (("while True", "for _ in range(1)"), "it must never end"),
+        (("(np.ones((2, 3)), np.ones((2, 4)))", "[1, 2, 3]"), "It has list of 3."),
+        (("np.ones(2)", "[1, 2]"), "the targets hold int."),
+        (("np.ones(2)", "{'label': 1.0}"), "the targets hold float."),
+        (("np.ones((2, 3))", "np.full((2, 3), np.nan)"), "images of batch 0 is nan at [0, 0]"),
+        (("np.ones((2, 3))", "np.ones((0, 3))"), "images of batch 0 is empty: [0, 3]"),
+        (("np.ones((2, 3))", "np.array([['a']])"), "make it an array of numbers"),
+        (('"NC"', '"NWC"'), "images of batch 0 has the shape [2, 3], and `inputs` says NWC: 3 axes"),
+        (("np.ones((2, 3))", "open('nothing.npy')"), "batches(0) fails (line 6): FileNotFoundError"),
     ],
 )
 def test_batches_of_another_form_are_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
@@ -85,3 +96,10 @@ def test_a_file_that_is_not_there_is_named_with_its_option(tmp_path: Path) -> No
     """The message names the option of a file that does not exist."""
     with pytest.raises(UserError, match=r"--torch-module: .* is not a file"):
         load(tmp_path / "nothing.py", "--torch-module")
+
+
+def test_a_task_that_imports_a_framework_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both processes read it, and no process may hold both frameworks."""
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    with pytest.raises(UserError, match=r"task\.py imports torch; it must name no framework"):
+        task_files(written(tmp_path, GOOD), None, None, 0)
