@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -38,6 +38,7 @@ class Adapter:
             self.model = module.model()
         self.leaves: list[Leaf] = []
         self.mask = mask
+        self.repeated: set[int] = set()  # whose gradient, at the last step, had a row in several parts
 
     def build(self, inputs: Mapping[str, np.ndarray]) -> None:
         """Call the model once: a subclassed model has no variables before its first call."""
@@ -98,12 +99,16 @@ class Adapter:
 
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
         """Return the loss and the gradients by variable. A frozen or unused variable has no gradient."""
+        loss, found = self.taped(inputs, targets)
+        return float(loss), {id(one): tf.convert_to_tensor(g) for one, g in found}
+
+    def taped(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[Any, list[tuple[Any, Any]]]:
+        """Return the loss, and variables with their gradients, of an embedding tf.IndexedSlices."""
         variables = self.model.trainable_variables
         with tf.device(self.device), tf.GradientTape() as tape:
             loss = self.value(inputs, targets)
         found = tape.gradient(loss, [one.value for one in variables])
-        named = zip(variables, found, strict=True)
-        return float(loss), {id(one): tf.convert_to_tensor(g) for one, g in named if g is not None}
+        return loss, [(one, g) for one, g in zip(variables, found, strict=True) if g is not None]
 
     def prepare(self, plain_rate: float | None) -> None:
         """Make a new optimizer: the declared one, or plain SGD if a rate is given."""
@@ -115,21 +120,32 @@ class Adapter:
             kind = type(self.optimizer).__name__
             raise NotProvable(f"optimizer() returns {kind}; it must return a keras.optimizers.Optimizer")
         self.optimizer.build(self.model.trainable_variables)
+        self.given: list[Any] = []
+        clip = self.optimizer._clip_gradients
+
+        def noted(gradients: Sequence[Any]) -> list[Any]:
+            self.given[:] = clip(gradients)
+            return list(self.given)
+
+        self.optimizer._clip_gradients = noted
 
     def step(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
-        """Make one update. Return the loss from before it, and the gradients that it used."""
-        loss, found = self.gradients(inputs, targets)
-        variables = [one for one in self.model.trainable_variables if id(one) in found]
+        """Make one update. Return the loss from before it, and the gradients that it used, after clipping."""
+        loss, found = self.taped(inputs, targets)
+        variables = [one for one, _ in found]
+        self.repeated = {id(one) for one, gradient in found if repeats_rows(gradient)}
         with tf.device(self.device):
-            self.optimizer.apply([found[id(one)] for one in variables], variables)
-        return loss, found
+            self.optimizer.apply([gradient for _, gradient in found], variables)
+        given = zip(variables, self.given, strict=True)
+        return float(loss), {id(one): tf.convert_to_tensor(gradient) for one, gradient in given}
 
     def rule(self) -> dict[str, Any]:
         """Return the optimizer's name and numbers."""
         config = self.optimizer.get_config()
         numbers = {name: value for name, value in config.items() if plain_number(value)}
         numbers |= {"learning_rate": float(self.optimizer.learning_rate)}
-        return {"name": type(self.optimizer).__name__, **numbers}
+        known = (one.__name__ for one in type(self.optimizer).__mro__ if one.__module__.startswith("keras"))
+        return {"name": next(known), **numbers}
 
     def decays(self) -> dict[int, float]:
         """Return the weight decay of each variable."""
@@ -179,6 +195,14 @@ class Adapter:
 def check_model(model: Any) -> None:
     if not isinstance(model, keras.Model):
         raise NotProvable(f"model() returns {type(model).__name__}; it must return a keras.Model")
+
+
+def repeats_rows(gradient: Any) -> bool:
+    """Whether a row of an embedding's gradient comes in several parts, which are not summed yet."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return False
+    rows = gradient.indices.numpy()
+    return len(np.unique(rows)) < rows.size
 
 
 def check_loss(loss: Any) -> None:

@@ -40,6 +40,7 @@ class Adapter:
         self.model.to(self.device, self.dtype)
         self.leaves: list[Leaf] = []
         self.mask = mask
+        self.repeated: set[int] = set()  # torch sums the rows of an embedding's gradient
 
     def build(self, inputs: Mapping[str, np.ndarray]) -> None:
         """Call the model once: lazy layers have no parameters before their first call."""
@@ -128,13 +129,13 @@ class Adapter:
             raise NotProvable(f"optimizer() returns {kind}; it must return a torch.optim.Optimizer")
 
     def step(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
-        """Make one update. Return the loss from before it, and the gradients that it used."""
+        """Make one update. Return the loss from before it, and the gradients that it used, after clipping."""
         self.optimizer.zero_grad()
         loss = self.value(inputs, targets)
         loss.backward()
+        self.optimizer.step()  # a hook that clips changes the gradients in place
         variables = self.model.parameters()
         found = {id(one): one.grad.detach().clone() for one in variables if one.grad is not None}
-        self.optimizer.step()
         if self.schedule is not None:
             self.schedule.step()
         return float(loss.detach()), found
@@ -143,7 +144,8 @@ class Adapter:
         """Return the optimizer's name and the numbers of its first parameter group."""
         group = {name: value for name, value in self.optimizer.param_groups[0].items() if name != "params"}
         numbers = {name: value for name, value in group.items() if plain_number(value)}
-        return {"name": type(self.optimizer).__name__, **numbers}
+        known = (one.__name__ for one in type(self.optimizer).__mro__ if one.__module__.startswith("torch"))
+        return {"name": next(known), **numbers}
 
     def decays(self) -> dict[int, float]:
         """Return the weight decay of each variable."""

@@ -137,16 +137,15 @@ class Steps:
     decay: float = 0.0
 
 
-def fit(steps: Steps, rule: Rule, decay: str, rates: Sequence[float], numbers: Numbers) -> float:
+def fit(steps: Steps, rule: Rule, decay: str, numbers: Sequence[Numbers]) -> float:
     """Return the rule's largest error on these gradients, relative to the largest change of each step."""
     slots: Slots = {}
     p, worst = steps.start, 0.0
-    for t, (gradient, after, rate) in enumerate(
-        zip(steps.gradients, steps.after, rates, strict=False), start=1
+    for t, (gradient, after, own) in enumerate(
+        zip(steps.gradients, steps.after, numbers, strict=False), start=1
     ):
-        own = {**numbers, "rate": rate}
         g = gradient + steps.decay * p if decay == "coupled decay" else gradient
-        kept = p * (1 - rate * steps.decay) if decay == "decoupled decay" else p
+        kept = p * (1 - own["rate"] * steps.decay) if decay == "decoupled decay" else p
         new = rule.update(kept, g, slots, t, own)
         size = float(np.abs(after - p).max())
         worst = max(worst, float(np.abs(new - after).max()) / size if size else 0.0)
@@ -154,17 +153,20 @@ def fit(steps: Steps, rule: Rule, decay: str, rates: Sequence[float], numbers: N
     return worst
 
 
-def best_rule(history: Sequence[Steps], rates: Sequence[float], numbers: Numbers) -> tuple[str, float]:
+def best_rule(history: Sequence[Steps], numbers: Sequence[Numbers]) -> tuple[str, float]:
     """Return the rule that fits the side's own steps best, in words, and its error.
 
-    numbers: the optimizer's own, under this module's names. Do not try a rule that needs other numbers.
+    numbers: the optimizer's own at each step, under this module's names. Do not try a rule that needs other
+    numbers.
     """
+    if not history:
+        return "an optimizer that holds none of these parameters", float("inf")
     tried: list[tuple[float, str]] = []
     for rule in RULES:
         for decay in DECAYS if any(one.decay for one in history) else ("",):
             try:
                 with np.errstate(all="ignore"):
-                    error = max(fit(one, rule, decay, rates, numbers) for one in history)
+                    error = max(fit(one, rule, decay, numbers) for one in history)
             except KeyError:
                 continue
             if np.isfinite(error):

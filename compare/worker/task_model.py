@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,13 @@ class TaskModel:
                 if leaf.tensors[name].index.shape[axis] == len(order):
                     leaf.tensors[name].index = leaf.tensors[name].index.take(order, axis=axis)
             leaf.channel_axes = {}
+
+    def names_of(self, keys: Collection[int]) -> list[str]:
+        return [
+            name
+            for name, (_, _, one) in self.bounds.items()
+            if any(self.adapter.key(variable) in keys for variable in one.variables)
+        ]
 
     def decays(self) -> dict[str, float]:
         """Return the weight decay of each parameter."""

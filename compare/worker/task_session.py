@@ -209,7 +209,7 @@ class TaskSession:
 
     def train(self, request: messages.TaskTrain) -> messages.TaskArrays:
         self.adapter.prepare(request.plain_rate)
-        losses, rates = [], []
+        losses, rates, rules = [], [], []
         arrays: dict[Tensor, np.ndarray] = {}
         batches = islice(self.task.batches(self.request.seed), request.steps)
         for step, (inputs, targets) in enumerate(batches):
@@ -217,6 +217,7 @@ class TaskSession:
             rates.append(self.adapter.rule().get("learning_rate", self.adapter.rule().get("lr")))
             loss, found = self.adapter.step(inputs, targets)
             losses.append(loss)
+            rules.append(self.adapter.rule())
             if step < request.keep:
                 arrays |= samples_of(self.model.canonical_gradients(found, "kept gradient", step))
                 arrays |= samples_of(
@@ -227,7 +228,8 @@ class TaskSession:
                 )
         arrays |= self.model.weight_arrays(request.steps)
         arrays |= self.model.slot_arrays()
-        return reply(arrays, losses=losses, rates=rates, rule=self.adapter.rule(), decays=self.model.decays())
+        given = {"decays": self.model.decays(), "repeated": self.model.names_of(self.adapter.repeated)}
+        return reply(arrays, losses=losses, rates=rates, rules=rules, **given)
 
     def initial(self, request: messages.TaskInitial) -> messages.TaskArrays:
         """Return [seeds, 3] for each tensor: mean, standard deviation, largest magnitude."""

@@ -48,7 +48,7 @@ def correct(network: str, *edits: tuple[str, str, str]) -> Mistake:
 
 
 @pytest.mark.parametrize(
-    "network", [pytest.param("lenet", marks=pytest.mark.proof), "cnn", "gru", "transformer"]
+    "network", [pytest.param("lenet", marks=pytest.mark.proof), "cnn", "gru", "transformer", "adam"]
 )
 def test_a_correct_pair_passes_every_rung(network: str, climbing: Climbing, tmp_path: Path) -> None:
     """Pairs with convolutions, dropout, recurrent layers and attention agree in float64 on every rung."""
@@ -92,6 +92,38 @@ def test_an_lstms_two_biases_are_named(climbing: Climbing, tmp_path: Path) -> No
     assert failing is not None
     assert failing.id == "7"
     assert any("bias_ih and bias_hh" in hint for hint in failing.hints)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (
+            keras("[tf.convert_to_tensor(one) for one in grads]", "grads"),
+            "a token that occurs twice has two gradients in tf",
+        ),
+        (
+            torch(
+                "clip([one.grad for one in own if one.grad is not None], 0.5)",
+                "nn.utils.clip_grad_norm_(own, 0.5)",
+            ),
+            "clip_grad_norm_ adds 1e-6 to the norm",
+        ),
+        (torch('group["eps"] = 1e-7 / ', 'group["eps"] = 1e-6 / '), "Adam with epsilon outside the bias"),
+        (
+            torch("torch.optim.Adam(own", "torch.optim.Adam(own[:3]"),
+            "torch's optimizer does not hold head/kernel",
+        ),
+        (keras("Adam(0.01, epsilon=1e-7", "keras.optimizers.Adagrad(0.01"), "accumulator 0.1"),
+    ],
+)
+def test_the_hints_of_an_optimizer_name_its_difference(
+    edit: tuple[str, str, str], words: str, climbing: Climbing, tmp_path: Path
+) -> None:
+    """Each is one of those that the correct pair in docs/examples/networks/adam makes the same."""
+    failing = climbed(correct("adam", edit), climbing, tmp_path).failing
+    assert failing is not None
+    assert failing.id == "7"
+    assert any(words in hint for hint in failing.hints)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def history(name: str, decay: float = 0.0, coupled: bool = False) -> Steps:
 @pytest.mark.parametrize("name", [rule.name for rule in RULES if "rate inside" not in rule.name])
 def test_each_rule_is_told_from_all_others(name: str) -> None:
     """Three steps identify every rule except momentum with the rate inside, which needs a new rate."""
-    assert best_rule([history(name)], [0.01] * 3, NUMBERS)[0] == name
+    assert best_rule([history(name)], [NUMBERS] * 3)[0] == name
 
 
 def test_momentum_with_the_rate_inside_is_told_by_a_change_of_rate() -> None:
@@ -48,7 +48,7 @@ def test_momentum_with_the_rate_inside_is_told_by_a_change_of_rate() -> None:
         velocity = 0.9 * velocity - rate * gradient
         p = p + velocity
         after.append(p)
-    name, error = best_rule([Steps(start, after, gradients)], rates, NUMBERS)
+    name, error = best_rule([Steps(start, after, gradients)], [{**NUMBERS, "rate": rate} for rate in rates])
     assert (name, error < 1e-12) == ("SGD with momentum, the rate inside", True)
 
 
@@ -56,7 +56,7 @@ def test_momentum_with_the_rate_inside_is_told_by_a_change_of_rate() -> None:
 def test_a_decay_is_told_by_where_it_acts(coupled: bool, words: str) -> None:
     """A decay is named as coupled (inside the gradient) or decoupled."""
     steps = history("Adam with epsilon after the bias correction", decay=0.1, coupled=coupled)
-    name, _ = best_rule([steps], [0.01] * 3, NUMBERS)
+    name, _ = best_rule([steps], [NUMBERS] * 3)
     assert name == f"Adam with epsilon after the bias correction, {words}"
 
 
@@ -64,7 +64,7 @@ def test_steps_that_follow_no_rule_are_not_given_one() -> None:
     """Steps that fit no rule give an unknown rule, even if one rule is closest."""
     steps = history("plain SGD")
     noisy = Steps(steps.start, [one + 0.01 * one**2 for one in steps.after], steps.gradients)
-    assert best_rule([noisy], [0.01] * 3, NUMBERS)[0] == "an unknown rule"
+    assert best_rule([noisy], [NUMBERS] * 3)[0] == "an unknown rule"
 
 
 def test_torchs_names_for_numbers_are_understood() -> None:
