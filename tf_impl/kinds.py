@@ -174,7 +174,9 @@ def separable(path: str, layer: Any) -> list[Leaf]:
 
 def conv_transpose(path: str, layer: Any) -> list[Leaf]:
     """Return the kernel as it is, [*space, O, I], which is canonical."""
-    settings = activated(layer, {"stride": list(layer.strides), "padding": layer.padding, "groups": 1})
+    settings = activated(
+        layer, {"stride": list(layer.strides), "dilation": list(layer.dilation_rate), "groups": 1}
+    )
     tensors = optional(kernel=layer.kernel, bias=layer.bias)
     return [Leaf(path, f"conv{layer.rank}d_transpose", layer, settings, tensors)]
 

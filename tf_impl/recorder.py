@@ -96,6 +96,7 @@ class Recorder:
                 self.recording.calls += calls
             result = inner(*args, **kwargs)
             self.note_pad(parts[0], inputs, result)
+            self.note_crop(parts[0], inputs, result)
             if calls and not parts[-1].silent:
                 own = before_activation[0] if before_activation else result
                 calls[-1].outputs = outputs(parts[-1], own)
@@ -124,6 +125,19 @@ class Recorder:
             pads = leaf.layer.padding
             flat = pads if isinstance(pads[0], int) else [one for pair in pads for one in pair]
             self.padded[id(result)] = (result, inputs[0], list(flat))
+
+    def note_crop(self, leaf: Leaf, inputs: Sequence[Any], result: Any) -> None:
+        """Note what a transposed convolution takes away: what the convolution whose gradient it is pads."""
+        if "transpose" not in leaf.kind or not inputs:
+            return
+        layer, found = leaf.layer, list[int]()
+        sizes = result.shape[1:-1]
+        own = padding(layer.padding, sizes, layer.kernel_size, layer.strides, layer.dilation_rate)
+        for axis, size in enumerate(sizes):
+            extent = (layer.kernel_size[axis] - 1) * layer.dilation_rate[axis] + 1
+            whole = (inputs[0].shape[axis + 1] - 1) * layer.strides[axis] + extent
+            found += [own[2 * axis], whole - size - own[2 * axis]]
+        leaf.settings["padding"] = found
 
     def dropout(self, inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
         """Replace Keras's dropout: apply a mask that both sides make from the same numbers."""

@@ -141,8 +141,12 @@ def conv_transpose(path: str, module: Any) -> list[Leaf]:
     kernel = bound(module.weight, lambda one: np.moveaxis(one, (1, 0), (-2, -1)))
     settings = {
         "stride": list(module.stride),
-        "padding": [one for pad in module.padding for one in (pad, pad)],
-        "output_padding": list(module.output_padding),
+        "dilation": list(module.dilation),
+        "padding": [
+            one
+            for pad, less in zip(module.padding, module.output_padding, strict=True)
+            for one in (pad, pad - less)
+        ],
         "groups": module.groups,
     }
     kind = f"conv{len(module.kernel_size)}d_transpose"

@@ -77,6 +77,27 @@ def test_a_variable_of_the_model_itself_is_compared(climbing: Climbing, tmp_path
     assert (failing.id, failing.first_failing) == ("4a", "norm1 output")
 
 
+def transposed(made: str, used: str = "self.up(x)") -> Mistake:
+    """Return the pair with a transposed convolution that crops on the Keras side."""
+    own = keras("(4, 2, strides=2, name", '(4, 3, strides=2, padding="same", name')
+    return correct(
+        "cnn", own, torch("nn.ConvTranspose2d(12, 4, 2, stride=2", made), torch("self.up(x)", used)
+    )
+
+
+def test_a_transposed_convolution_may_be_cropped_after_it(climbing: Climbing, tmp_path: Path) -> None:
+    """torch's own padding cannot crop one side alone, as "same" does."""
+    made = "nn.ConvTranspose2d(12, 4, 3, stride=2"
+    assert climbed(transposed(made, "self.up(x)[:, :, :-1, :-1]"), climbing, tmp_path).passed
+    failing = climbed(transposed(f"{made}, padding=1, output_padding=1"), climbing, tmp_path).failing
+    assert failing is not None
+    assert failing.first_failing == "up output"
+    assert "padding [0, 1, 0, 1] in tf, [1, 0, 1, 0] in torch" in failing.hints
+    failing = climbed(transposed(made, "self.up(x)[:, :, 1:, 1:]"), climbing, tmp_path).failing
+    assert failing is not None
+    assert failing.first_failing == "hidden input"
+
+
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_mistake_fails_at_its_rung_and_tensor(name: str, climbing: Climbing, tmp_path: Path) -> None:
     """One mistake of each kind is caught; `make network-mistakes` tries the whole catalogue."""
