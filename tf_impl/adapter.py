@@ -97,6 +97,10 @@ class Adapter:
         with tf.device(self.device):
             return float(self.value(inputs, targets))
 
+    def loss_dtype(self, inputs: Mapping[str, np.ndarray], targets: Any) -> str:
+        with tf.device(self.device):
+            return str(self.value(inputs, targets).dtype.name)
+
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
         """Return the loss and the gradients by variable. A frozen or unused variable has no gradient."""
         loss, found = self.taped(inputs, targets)

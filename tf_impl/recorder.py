@@ -36,8 +36,7 @@ class Recording:
     calls: list[Call] = field(default_factory=list)
     dropouts: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
     taps: dict[str, np.ndarray] = field(default_factory=dict)
-    thresholds: dict[str, bool] = field(default_factory=dict)
-    functions: set[str] = field(default_factory=set)
+    thresholds: dict[str, bool] = field(default_factory=dict)  # torch's side looks at them
 
 
 class NotProvable(Exception):

@@ -108,6 +108,9 @@ class Adapter:
         with torch.no_grad():
             return float(self.value(inputs, targets))
 
+    def loss_dtype(self, inputs: Mapping[str, np.ndarray], targets: Any) -> str:
+        return str(self.value(inputs, targets).dtype).removeprefix("torch.")
+
     def gradients(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
         """Return the loss and the gradients by variable. A frozen or unused variable has no gradient."""
         variables = [one for one in self.model.parameters() if one.requires_grad]

@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch_impl.axes import axis_order, channels_first, from_canonical, to_canonical
 from torch_impl.kinds import Leaf, pads
 from torch_impl.tags import Follow, Tags
+from torch_impl.thresholds import thresholds
 
 Mask = Callable[[tuple[int, ...], float], np.ndarray]  # (canonical shape, rate) -> array of 0 and 1
 
@@ -34,8 +35,7 @@ class Recording:
     calls: list[Call] = field(default_factory=list)
     dropouts: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
     taps: dict[str, np.ndarray] = field(default_factory=dict)
-    thresholds: dict[str, bool] = field(default_factory=dict)
-    functions: set[str] = field(default_factory=set)
+    thresholds: dict[str, bool] = field(default_factory=dict)  # whether units lie on both sides of it
 
 
 class NotProvable(Exception):
@@ -52,6 +52,7 @@ class Recorder:
         self.open: dict[int, list[Call]] = {}
         self.by_layer: dict[int, list[Leaf]] = {}
         self.dropouts: list[tuple[float, tuple[int, ...]]] = []
+        self.last = "the input"  # layer with parameters
         self.called: list[str] = []  # the functions since the last layer with parameters, in words
         self.padded: dict[int, tuple[Any, Any, list[int]]] = {}  # by result: result, source, widths
         self.axis_orders: dict[str, np.ndarray] = {}  # by path: the permutation of a flattened input
@@ -67,6 +68,7 @@ class Recorder:
         self.recording = recording if record else None
         self.dropouts, self.padded = recording.dropouts, {}
         self.called.clear()
+        self.last = "the input"
         replaced: dict[Any, Callable[..., Any]] = {
             functional.dropout: self.dropout,
             functional.dropout1d: self.feature_dropout,
@@ -77,7 +79,7 @@ class Recorder:
             functional.multi_head_attention_forward: attention_forward,
         }
         try:
-            with Follow(self.tags, replaced, self.called):
+            with Follow(self.tags, replaced, self.called, self.note_thresholds):
                 yield recording
         finally:
             self.recording, self.padded = None, {}
@@ -105,6 +107,7 @@ class Recorder:
         parts = self.by_layer[id(module)]
         with torch._C.DisableTorchFunction():
             if parts[0].tensors:
+                self.last = parts[0].path
                 self.called.clear()
             if parts[0].layout == "channels_first" and isinstance(result, torch.Tensor):
                 self.tags.put(result, channels_first(result.shape))
@@ -114,6 +117,12 @@ class Recorder:
             leaf = parts[-1]
             shown = {} if leaf.silent else outputs(leaf, result)
             calls[0].outputs = {name: self.canonical(leaf, one) for name, one in shown.items()}
+
+    def note_thresholds(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if self.recording is not None:
+            for name, reached in thresholds(function, args, kwargs).items():
+                whole = f"{name} after {self.last}"
+                self.recording.thresholds[whole] = self.recording.thresholds.get(whole, False) or reached
 
     def note_order(self, leaf: Leaf, inputs: Sequence[torch.Tensor]) -> None:
         """Note the permutation of a flattened last axis, for the rows of a dense kernel."""

@@ -48,17 +48,24 @@ class Tags:
 class Follow(TorchFunctionMode):
     """Tags the result of each torch function. `replace` holds substitutes for functions, such as dropout.
 
-    called: the functions of torch.nn.functional that were called, in words.
+    called: the functions of torch.nn.functional that were called, in words. before: sees each call first.
     """
 
-    def __init__(self, tags: Tags, replace: Mapping[Any, Callable[..., Any]], called: list[str]) -> None:
+    def __init__(
+        self,
+        tags: Tags,
+        replace: Mapping[Any, Callable[..., Any]],
+        called: list[str],
+        before: Callable[[Any, Sequence[Any], Mapping[str, Any]], None],
+    ) -> None:
         super().__init__()
-        self.tags, self.replace, self.called = tags, replace, called
+        self.tags, self.replace, self.called, self.before = tags, replace, called, before
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
+        self.before(func, args, kwargs)
         result = self.replace.get(func, func)(*args, **kwargs)
         if words := in_words(func, args, kwargs):
             self.called.append(words)

@@ -17,13 +17,13 @@ SLOPE = 1e-4  # largest error of a right gradient against a central difference, 
 
 
 def dtypes(climber: Climber) -> TaskRung:
-    """Check that every variable of both models has the dtype of the proof."""
+    """Check that every variable, activation, loss and slot of both sides has the dtype of the proof."""
     count = 0
     for side in climber.sides:
         count += len(side.manifest.dtypes)
         for name, dtype in side.manifest.dtypes.items():
             if dtype != climber.dtype:
-                hint = "let the model take its dtype from the framework's default"
+                hint = "let the model take its dtype from the framework's default, and cast nothing inside it"
                 reason = f"{name} of {side.framework} is {dtype}; everything must be {climber.dtype}"
                 return failed("0", "dtypes", reason, name, [hint])
     return TaskRung("0", "dtypes", "pass", compared=count)
@@ -166,15 +166,36 @@ def blame(climber: Climber, one: Found, evidence: Evidence) -> str:
 
 
 def stress(climber: Climber) -> TaskRung:
-    """Compare activations and gradients on inputs 30 times as large, which reach clamps and saturation."""
+    """Activations, loss and gradients again, on inputs thirty times as large: clamps and saturation."""
     rung = activations(climber, "S", training=True, scale=30.0)
-    rung.name = "stress: inputs × 30"
+    title = "S", "stress: inputs × 30"
+    rung.name = title[1]
+    notes = not_reached(climber)
     if rung.verdict == "pass":
         evidence = climber.twice(messages.TaskGradients(scale=30.0))
-        left, right = (climber.judged(one, "gradient") for one in (evidence.left, evidence.right))
-        order = [*reversed([*left, *(one for one in right if one not in left)])]
-        compared = compare(left, right, evidence.moved, LIMITS[climber.dtype], order=order)
-        more = row(climber, ("S", rung.name), evidence, compared)
+        own = compare_numbers(climber, evidence, "loss")
+        more = row(climber, title, evidence, own)
+        if own.first_failing is None:
+            left, right = (climber.judged(one, "gradient") for one in (evidence.left, evidence.right))
+            order = [*reversed([*left, *(one for one in right if one not in left)])]
+            compared = compare(left, right, evidence.moved, LIMITS[climber.dtype], order=order)
+            more = row(climber, title, evidence, compared)
+        else:
+            more.hints.append(
+                "the outputs agree, so look into loss(): a loss on probabilities is clipped near 0 and 1, at "
+                "other places in each framework; give both losses logits"
+            )
         more.compared += rung.compared
         rung = more
+    rung.notes += notes
     return rung
+
+
+def not_reached(climber: Climber) -> list[str]:
+    """Say which thresholds of torch's functions have all units on one side."""
+    reached = climber.sides[1].numbers["thresholds"]
+    missed = [name for name, both in reached.items() if not both]
+    if not missed:
+        return []
+    more = f", and {len(missed) - 3} more" if len(missed) > 3 else ""
+    return [f"all units are on one side of {', '.join(missed[:3])}{more}: the other side is not compared"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -108,17 +108,35 @@ class TaskSession:
         self.require_size()
         self.model.load(self.model.shaped_weights())
         seen = self.recorded(inputs, training=False)
-        self.adapter.prepare(None)
+        computed = self.computed_dtypes([passes[0], seen])
         return messages.Manifest(
             leaves=self.described(seen),
             order=order,
             dropouts=[(rate, list(shape)) for rate, shape in passes[0].dropouts],
             outputs={name: list(one.shape) for name, one in seen.taps.items()},
-            dtypes=self.adapter.dtypes(),
+            dtypes=self.adapter.dtypes() | computed,
             optimizer=self.adapter.rule(),
             versions=self.runtime.describe(self.request.device)["versions"],
             exact=self.exact,
         )
+
+    def computed_dtypes(self, passes: Sequence[Any]) -> dict[str, str]:
+        """Of each floating activation, of the loss and of the optimizer's slots, in a step that is undone."""
+        found: dict[str, np.ndarray] = {}
+        for seen in passes:
+            for call in seen.calls:
+                shown = {"input": call.inputs, "output": call.outputs}
+                found |= {f"{call.leaf.path} {role}": a for role, own in shown.items() for a in own.values()}
+            found |= seen.taps
+        kept = self.model.tensors()
+        self.at(0)
+        self.adapter.prepare(None)
+        dtypes = {"loss": self.adapter.loss_dtype(*self.first[0])}
+        self.adapter.step(*self.first[0])
+        found |= {f"{one.path}/{one.name}": array for one, array in self.model.slot_arrays().items()}
+        self.adapter.prepare(None)
+        self.model.load(kept)
+        return dtypes | {name: str(array.dtype) for name, array in found.items() if array.dtype.kind == "f"}
 
     def require_size(self) -> None:
         """Raise RefusedRequest if weights and two optimizer slots do not fit one message in float64."""
@@ -196,7 +214,7 @@ class TaskSession:
             arrays |= {Tensor("input", path, name, place): one for name, one in call.inputs.items()}
             arrays |= {Tensor("output", path, name, place): one for name, one in call.outputs.items()}
         arrays |= {Tensor("tap", name, ""): one for name, one in seen.taps.items()}
-        return reply(arrays)
+        return reply(arrays, thresholds=seen.thresholds)
 
     def gradients(self, request: messages.TaskGradients) -> messages.TaskArrays:
         kept = self.model.states()

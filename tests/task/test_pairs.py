@@ -11,6 +11,7 @@ from compare.ladder.config import ParityConfig
 from compare.records.task import TaskParity
 from compare.task.climb import RUNGS
 from compare.task.proof import Climbing, climb_task, climbing_sides
+from compare.task.template import write_new_task
 from tools.network_catalogue import MISTAKES, Mistake, keras, torch
 from tools.network_mistakes import written
 
@@ -105,6 +106,52 @@ def test_a_mistake_fails_at_its_rung_and_tensor(name: str, climbing: Climbing, t
     failing = climbed(mistake, climbing, tmp_path).failing
     assert failing is not None
     assert (failing.id, failing.first_failing) == (mistake.rung, mistake.tensor)
+
+
+def test_the_pair_of_a_new_task_passes(climbing: Climbing, tmp_path: Path) -> None:
+    """And with losses on probabilities, which agree until one is as good as 0, fails under stress."""
+    write_new_task(tmp_path)
+    assert climbed_files(tmp_path, climbing).passed
+    for name, old, new in (
+        (
+            "my_keras.py",
+            "(from_logits=True)(targets, outputs)",
+            "()(targets, keras.ops.softmax(outputs) * 1)",
+        ),
+        ("my_torch.py", "cross_entropy(outputs,", "nll_loss(torch.log(torch.softmax(outputs, 1)),"),
+    ):
+        (tmp_path / name).write_text((tmp_path / name).read_text().replace(old, new))
+    failing = climbed_files(tmp_path, climbing).failing
+    assert failing is not None
+    assert (failing.id, failing.first_failing) == ("S", "loss")
+    assert any("give both losses logits" in hint for hint in failing.hints)
+
+
+def climbed_files(directory: Path, climbing: Climbing) -> TaskParity:
+    """Put a directory's three files on the ladder."""
+    task, tf, torch_file = (directory / name for name in ("task.py", "my_keras.py", "my_torch.py"))
+    config = ParityConfig(task=task, threads=1)
+    return climb_task(config, (task_file.read(task), task), (tf, torch_file), climbing, directory=directory)
+
+
+def test_a_threshold_that_no_unit_reaches_is_named(climbing: Climbing, tmp_path: Path) -> None:
+    """The pair passes, and the report says what it did not compare."""
+    clamped = torch("functional.relu(self.conv(images))", "self.conv(images).clamp(0.0, 1e9)")
+    rungs = {rung.id: rung for rung in climbed(correct("cnn", clamped), climbing, tmp_path).rungs}
+    assert rungs["S"].verdict == "pass"
+    assert rungs["S"].notes == [
+        "all units are on one side of clamp at 1e+09 after conv: the other side is not compared"
+    ]
+
+
+def test_what_is_computed_in_another_dtype_is_named(climbing: Climbing, tmp_path: Path) -> None:
+    """Its variables alone are not enough."""
+    narrow = torch(
+        "return self.head(functional.dropout(x, 0.5, self.training))", "return self.head(x).float()"
+    )
+    failing = climbed(correct("cnn", narrow), climbing, tmp_path).failing
+    assert failing is not None
+    assert (failing.id, failing.reason) == ("0", "loss of torch is float32; everything must be float64")
 
 
 def test_an_lstms_two_biases_are_named(climbing: Climbing, tmp_path: Path) -> None:
