@@ -9,6 +9,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from traceback import extract_tb
@@ -37,14 +38,30 @@ class Task:
     pairs: Mapping[str, str]
     differs: Mapping[str, str]
     steps: int
+    metric: Callable[[Any, Any], Any] | None = None  # of outputs and targets
+    make_tests: Callable[[], Iterator[Any]] | None = None
 
     def batches(self, seed: int) -> Iterator[tuple[Inputs, Any]]:
         """Yield inputs by name, and targets as the loss takes them. Raises UserError for another form."""
-        for batch in self.made(seed):
+        yield from self.formed(self.made(f"batches({seed})", partial(self.make, seed)))
+
+    def tests(self) -> Iterator[tuple[Inputs, Any]]:
+        """Return the batches that `metric` is taken of, which end. Raises UserError for another form."""
+        assert self.make_tests is not None
+        yield from self.formed(self.made("test_batches()", self.make_tests))
+
+    def measured(self, outputs: Any, targets: Any) -> float:
+        """Return the metric of a batch. Raises UserError for one that is no number."""
+        assert self.metric is not None
+        try:
+            return float(self.metric(outputs, targets))
+        except Exception as error:
+            raise self.failed("metric()", error) from error
+
+    def formed(self, made: Iterator[Any]) -> Iterator[tuple[Inputs, Any]]:
+        for batch in made:
             if not isinstance(batch, tuple) or len(batch) != 2:
-                raise UserError(
-                    f"{self.name}: batches({seed}) gives {describe(batch)}; each must be (inputs, targets)."
-                )
+                raise UserError(f"{self.name}: a batch is {describe(batch)}; each must be (inputs, targets).")
             if (wrong := not_an_array(batch[1])) is not None:
                 raise UserError(
                     f"{self.name}: the targets hold {describe(wrong)}. Make them a NumPy array, or a dict or "
@@ -52,15 +69,17 @@ class Task:
                 )
             yield self.inputs_by_name(batch[0]), batch[1]
 
-    def made(self, seed: int) -> Iterator[Any]:
+    def made(self, what: str, make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
         try:
-            yield from self.make(seed)
+            yield from make()
         except Exception as error:
-            lines = [
-                one.lineno for one in extract_tb(error.__traceback__) if Path(one.filename).name == self.name
-            ]
-            where = f" (line {lines[-1]})" if lines else ""
-            raise UserError(f"{self.name}: batches({seed}) fails{where}: {reason_of(error).line}") from error
+            raise self.failed(what, error) from error
+
+    def failed(self, what: str, error: Exception) -> UserError:
+        frames = extract_tb(error.__traceback__)
+        lines = [one.lineno for one in frames if Path(one.filename).name == self.name]
+        where = f" (line {lines[-1]})" if lines else ""
+        return UserError(f"{self.name}: {what} fails{where}: {reason_of(error).line}")
 
     def usable(self, seed: int) -> Iterator[tuple[Inputs, Any]]:
         """As `batches`. Raises UserError, too, for inputs that no network can be proved on."""
@@ -155,7 +174,27 @@ def read(path: Path) -> Task:
     if not isinstance(steps, int) or steps < 1:
         raise UserError(f"{name}: steps is {steps!r}; it must be a whole number of at least 1.")
     maps = {option: text_map(module, option, name) for option in ("pairs", "differs")}
-    return Task(name, dict(inputs), reference, module.batches, maps["pairs"], maps["differs"], steps)
+    return Task(
+        name,
+        dict(inputs),
+        reference,
+        module.batches,
+        maps["pairs"],
+        maps["differs"],
+        steps,
+        *metric_of(module, name),
+    )
+
+
+def metric_of(module: ModuleType, name: str) -> tuple[Any, Any]:
+    """Return both functions, or None for both."""
+    found = getattr(module, "metric", None), getattr(module, "test_batches", None)
+    if not (all(map(callable, found)) or found == (None, None)):
+        raise UserError(
+            f"{name}: `metric` and `test_batches` go together: metric(outputs, targets) is a number, and "
+            "test_batches() yields the (inputs, targets) that it is taken of, and ends."
+        )
+    return found
 
 
 def text_map(module: ModuleType, option: str, name: str) -> Mapping[str, str]:

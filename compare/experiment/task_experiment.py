@@ -38,6 +38,7 @@ from compare.findings.findings import Findings, find
 from compare.ladder.config import ParityConfig
 from compare.observation import observe
 from compare.processes.fairness import unfair
+from compare.processes.launcher import WorkerRefused
 from compare.processes.scratch import remove_abandoned
 from compare.protocol import messages, task_messages
 from compare.protocol.task_messages import Tensor
@@ -143,6 +144,7 @@ class TaskExperiment:
                 if not record.passed:
                     break
                 if climb.dtype == "float64":
+                    require_metric(climber)
                     self.drops = any(side.manifest.dropouts for side in climber.sides)
                     for (framework, form), why in wrong_forms(climber, list(dict.fromkeys(forms))).items():
                         gate.left_out[f"{framework}:{form}"] = why
@@ -221,6 +223,8 @@ class TaskExperiment:
                     act_or_end(launch, act, directory)
             self.judge_ends(launches)
             for launch in launches:
+                if self.task.metric is not None:
+                    act_or_end(launch, partial(self.evaluate, launch), directory)
                 if launch.live:
                     launch.end("ok", None, grace_seconds=5)
                 progress.ended(launch.run, self.config.steps - len(launch.run.losses))
@@ -256,6 +260,14 @@ class TaskExperiment:
         ):
             launch.end("failed", f"{run.label} would not be measured fairly: {reason}")
 
+    def evaluate(self, launch: LiveLaunch) -> None:
+        """Take the task's own metric of the trained model."""
+        assert launch.worker is not None
+        found = launch.worker.request(
+            task_messages.TaskMetric(), task_messages.TaskArrays, self.config.timeout
+        )
+        launch.run.metric = found.numbers["metric"]
+
     def judge_ends(self, launches: list[LiveLaunch]) -> None:
         """Compare each launch's batches with the first's, and its curve too if no masks differ."""
         done = [launch for launch in launches if launch.live]
@@ -275,6 +287,15 @@ class TaskExperiment:
         write_atomically(self.directory / "curves.csv", tables.curves_csv(results.runs).encode())
         write_atomically(self.directory / "report.md", markdown.report([found]).encode())
         return found
+
+
+def require_metric(climber: Climber) -> None:
+    """Raise UserError, before anything is trained, for a metric that cannot be taken."""
+    try:
+        if climber.task.metric is not None:
+            climber.both(lambda side: side.ask(task_messages.TaskMetric()))
+    except WorkerRefused as refusal:
+        raise UserError(str(refusal)) from refusal
 
 
 def in_float32(parity: ParityConfig) -> ParityConfig:

@@ -89,6 +89,10 @@ class TimeTask(msgspec.Struct, tag=True, frozen=True):
     training: bool = True
 
 
+class TaskMetric(msgspec.Struct, tag=True, frozen=True):
+    """The task's metric over its test batches, in evaluation; nothing is changed by it."""
+
+
 TaskRequest = (
     SetUpTask
     | TaskWeights
@@ -100,6 +104,7 @@ TaskRequest = (
     | TaskDigests
     | TaskOwnWeights
     | TimeTask
+    | TaskMetric
 )
 
 

@@ -41,6 +41,7 @@ class Launch(msgspec.Struct):
     block_sizes: list[int] = []
     test_accuracy: float | None = None  # the fraction of the test images that is right
     test_loss: float | None = None
+    metric: float | None = None  # of a task's own, over its test batches
     parameter_count: int | None = None
     batches_sha256: str | None = None
     shards_sha256: list[str] = []  # of a group: those of each rank's rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 
 from compare.findings.comparisons import Compared
 from compare.findings.findings import Findings
@@ -25,6 +25,7 @@ COLUMNS = (
     "energy",
     "images/s",
     "test accuracy",
+    "metric",
     "first step",
     "peak memory",
     "launches",
@@ -33,6 +34,7 @@ TEXT_COLUMNS = ("variant", "verdict")
 SUMMARY = {
     "variant": "",
     "test accuracy": "test accuracy",
+    "metric": "metric",
     "step time": "step time",
     "÷ baseline": "÷ first",
     "CPU time": "CPU time",
@@ -103,11 +105,20 @@ def row(label: Label, one: Findings, *, several: bool) -> Row:
             "energy": middle([step_joules(run) for run in good], format_joules),
             "images/s": Cell("" if rate is None else f"{rate:,.0f}", rate),
             "test accuracy": Cell(tables.accuracy_cell(good), fmean(accuracies) if accuracies else None),
+            "metric": metric([run.metric for run in good if run.metric is not None]),
             "first step": middle([run.first_step_seconds for run in good], format_seconds),
             "peak memory": middle([run.peak_rss_bytes for run in good], format_bytes),
             "launches": Cell(f"{len(good)} of {len(runs)}", len(good)),
         },
     )
+
+
+def metric(values: Sequence[float]) -> Cell:
+    """Return the mean over seeds of a task's metric, and its standard deviation."""
+    if not values:
+        return Cell("")
+    spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
+    return Cell(f"{fmean(values):.4g}{spread}", fmean(values))
 
 
 def cpu_seconds(run: Launch) -> float | None:

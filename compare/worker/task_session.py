@@ -108,9 +108,10 @@ class TaskSession:
         self.require_size()
         self.model.load(self.model.shaped_weights())
         seen = self.recorded(inputs, training=False)
+        leaves = self.described(seen)  # as evaluation shows them
         computed = self.computed_dtypes([passes[0], seen])
         return messages.Manifest(
-            leaves=self.described(seen),
+            leaves=leaves,
             order=order,
             dropouts=[(rate, list(shape)) for rate, shape in passes[0].dropouts],
             outputs={name: list(one.shape) for name, one in seen.taps.items()},
@@ -270,6 +271,20 @@ class TaskSession:
             }
         )
 
+    def metric(self, _: messages.TaskMetric) -> messages.TaskArrays:
+        """Return its mean over the examples of the task's test batches."""
+        values, sizes = [], []
+        for inputs, targets in self.task.tests():
+            taps = self.recorded(inputs, training=False).taps
+            named = {
+                name.removeprefix("output/"): one for name, one in taps.items() if name.startswith("output/")
+            }
+            values.append(self.task.measured(named or taps["output"], targets))
+            sizes.append(len(next(iter(inputs.values()))))
+        if not values:
+            raise RefusedRequest("task", f"{self.task.name}: test_batches() yields no batch")
+        return reply({}, metric=float(np.average(values, weights=sizes)))
+
     def time(self, request: messages.TimeTask) -> Ready:
         self.timed = TimedTask(self, request)
         return self.timed.ready()
@@ -323,6 +338,7 @@ ANSWERS: dict[type, Callable[[TaskSession, Any], Any]] = {
     messages.TaskDigests: TaskSession.digests,
     messages.TaskOwnWeights: TaskSession.own_weights,
     messages.TimeTask: TaskSession.time,
+    messages.TaskMetric: TaskSession.metric,
     Train: TaskSession.train_timed,
 }
 

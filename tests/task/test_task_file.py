@@ -50,6 +50,7 @@ def test_a_task_is_read_with_its_defaults(tmp_path: Path) -> None:
             "parses options",
         ),
         (("inputs", "1 / 0\ninputs"), "ZeroDivisionError"),
+        (("inputs", "metric = len\ninputs"), "`metric` and `test_batches` go together"),
     ],
 )
 def test_a_file_that_will_not_do_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
@@ -103,3 +104,12 @@ def test_a_task_that_imports_a_framework_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
     with pytest.raises(UserError, match=r"task\.py imports torch; it must name no framework"):
         task_files(written(tmp_path, GOOD), None, None, 0)
+
+
+def test_a_metric_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    """With the line in the task, if the error comes from there."""
+    own = "def metric(outputs, targets):\n    return outputs[5]\ndef test_batches():\n    return batches(0)\n"
+    task = read(written(tmp_path, GOOD + own))
+    assert len(next(task.tests())[0]) == 2
+    with pytest.raises(UserError, match=r"metric\(\) fails \(line 8\): IndexError"):
+        task.measured(np.ones(2), np.ones(2))

@@ -21,6 +21,15 @@ from tests.commands import ROOT, command, results_of
 
 NETWORKS = ROOT / "docs" / "examples" / "networks"
 STEPS = 4
+METRIC = """
+from itertools import islice
+
+def metric(outputs, targets):
+    return (outputs.argmax(axis=1) == targets).mean()
+
+def test_batches():
+    return islice(batches(1000), 7)
+"""
 
 
 def files(network: str) -> tuple[Path, Path, Path]:
@@ -40,6 +49,7 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of a run of the GRU classifier, one of whose forms is wrong."""
     place = tmp_path_factory.mktemp("task")
     task, tf, torch = (Path(shutil.copy(file, place)) for file in files("gru"))
+    task.write_text(task.read_text() + METRIC)
     variants = ("--variants", "tf:eager,tf:graph,torch:eager")
     done = command(*options(task, tf, torch, place / "out"), *variants)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
@@ -67,6 +77,16 @@ def test_the_report_speaks_of_the_porters_network(timed: Path) -> None:
     assert "LeNet" not in page
     assert "accuracy" not in page
     assert "LeNet" not in (timed / "out" / "report.html").read_text().partition("<script")[0]
+
+
+def test_a_tasks_own_metric_stands_beside_the_step_time(timed: Path) -> None:
+    """A share of 42 examples, the same on both sides, in the record and in the reports."""
+    metrics = [run["metric"] for run in results_of(timed / "out")["runs"]]
+    assert metrics == [metrics[0]] * 3
+    assert metrics[0] * 42 == pytest.approx(round(metrics[0] * 42))
+    page = (timed / "out" / "report.md").read_text()
+    assert "metric" in page
+    assert f"{metrics[0]:.4g}" in page
 
 
 def test_a_changed_file_is_not_resumed(timed: Path) -> None:
