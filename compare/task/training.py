@@ -72,16 +72,16 @@ def changes(climber: Climber, arrays: Arrays, place: int, *, moved: bool = False
 def corrected(leaf: Leaf, tensor: Tensor, after: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Convert torch's running variance, of unbiased batch variances, into Keras's, of biased ones.
 
-    running = kept · before + (1 - kept) · variance · n / (n - 1) at each of `tensor.call` steps. n is the
-    same in each step, so one factor converts the whole sum.
+    running = kept · before + (1 - kept) · variance · n / (n - 1) at each call in `tensor.call` steps, with
+    the same n, so that the whole sum scales.
     """
     momentum = leaf.settings.get("momentum")
     if tensor.name != "moving_variance" or leaf.settings.get("running variance") != "unbiased":
         return after
-    if momentum is None or leaf.input is None or leaf.calls != 1:
+    if momentum is None or leaf.input is None:
         return after
     values = math.prod(leaf.input) // after.size
-    kept = momentum**tensor.call * before
+    kept = momentum ** (tensor.call * leaf.calls) * before
     return np.asarray((after - kept) * (values - 1) / values + kept)
 
 
