@@ -1,4 +1,4 @@
-"""Makes TensorFlow keep Python floats exact in float64. Only proofs use it, never a run that is timed.
+"""Python floats, and a resize, as exact as float64: for proofs in float64 alone, never where time is measured.
 
 `tf.cast(0.999, tf.float64)` and `tf.convert_to_tensor(0.999)` round to float32 first, and every rate schedule
 uses them. So Keras's betas, momentum, decay, epsilon and rates are off by 1e-8 to 1e-5 in float64.
@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import math_ops
 
 DESCRIPTION = (
-    "floatx is float64; tf.cast, tf.convert_to_tensor and tf.nn.leaky_relu take Python floats exactly"
+    "floatx is float64; tf.cast, tf.convert_to_tensor and tf.nn.leaky_relu take Python floats exactly; "
+    "tf.image.resize is bilinear in float64"
 )
 
 
@@ -24,6 +26,7 @@ def make_floats_exact() -> str:
         tf.cast = math_ops.cast = exact_cast(tf.cast)  # TensorFlow's gelu uses the one in math_ops
         tf.convert_to_tensor = exact_conversion(tf.convert_to_tensor)
         tf.nn.leaky_relu = leaky_relu
+        tf.image.resize = exact_resize(tf.image.resize)
     return DESCRIPTION
 
 
@@ -48,6 +51,30 @@ def exact_conversion(inexact: Any) -> Any:
 def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Any:
     """Compute tf.nn.leaky_relu with an exact slope. TensorFlow's slope is a float32 for every input dtype."""
     return tf.where(features > 0, features, features * alpha)
+
+
+def exact_resize(inexact: Any) -> Any:
+    """Stand in for the bilinear one, which computes in float32 whatever its input."""
+
+    def resize(images: Any, size: Any, method: Any = "bilinear", *args: Any, **options: Any) -> Any:
+        plain = method == "bilinear" and not any(args) and not any(options.values())
+        sizes = images.shape[-3:-1]
+        if not plain or images.dtype != tf.float64 or None in sizes:
+            return inexact(images, size, method, *args, **options)
+        rows, columns = (bilinear(have, int(want)) for have, want in zip(sizes, size, strict=True))
+        return tf.einsum("ai,bj,...ijc->...abc", rows, columns, images)
+
+    return resize
+
+
+def bilinear(have: int, want: int) -> np.ndarray:
+    """Return [want, have]: what share of each place is in each new one, places being squares."""
+    middles = (np.arange(want) + 0.5) * have / want - 0.5
+    below = np.floor(middles)
+    table = np.zeros((want, have))
+    for places, share in ((below, 1 - (middles - below)), (below + 1, middles - below)):
+        np.add.at(table, (np.arange(want), places.clip(0, have - 1).astype(int)), share)
+    return table
 
 
 def is_float(value: Any) -> bool:

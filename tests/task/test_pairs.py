@@ -78,6 +78,19 @@ def test_a_variable_of_the_model_itself_is_compared(climbing: Climbing, tmp_path
     assert (failing.id, failing.first_failing) == ("4a", "norm1 output")
 
 
+def test_a_bilinear_resize_is_proved_in_float64(climbing: Climbing, tmp_path: Path) -> None:
+    """TensorFlow's own computes in float32, which no correct pair could pass."""
+    own = (
+        'layers.MaxPooling2D(2), layers.UpSampling2D(2, interpolation="bilinear"), layers.AveragePooling2D(2)'
+    )
+    resized = "functional.interpolate(functional.max_pool2d(x, 2), scale_factor=2, mode='bilinear')"
+    edits = (
+        keras("layers.MaxPooling2D(2)", own),
+        torch("functional.max_pool2d(x, 2)", f"functional.avg_pool2d({resized}, 2)"),
+    )
+    assert climbed(correct("cnn", *edits), climbing, tmp_path).passed
+
+
 def transposed(made: str, used: str = "self.up(x)") -> Mistake:
     """Return the pair with a transposed convolution that crops on the Keras side."""
     own = keras("(4, 2, strides=2, name", '(4, 3, strides=2, padding="same", name')
