@@ -176,8 +176,8 @@ def lines_to_paste(alignment: Alignment) -> list[str]:
             or [one for one in others if one.kind == leaf.kind]
         )
         choices = " or ".join(f'"{one.path}"' for one in near[:4])
-        lines.append(f'    "{leaf.path}": {choices or "?"},  # {in_words(leaf)}')
-    return ["pairs = {", *lines, "}"] if lines and alignment.right_alone else []
+        lines += [f'    "{leaf.path}": {choices},  # {in_words(leaf)}'] if choices else []
+    return ["pairs = {", *lines, "}"] if lines else []
 
 
 def shapes(leaf: Leaf) -> Hashable:
