@@ -38,6 +38,9 @@ def step_hints(climber: Climber, tensor: Tensor) -> list[str]:
     evidence = climber.twice(messages.TaskTrain(KEPT_STEPS, keep=KEPT_STEPS), (climber.weights,) * 2)
     found = rules_that_fit(climber, evidence)
     hints += [f"{side.framework}: {text}" for side, text in zip(climber.sides, found, strict=True)]
+    names = {text.partition(" (")[0] for text in found}
+    if len(names) == 2 and names <= {rule.name for rule in rules.RULES}:
+        hints.append("two rules: docs/any_network.md, under Optimizers that part, says how to make them one")
     decays = [side.numbers.get("decays", {}) for side in climber.sides]
     rates = [
         decay.get(f"{side.own_paths.get(tensor.path, '')}/{tensor.name}")
