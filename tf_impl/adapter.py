@@ -124,24 +124,28 @@ class Adapter:
             kind = type(self.optimizer).__name__
             raise NotProvable(f"optimizer() returns {kind}; it must return a keras.optimizers.Optimizer")
         self.optimizer.build(self.model.trainable_variables)
-        self.given: list[Any] = []
-        clip = self.optimizer._clip_gradients
-
-        def noted(gradients: Sequence[Any]) -> list[Any]:
-            self.given[:] = clip(gradients)
-            return list(self.given)
-
-        self.optimizer._clip_gradients = noted
 
     def step(self, inputs: Mapping[str, np.ndarray], targets: Any) -> tuple[float, dict[int, Any]]:
         """Make one update. Return the loss from before it, and the gradients that it used, after clipping."""
         loss, found = self.taped(inputs, targets)
-        variables = [one for one, _ in found]
-        self.repeated = {id(one) for one, gradient in found if repeats_rows(gradient)}
-        with tf.device(self.device):
-            self.optimizer.apply([gradient for _, gradient in found], variables)
-        given = zip(variables, self.given, strict=True)
-        return float(loss), {id(one): tf.convert_to_tensor(gradient) for one, gradient in given}
+        variables, given = [one for one, _ in found], list[Any]()
+        clip = self.optimizer._clip_gradients
+
+        def noted(gradients: Sequence[Any]) -> list[Any]:
+            parts = zip(variables, gradients, strict=True)
+            self.repeated = {id(one) for one, gradient in parts if repeats_rows(gradient)}
+            given[:] = clip(gradients)
+            return list(given)
+
+        self.optimizer._clip_gradients = noted
+        try:
+            with tf.device(self.device):
+                self.optimizer.apply([gradient for _, gradient in found], variables)
+        finally:
+            self.optimizer._clip_gradients = clip
+        return float(loss), {
+            id(one): tf.convert_to_tensor(g) for one, g in zip(variables, given, strict=True)
+        }
 
     def rule(self) -> dict[str, Any]:
         """Return the optimizer's name and numbers."""

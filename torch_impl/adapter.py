@@ -121,6 +121,7 @@ class Adapter:
 
     def prepare(self, plain_rate: float | None) -> None:
         """Make a new optimizer: the declared one, or plain SGD if a rate is given."""
+        self.model.zero_grad()  # of parameters that the optimizer does not hold, too
         parameters = [one for one in self.model.parameters() if one.requires_grad]
         if plain_rate is not None:
             made: Any = torch.optim.SGD(parameters, lr=plain_rate)
