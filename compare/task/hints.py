@@ -56,7 +56,8 @@ def between(manifest: Manifest, path: str) -> list[str]:
     found: list[str] = []
     for own in manifest.order[: manifest.order.index(path)] if path in manifest.order else []:
         leaf = leaves[own]
-        activation = leaf.settings.get("activation")
+        inside = leaf.kind.endswith(("lstm", "gru", "rnn"))  # of a cell, not of what comes out
+        activation = None if inside else leaf.settings.get("activation")
         found = [*found, described(leaf)] if not leaf.tensors else [str(activation)] if activation else []
     return found
 

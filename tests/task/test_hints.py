@@ -36,3 +36,9 @@ def test_functions_and_activations_inside_a_layer_are_listed_too() -> None:
     other = Leaf("b", "dense", tensors={"kernel": [1, 1]}, before=["gelu(approximate tanh)"])
     assert between(Manifest([dense, norm("b")], ["a", "b"]), "b") == ["gelu"]
     assert between(Manifest([dense, other], ["a", "b"]), "b") == ["gelu(approximate tanh)"]
+
+
+def test_a_recurrent_cells_activation_is_not_listed() -> None:
+    """It acts inside the cell, before the output that agrees."""
+    gru = Leaf("a", "gru", settings={"activation": "tanh"}, tensors={"kernel": [1, 3]})
+    assert between(Manifest([gru, norm("b")], ["a", "b"]), "b") == []
