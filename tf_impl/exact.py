@@ -1,4 +1,4 @@
-"""Python floats, and a resize, exact in float64: for proofs in float64 alone, never where time is measured.
+"""Makes TensorFlow keep Python floats and resizes exact in float64. Only proofs use it, never a timed run.
 
 `tf.cast(0.999, tf.float64)` and `tf.convert_to_tensor(0.999)` round to float32 first, and every rate schedule
 uses them. So Keras's betas, momentum, decay, epsilon and rates are off by 1e-8 to 1e-5 in float64.

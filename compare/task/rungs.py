@@ -166,7 +166,7 @@ def blame(climber: Climber, one: Found, evidence: Evidence) -> str:
 
 
 def stress(climber: Climber) -> TaskRung:
-    """Compare activations, loss and gradients on inputs 30 times as large, which reach clamps and saturation."""
+    """Compare activations, loss and gradients on inputs 30 times as large, which reach clamps."""
     rung = activations(climber, "S", training=True, scale=30.0)
     title = "S", "stress: inputs × 30"
     rung.name = title[1]
