@@ -40,7 +40,9 @@ def step_hints(climber: Climber, tensor: Tensor) -> list[str]:
     hints += [f"{side.framework}: {text}" for side, text in zip(climber.sides, found, strict=True)]
     names = {text.partition(" (")[0] for text in found}
     if len(names) == 2 and names <= {rule.name for rule in rules.RULES}:
-        hints.append("two rules: docs/any_network.md, under Optimizers that part, says how to make them one")
+        hints.append(
+            "the rules differ; docs/any_network.md shows, under Optimizers that differ, how to make them equal"
+        )
     decays = [side.numbers.get("decays", {}) for side in climber.sides]
     rates = [
         decay.get(f"{side.own_paths.get(tensor.path, '')}/{tensor.name}")

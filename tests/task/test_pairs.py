@@ -189,7 +189,7 @@ def test_an_lstms_two_biases_are_named(climbing: Climbing, tmp_path: Path) -> No
             ),
             "clip_grad_norm_ adds 1e-6 to the norm",
         ),
-        (torch('group["eps"] = 1e-7 / ', 'group["eps"] = 1e-6 / '), "under Optimizers that part"),
+        (torch('group["eps"] = 1e-7 / ', 'group["eps"] = 1e-6 / '), "under Optimizers that differ"),
         (
             torch("torch.optim.Adam(own", "torch.optim.Adam(own[:3]"),
             "torch's optimizer does not hold head/kernel",
