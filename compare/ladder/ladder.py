@@ -13,10 +13,10 @@ from compare.labels import CPU
 from compare.ladder.climb import Ascent, ascend
 from compare.ladder.climber import Climber, NotOnTheLadder
 from compare.ladder.pairing import Pairing
-from compare.ladder.plan import Plan, Port, launch
+from compare.ladder.plan import Plan, Port
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, RungKind
-from compare.ladder.together import one_thread_each
+from compare.ladder.together import launch, one_thread_each
 from compare.processes.group import Group
 from compare.processes.launcher import Worker, WorkerNotStarted
 from compare.records.parity import Climb

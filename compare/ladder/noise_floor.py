@@ -20,8 +20,8 @@ from compare.data.streams import generator
 from compare.ladder.climb import finite_or_none
 from compare.ladder.climber import Climber
 from compare.ladder.inputs import Inputs
-from compare.ladder.plan import Plan, Port, launch
-from compare.ladder.together import asking
+from compare.ladder.plan import Plan, Port
+from compare.ladder.together import asking, launch
 from compare.numbers import count
 from compare.processes.group import Group
 from compare.processes.launcher import Worker

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from compare.ladder.tolerances import judged_steps
 from compare.processes.conditions import Conditions
-from compare.processes.group import Group
-from compare.processes.launcher import Worker
 from lenet_spec import LeNetSpec
 
 EVALUATED_IMAGES = 1000  # as many as a run evaluates in one batch
@@ -77,15 +75,3 @@ class Port:
     def place(self, dtype: str) -> tuple[str, str]:
         """Return the module and the class that train in `dtype`."""
         return self.bfloat16 if dtype == "bfloat16" and self.bfloat16 else (self.module, self.trainer)
-
-
-def launch(
-    port: Port, plan: Plan, python: Path, directory: Path, *, name: str | None = None
-) -> Worker | Group:
-    """Start a worker for one port, or for several ports of one framework and number of ranks in turn."""
-    name = name or port.label
-    log_path = directory / f"ladder-{''.join(c if c.isalnum() else '-' for c in name)}.log"
-    conditions = plan.conditions(port)
-    if port.ranks:
-        return conditions.launch_ranks(port.framework, port.ranks, log_path, name=name, python=python)
-    return conditions.launch(port.framework, log_path, name=name, python=python)

@@ -1,13 +1,15 @@
-"""Asks several workers at the same time, and ends them at once if the wait is interrupted."""
+"""Starts workers, asks several at the same time, and ends them at once if the wait is interrupted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from compare.ladder.plan import Plan, Port
 from compare.processes.group import Group
 from compare.processes.launcher import Worker
 
@@ -29,3 +31,15 @@ def asking(workers: Sequence[Worker | Group], threads: int | None = None) -> Ite
             for worker in workers:
                 worker.kill()
             raise
+
+
+def launch(
+    port: Port, plan: Plan, python: Path, directory: Path, *, name: str | None = None
+) -> Worker | Group:
+    """Start a worker for one port, or for several ports of one framework and number of ranks in turn."""
+    name = name or port.label
+    log_path = directory / f"ladder-{''.join(c if c.isalnum() else '-' for c in name)}.log"
+    conditions = plan.conditions(port)
+    if port.ranks:
+        return conditions.launch_ranks(port.framework, port.ranks, log_path, name=name, python=python)
+    return conditions.launch(port.framework, log_path, name=name, python=python)

@@ -13,9 +13,10 @@ from compare.errors import UserError
 from compare.ladder.climb import ascend, beside
 from compare.ladder.climber import Climber, NotOnTheLadder
 from compare.ladder.config import ParityConfig, spec_with
-from compare.ladder.plan import Plan, Port, launch
+from compare.ladder.plan import Plan, Port
 from compare.ladder.reference import Reference
 from compare.ladder.rungs import RUNGS, RungKind
+from compare.ladder.together import launch
 from compare.processes.group import Group
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.records import machine
