@@ -40,9 +40,7 @@ def step_hints(climber: Climber, tensor: Tensor) -> list[str]:
     hints += [f"{side.framework}: {text}" for side, text in zip(climber.sides, found, strict=True)]
     names = {text.partition(" (")[0] for text in found}
     if len(names) == 2 and names <= {rule.name for rule in rules.RULES}:
-        hints.append(
-            "the rules differ; docs/any_network.md shows, under Optimizers that differ, how to make them equal"
-        )
+        hints.append("the rules differ: see docs/any_network.md, under Optimizers that differ")
     decays = [side.numbers.get("decays", {}) for side in climber.sides]
     rates = [
         decay.get(f"{side.own_paths.get(tensor.path, '')}/{tensor.name}")
