@@ -47,7 +47,7 @@ def test_a_finished_run_is_only_rendered_again(place: Place, run_directory: Path
     (run_directory / "report.html").unlink()
     done = place.resume(run_directory)
     assert done.returncode == 0, done.stderr
-    assert f"what was finished: {2 * SEEDS} launches of seed 0, 1" in done.stdout
+    assert f"with {2 * SEEDS} finished launches of seed 0, 1" in done.stdout
     assert results_of(run_directory)["runs"] == before
     assert (run_directory / "report.html").exists()
 
