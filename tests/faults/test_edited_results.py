@@ -16,7 +16,7 @@ from tests.faults.recording import Fault
 from tests.rendering import synthetic
 
 FAULTS = "Verdicts that do not follow from the samples"
-SURVIVES = "the report, worked out from the samples; the file"
+SURVIVES = "the report, computed from the samples; the file"
 Record = dict[str, Any]
 
 

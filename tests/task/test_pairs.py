@@ -239,5 +239,5 @@ def test_a_path_that_depends_on_data_is_refused(climbing: Climbing, tmp_path: Pa
         "return self.head(",
         "x = x + 0 * self.head(x).sum() if images[0, 0, 0, 0] > 0 else x\n        return self.head(",
     )
-    with pytest.raises(UserError, match="takes other layers for another batch"):
+    with pytest.raises(UserError, match="uses other layers for another batch"):
         climbed(correct("cnn", branch), climbing, tmp_path, seed=1)  # its first two batches differ in sign
