@@ -27,7 +27,14 @@ DEVICES = ("cpu", "cuda")
 DEFAULTS = LeNetSpec()
 ALL = ("all",)
 TASK_FORMS = ("tf:eager", "tf:graph", "tf:xla", "torch:eager", "torch:compiled")  # for --task
-PATHS = ("out", "resume", "data_dir", "tf_python", "torch_python")
+PATHS = (
+    "out",
+    "resume",
+    "cluster",
+    "data_dir",
+    "tf_python",
+    "torch_python",
+)  # and places: no record has them
 OWN_FILES = ("task", "tensorflow_module", "torch_module")  # for a user's own network
 
 
@@ -98,6 +105,8 @@ class RunConfig:
     """where results go: a new or empty directory; default: runs/<time>"""
     resume: Path | None = None
     """continue the interrupted run in this directory, with the options that it began with"""
+    cluster: str | None = None
+    """train each seed on a node of a Ray cluster, HOST:PORT of its head; local: Ray on this machine alone"""
     task: Path | None = None
     """prove and time a network of your own: the file that names its inputs and batches"""
     tensorflow_module: Path | None = None
@@ -132,8 +141,8 @@ class RunConfig:
 
     @property
     def thread_count(self) -> int:
-        """Return the number of threads of the headline's launches."""
-        return self.threads[-1]
+        """The threads of the headline's launches; all CPUs if none are given, as may be with --cluster."""
+        return self.threads[-1] if self.threads else usable_cpus()
 
     def conditions(self, device: str) -> Conditions:
         """Return how the headline's workers on this device run."""

@@ -67,7 +67,7 @@ def check(config: RunConfig) -> None:
         check_bounds("--" + option.replace("_", "-"), getattr(config, option), *bounds)
     for size in config.batch_sizes:
         check_bounds("--batch-sizes", size, *BOUNDS["batch_size"])
-    check_threads(config.threads)
+    check_threads(config)
     check_workers(config)
     if config.tf32 and "cuda" not in config.device:
         raise UserError("--tf32 works on GPUs only, but --device is cpu. Leave it out.")
@@ -88,11 +88,14 @@ def check_bounds(flag: str, value: int, least: int, most: int) -> None:
         raise UserError(f"{flag} is {value:,}; it must be at most {most:,}.")
 
 
-def check_threads(counts: tuple[int, ...]) -> None:
-    """Raise UserError for a thread count below 1, or above this process's number of CPUs."""
-    for threads in counts or (0,):
+def check_threads(config: RunConfig) -> None:
+    """Raise UserError for a count that no pool can have, or that this process has no CPUs for.
+
+    With --cluster each node has CPUs of its own, and checks; no count means all of them.
+    """
+    for threads in config.threads or (() if config.cluster else (0,)):
         check_bounds("--threads", threads, 1, sys.maxsize)
-        if threads > usable_cpus():
+        if threads > usable_cpus() and not config.cluster:
             raise UserError(
                 f"--threads is {threads}, but this process may use {count(usable_cpus(), 'CPU')}. With more "
                 f"threads than CPUs you would measure the scheduler.\nUse --threads {usable_cpus()} or fewer."
@@ -170,6 +173,11 @@ def check_task(config: RunConfig) -> None:
         if getattr(config, option) != getattr(plain, option):
             flag = "--" + option.replace("_", "-")
             raise UserError(f"{flag} works with LeNet only, and --task names another network. Leave one out.")
+    if config.cluster is not None:
+        raise UserError(
+            "--cluster trains LeNet only: the weights of --task come from its proof, on one machine.\n"
+            "Leave one of the two out."
+        )
     if config.dtype == "bfloat16" or len(config.threads) > 1 or len(config.device) > 1:
         raise UserError("--task takes one device, one thread count, and float32 or float64.")
 

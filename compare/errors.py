@@ -22,6 +22,12 @@ class Unwritable(UserError):
     status = 1
 
 
+class NodesLost(UserError):
+    """Some seeds of a run on a cluster were not trained, because the nodes were lost or one of them fails."""
+
+    status = 1
+
+
 def typed(word: object) -> str:
     """Return a path or another word as a user can type it in a shell, with quotation marks if it needs them.
 

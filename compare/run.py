@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compare.command_line import expand_home, parse, run_entry_point
-from compare.errors import Unwritable, typed
+from compare.errors import NodesLost, Unwritable, typed
 from compare.processes.interruption import Terminated
 
 if TYPE_CHECKING:
+    from compare.cluster.experiment import ClusterExperiment
     from compare.config import RunConfig
+    from compare.experiment.experiment import Experiment
+    from compare.experiment.task_experiment import TaskExperiment
     from compare.records.results import Results
 
 
@@ -40,21 +44,25 @@ def parse_config(argv: Sequence[str]) -> RunConfig:
         return config
     default = PRESETS[preset] if preset in PRESETS else PRESETS["standard"]
     config = parse(RunConfig, argv, program="compare.run", default=default)
+    if config.cluster is not None and "--threads" not in options_in(argv):
+        config = dataclasses.replace(config, threads=())  # each node has CPUs of its own
     return config if default == PRESETS["standard"] else without_what_cannot_be(config, argv)
 
 
 def without_what_cannot_be(config: RunConfig, argv: Sequence[str]) -> RunConfig:
     """Reset options of a preset that other options exclude, unless they were given on the command line."""
-    import dataclasses
-
     from compare.config_rules import ruled_out
 
     of_lenet = {"inputs", "inference", "target_accuracy"}
     excluded = of_lenet if config.task is not None else set(ruled_out(config))
-    asked = {argument.partition("=")[0] for argument in argv}
+    asked = options_in(argv)
     plain = type(config)()
     left_out = {name: getattr(plain, name) for name in excluded if f"--{name.replace('_', '-')}" not in asked}
     return dataclasses.replace(config, **left_out)
+
+
+def options_in(argv: Sequence[str]) -> set[str]:
+    return {argument.partition("=")[0] for argument in argv}
 
 
 def option_value(argv: Sequence[str], flag: str) -> str | None:
@@ -70,22 +78,35 @@ def run(config: RunConfig) -> Results:
 
     Raises UserError, before any training, if the config, the data or a device cannot be used.
     """
-    from compare.experiment.experiment import Experiment
-    from compare.experiment.task_experiment import TaskExperiment
-
-    experiment = (Experiment if config.task is None else TaskExperiment).prepare(config)
+    experiment = prepared(config)
     try:
         return experiment.execute()
     except (KeyboardInterrupt, Terminated):
-        print(f"interrupted; to continue: {resuming(experiment.directory)}", file=sys.stderr)
+        print(f"interrupted; to continue: {resuming(config, experiment.directory)}", file=sys.stderr)
         raise
-    except (Unwritable, OSError, MemoryError) as error:
-        error.add_note(f"To continue: {resuming(experiment.directory)}")
+    except (Unwritable, NodesLost, OSError, MemoryError) as error:
+        error.add_note(f"To continue: {resuming(config, experiment.directory)}")
         raise
 
 
-def resuming(directory: Path) -> str:
-    return f"python -m compare.run --resume {typed(directory)}"
+def prepared(config: RunConfig) -> Experiment | TaskExperiment | ClusterExperiment:
+    """Return the run that the options ask for, checked. Raises UserError if it will not do."""
+    if config.cluster is not None:  # Ray is imported only then
+        from compare.cluster.experiment import ClusterExperiment
+
+        return ClusterExperiment.prepare(config)
+    if config.task is not None:
+        from compare.experiment.task_experiment import TaskExperiment
+
+        return TaskExperiment.prepare(config)
+    from compare.experiment.experiment import Experiment
+
+    return Experiment.prepare(config)
+
+
+def resuming(config: RunConfig, directory: Path) -> str:
+    cluster = f" --cluster {config.cluster}" if config.cluster else ""
+    return f"python -m compare.run --resume {typed(directory)}{cluster}"
 
 
 def exit_status(results: Results) -> int:

@@ -55,6 +55,7 @@ class Experiment:
     console: Console
     results: Results  # so far: empty, or the results of an interrupted run
     card: CardWatch | None = None
+    proved: Gate | None = None  # what this run has climbed on this machine already, for another seed
 
     @property
     def directory(self) -> Path:
@@ -88,9 +89,11 @@ class Experiment:
     def execute(self) -> Results:
         """Train every seed; print and write results meanwhile. An interruption keeps the finished results."""
         with self.place:
-            return self.train_and_report()
+            found = self.measure()
+            return self.report(found)
 
-    def train_and_report(self) -> Results:
+    def measure(self) -> Findings:
+        """Climb, and train what is proved and not there yet."""
         results = self.results
         write_results(results, self.directory)  # from here on --resume finds the options
         self.console.print(facts.headline(results.config), markup=False)
@@ -106,7 +109,10 @@ class Experiment:
             self.train(results)
             self.measure_the_rest(results)
         distrust(results)
-        found = self.write(results)
+        return self.write(results)
+
+    def report(self, found: Findings) -> Results:
+        results = self.results
         if self.config.tensorboard:
             write_events(results, self.directory)
         render(found, self.directory)
@@ -143,7 +149,9 @@ class Experiment:
     def climb(self, results: Results) -> Gate:
         """Climb the ladder. A variant that is not proved is not trained, and its rows hold the reason."""
         with self.place.refusable(), self.console.status("climbing the parity ladder") as status:
-            parity = gate(self.config, self.entrants, self.dataset, self.directory, say=status.update)
+            parity = self.proved or gate(
+                self.config, self.entrants, self.dataset, self.directory, say=status.update
+            )
         results.parity = parity
         results.runs = [run for run in results.runs if run.losses]
         for entrant in self.entrants:
@@ -225,6 +233,11 @@ def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
         raise UserError(
             f"--resume: the run in {config.resume} is of {results.config.task}. Name its files again "
             "with --task, --tensorflow-module and --torch-module."
+        )
+    if results.config.cluster:
+        raise UserError(
+            f"--resume: the run in {config.resume} was started with --cluster.\n"
+            "Add it: --cluster local, or the address."
         )
     refuse_unknown_fields(config.resume, results)
     remove_half_written(config.resume)

@@ -78,10 +78,15 @@ def check_unchanged(results: Results, data_sha256: str) -> None:
 
     data_sha256: the digest of the present data set.
     """
-    recorded = results.config.data.sha256
-    if recorded != data_sha256:
-        changed("data set (SHA-256)", recorded, data_sha256, "Name the same data with --data-dir")
+    check_data(results, data_sha256)
     check_facts(results.environment, machine.describe(), {fact: fact.replace("_", " ") for fact in FACTS})
+
+
+def check_data(results: Results, sha256: str) -> None:
+    """Raise UserError for another data set. sha256: of the one now."""
+    recorded = results.config.data.sha256
+    if recorded != sha256:
+        changed("data set (SHA-256)", recorded, sha256, "Name the same data with --data-dir")
 
 
 def check_card(results: Results, card: CardWatch | None) -> None:

@@ -43,7 +43,7 @@ def warnings_about(results: Results) -> list[str]:
     few = [caution.sentence for caution in cautions if caution.kind == "few_steps"]
     fences = [*costly_fences(results), *launch_bound_unknown(results)]
     rest = [*fences, *untested_versions(results.runs), *notes(results.runs)]
-    return [*results.config.data.doubts, *machine, *few, *rest]
+    return [*results.config.data.doubts, *machine, *few, *results.lost_nodes, *rest]
 
 
 @dataclass(frozen=True)

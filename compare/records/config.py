@@ -51,7 +51,8 @@ class Config(msgspec.Struct, kw_only=True):
     target_accuracy: float | None = None  # percent of the test images
     tensorboard: bool = False
     timeout: float = 600.0
-    thread_counts: list[Count] = []
+    cluster: bool = False  # whether its seeds trained on the nodes of a cluster
+    thread_counts: list[Count] = []  # none: all CPUs of each node
     data: Data
     spec: LeNetSpec
 

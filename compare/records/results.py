@@ -149,6 +149,7 @@ class Results(msgspec.Struct, kw_only=True):
     thread_runs: list[Launch] = []  # short launches with the other counts of --threads
     input_runs: list[InputsRun] = []  # launches for --inputs
     inference_runs: list[InferenceRun] = []  # launches for --inference
+    lost_nodes: list[str] = []  # of --cluster: a sentence for each group that trained again on another node
 
 
 def name_machine(results: Results) -> None:

@@ -1,0 +1,55 @@
+"""Ray on this machine alone, for as long as one run: loopback, a token of its own, no dashboard."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from compare.cluster.guard import MARK
+from compare.cluster.task import ROOT
+from compare.errors import UserError
+from compare.processes.scratch import Scratch
+
+LONGEST_PATH = 107  # bytes of a socket's, on Linux
+SOCKET = "/session_2026-01-31_23-59-59_999999_9999999/sockets/plasma_store"  # as Ray names it
+
+# RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER: if it is off, Ray listens on the loopback only, on Linux too. Ray would
+# lower its workers' priority, which ours inherit, and kill tasks once memory is short, as frameworks make it.
+SETTINGS = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_worker_niceness": "0",
+    "RAY_memory_monitor_refresh_ms": "0",
+}
+
+
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Set the environment for `ray.init()`; at the end nothing of it runs, and its directory is gone.
+
+    Raises UserError if the path of the directory for temporary files is too long for sockets.
+    """
+    scratch = Scratch()
+    try:
+        if len(os.fsencode(scratch.name + SOCKET)) > LONGEST_PATH:
+            raise UserError(
+                f"--cluster local: sockets under {scratch.name} would have paths of more than {LONGEST_PATH} "
+                "bytes.\nName a shorter directory for temporary files: TMPDIR=/tmp"
+            )
+        os.environ.update(SETTINGS, **{MARK: scratch.name, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+        guard = subprocess.Popen(
+            [sys.executable, "-m", "compare.cluster.guard", scratch.name],
+            stdin=subprocess.PIPE, cwd=ROOT, start_new_session=True,
+            env={name: value for name, value in os.environ.items() if name != MARK},
+        )  # fmt: skip
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                guard.communicate()
+    finally:
+        scratch.cleanup()

@@ -1,0 +1,65 @@
+"""What a Ray task does on a node: start this project's own command there, and end it with the task.
+
+Standard library only. Ray pickles this function by its name, and plain bytes go in and out: no value of ours
+is ever pickled, and no framework is imported into Ray's process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = ("-m", "compare.cluster.node")
+LOOK_EVERY_SECONDS = 0.5  # a wait in one piece would not notice that Ray cancels the task
+GRACE_SECONDS = 10.0  # to end workers, and to remove temporary files
+LAST_BYTES = 4000
+
+
+def execute(request: bytes) -> dict[str, int | bytes]:
+    """Return the command's exit status, what it answers, and the end of what it printed.
+
+    The command ends when its input does: with this function, or with this process, however that dies.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
+        process = subprocess.Popen(
+            [sys.executable, *COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=answer,
+            stderr=printed,
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it has ended at once, and says why
+                process.stdin.write(request + b"\n")
+                process.stdin.flush()
+            while process.poll() is None:
+                time.sleep(LOOK_EVERY_SECONDS)
+        finally:
+            end(process)
+        answer.seek(0)
+        printed.seek(max(0, printed.seek(0, os.SEEK_END) - LAST_BYTES))
+        return {"status": process.returncode, "answer": answer.read(), "printed": printed.read()}
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Close the command's input, which ends it in order; kill it and its group if it does not end."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
