@@ -1,4 +1,4 @@
-"""Ray: the nodes of a cluster, tasks that take a whole one, and how they end. Imported for `--cluster` only."""
+"""Ray: the nodes of a cluster, tasks that take a whole one, and how they end. Only `--cluster` imports it."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ class ClusterExperiment:
 
 
 def resumed(directory: Path, dataset: mnist.Dataset) -> Results:
-    """Return what a run that was cut off left. Raises UserError if it is of another kind, or of other data."""
+    """Return what a run that was cut off left. Raises UserError if it is another kind of run, or data."""
     results = read_results(directory)
     if not results.config.cluster:
         raise UserError(

@@ -1,7 +1,7 @@
 """`python -m compare.cluster.node`: a node's facts, or a seed's group trained on it. A Ray task starts it.
 
-A request, one line of JSON, comes on standard input, which stays open for as long as the answer is wanted. When
-it closes, the command ends as after Ctrl-C: whoever dies on the way, nothing is left running here.
+A request, one line of JSON, comes on standard input, which stays open for as long as the answer is wanted.
+When it closes, the command ends as after Ctrl-C: whoever dies on the way, nothing is left running here.
 """
 
 from __future__ import annotations
