@@ -20,10 +20,12 @@ SOCKET = "/session_2026-01-31_23-59-59_999999_9999999/sockets/plasma_store"  # a
 
 # RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER: if it is off, Ray listens on the loopback only, on Linux too. Ray would
 # lower its workers' priority, which ours inherit, and kill tasks once memory is short, as frameworks make it.
+# With its worker it would kill our command, which ends in order by itself, and removes its temporary files.
 SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_worker_niceness": "0",
     "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_kill_child_processes_on_worker_exit": "0",
 }
 
 

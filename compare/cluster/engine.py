@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import logging
@@ -9,7 +10,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,14 +20,17 @@ from typing import Any
 from compare.cluster import embedded
 from compare.cluster.task import GRACE_SECONDS, execute
 from compare.errors import UserError
-from compare.processes.interruption import listen
+from compare.processes.interruption import listen, raise_if_received
 from compare.reasons import last_line, reason_of
 
 LOCAL = "local"
 LEAST_VERSION = (2, 52)  # the first with token authentication
 ANSWER_SECONDS = 15  # of the head, to say who it is; most of it is Python's import of Ray
 ASK_HEAD = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
+LOOK_EVERY_SECONDS = 2.0  # while tasks run
 STORE_BYTES = 80 << 20  # about the least that Ray accepts; a group is a few megabytes
+
+Task = Any  # Ray's reference to what a task returns
 
 
 class Lost(Exception):
@@ -58,11 +62,17 @@ class Reply:
 
 
 class Engine:
-    """A cluster that this process has joined. A task is known by Ray's reference to its result."""
+    """A cluster that this process has joined."""
 
     def __init__(self, ray: Any) -> None:
         self.ray = ray
         self.function = ray.remote(execute)
+        with contextlib.suppress(
+            ImportError, AttributeError, KeyError
+        ):  # what Ray prints of a node's end is long
+            from ray._private.ray_logging import global_worker_stdstream_dispatcher
+
+            global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
 
     def nodes(self) -> list[Node]:
         """Return those that have CPUs; the head's own first."""
@@ -70,7 +80,7 @@ class Engine:
         found.sort(key=lambda one: ("node:__internal_head__" not in one[1], one[0]))
         return [Node(name, has["CPU"], has.get("GPU", 0)) for name, has in found if has.get("CPU")]
 
-    def start(self, node: Node, request: bytes, *, whole: bool, cards: bool = False) -> Any:
+    def start(self, node: Node, request: bytes, *, whole: bool, cards: bool = False) -> Task:
         """Start the command on a node, which it takes whole if it trains, and with its cards."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -82,13 +92,24 @@ class Engine:
         )
         return options.remote(request)
 
-    def ended(self, tasks: Sequence[Any], seconds: float) -> list[Any]:
-        """Wait for one of the tasks for so long, and return those that have ended."""
-        done, _ = self.ray.wait(list(tasks), num_returns=1, timeout=seconds, fetch_local=False)
-        return list(done)
+    def ended(self, tasks: Mapping[Task, Node]) -> list[Task]:
+        """Wait for one of the tasks for a moment, and return those that have ended, or whose node has.
 
-    def reply(self, task: Any) -> Reply:
+        Ray does not say so itself of the node that this process runs on.
+        """
+        try:
+            done, _ = self.ray.wait(list(tasks), timeout=LOOK_EVERY_SECONDS, fetch_local=False)
+        except SystemError:  # Ray's for whatever a signal raises while it waits, but for KeyboardInterrupt
+            raise_if_received()
+            raise
+        raise_if_received()
+        alive = [] if done else self.nodes()
+        return list(done) or [task for task, node in tasks.items() if node not in alive]
+
+    def reply(self, task: Task, node: Node) -> Reply:
         """Return what a task that has ended says. Raises Lost."""
+        if node not in self.nodes():
+            raise Lost("Ray says that the node is dead")
         try:
             found = self.ray.get(task)
         except self.ray.exceptions.RayTaskError as error:  # of our own code, or its import, on the node
@@ -97,7 +118,7 @@ class Engine:
             raise Lost(str(reason_of(error))) from error
         return Reply(found["status"], found["answer"], found["printed"].decode(errors="replace"))
 
-    def stop(self, tasks: Sequence[Any]) -> None:
+    def stop(self, tasks: Sequence[Task]) -> None:
         """End the tasks, and wait until their commands have ended too."""
         for task in tasks:
             self.ray.cancel(task)

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.console import Console
 
-from compare.cluster.engine import Engine, Lost, check_installed, joined
+from compare.cluster.engine import Engine, Lost, Task, check_installed, joined
 from compare.cluster.exchange import Facts, Group, Request, options_of
 from compare.cluster.joining import Joined
 from compare.cluster.members import Member, members_of
@@ -28,7 +27,6 @@ from compare.experiment.experiment import distrust, recorded
 from compare.experiment.resume import check_data, check_facts, check_versions
 from compare.findings.findings import find
 from compare.numbers import count, format_duration
-from compare.processes.interruption import raise_if_received
 from compare.processes.scratch import remove_abandoned
 from compare.records import machine
 from compare.records.files import write_atomically
@@ -40,7 +38,6 @@ from compare.rendering.event_files import check_available, write_events
 from compare.rendering.report_files import render, render_machines
 
 MOST_LOSSES = 3  # of one group: it runs again elsewhere twice
-LOOK_EVERY_SECONDS = 1.0  # for a signal that was swallowed
 VERSIONS = {"code_version": "code version", "python": "python", "packages": "packages"}
 
 
@@ -126,16 +123,15 @@ class ClusterExperiment:
             self.say(f"resumed   with what was finished: {count(kept, 'seed')}")
         for seed in waiting:
             self.joined.drop(seed)
-        running: dict[Any, Started] = {}
+        running: dict[Task, Started] = {}
         try:
             while running or (waiting and self.members):
                 for member in self.idle(running):
                     if waiting:
                         task, started = self.start(engine, member, waiting.pop(0))
                         running[task] = started
-                for task in engine.ended(list(running), LOOK_EVERY_SECONDS):
+                for task in engine.ended({task: one.member.node for task, one in running.items()}):
                     waiting += self.end(engine, task, running.pop(task))
-                raise_if_received()
         except BaseException:
             engine.stop(list(running))
             raise
@@ -143,23 +139,23 @@ class ClusterExperiment:
             seeds = ", ".join(map(str, waiting))
             raise NodesLost(f"--cluster: no node is left, and not every seed has trained: {seeds}.")
 
-    def idle(self, running: Mapping[Any, Started]) -> list[Member]:
+    def idle(self, running: Mapping[Task, Started]) -> list[Member]:
         """Return a node of each machine that trains nothing."""
         busy = {one.member.machine for one in running.values()}
         return list({one.machine: one for one in reversed(self.members) if one.machine not in busy}.values())
 
-    def start(self, engine: Engine, member: Member, seed: int) -> tuple[Any, Started]:
+    def start(self, engine: Engine, member: Member, seed: int) -> tuple[Task, Started]:
         request = Request(options_of(self.config), seed, self.joined.gate(member.machine))
         cards = "cuda" in self.config.device
         task = engine.start(member.node, msgspec.json.encode(request), whole=True, cards=cards)
         self.say(f"training  {member.name}: seed {seed} starts")
         return task, Started(member, seed, time.monotonic())
 
-    def end(self, engine: Engine, task: Any, started: Started) -> list[int]:
+    def end(self, engine: Engine, task: Task, started: Started) -> list[int]:
         """Add the group of a task that has ended; return its seed if it must train again."""
         member, seed = started.member, started.seed
         try:
-            reply = engine.reply(task)
+            reply = engine.reply(task, member.node)
         except Lost as lost:
             self.lose(member, seed, lost)
             return [seed]

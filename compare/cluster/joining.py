@@ -76,6 +76,8 @@ class Joined:
 
         Times of several machines are never put together: such a run has no comparisons of its own.
         """
+        if not self.machines:  # nothing has trained yet
+            return
         results, first = self.results, next(iter(self.machines.values()))
         gates = [one.parity for one in self.machines.values() if one.parity is not None]
         results.parity = next((gate for gate in gates if not gate.passed), first.parity)

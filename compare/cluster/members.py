@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from compare.cluster.engine import Engine, Lost, Node
+from compare.cluster.engine import Engine, Lost, Node, Task
 from compare.cluster.exchange import Facts, Request, Versions, differing, options_of
 from compare.config import RunConfig
 from compare.errors import UserError
 from compare.numbers import count
-from compare.processes.interruption import raise_if_received
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,12 @@ def members_of(engine: Engine, config: RunConfig, own_facts: Callable[[], Facts]
     return members
 
 
-def member(engine: Engine, node: Node, number: int, task: object) -> Member:
+def member(engine: Engine, node: Node, number: int, task: Task) -> Member:
     """Wait for a node's facts. Raises UserError if it has none to give."""
-    while not engine.ended([task], 1):
-        raise_if_received()
+    while not engine.ended({task: node}):
+        pass
     try:
-        reply = engine.reply(task)
+        reply = engine.reply(task, node)
     except Lost as lost:
         raise UserError(
             f"--cluster: node {number} was lost before it could be asked: {lost}\n"

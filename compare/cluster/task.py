@@ -27,6 +27,8 @@ def execute(request: bytes) -> dict[str, int | bytes]:
 
     The command ends when its input does: with this function, or with this process, however that dies.
     """
+    # Ray cancels by raising KeyboardInterrupt; a driver in a shell's background ignores it, and so would we
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
         process = subprocess.Popen(
