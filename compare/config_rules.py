@@ -63,6 +63,7 @@ def check(config: RunConfig) -> None:
     check_variants(config)
     check_job(config)
     check_task(config)
+    check_cluster(config.cluster)
     for option, bounds in BOUNDS.items():
         check_bounds("--" + option.replace("_", "-"), getattr(config, option), *bounds)
     for size in config.batch_sizes:
@@ -180,6 +181,15 @@ def check_task(config: RunConfig) -> None:
         )
     if config.dtype == "bfloat16" or len(config.threads) > 1 or len(config.device) > 1:
         raise UserError("--task takes one device, one thread count, and float32 or float64.")
+
+
+def check_cluster(cluster: str | None) -> None:
+    """Raise UserError for what is neither local nor an address."""
+    host, _, port = (cluster or "local").rpartition(":")
+    if cluster not in (None, "local") and not (host and port.isdecimal() and 0 < int(port) < 2**16):
+        raise UserError(
+            f"--cluster: {cluster!r} is no address. Use local, or HOST:PORT of the cluster's head."
+        )
 
 
 def check_job(config: RunConfig) -> None:

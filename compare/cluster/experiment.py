@@ -21,7 +21,7 @@ from compare.config import Entrant, RunConfig, entrants
 from compare.config_rules import check
 from compare.data import mnist
 from compare.data.download import download
-from compare.errors import NodesLost, UserError
+from compare.errors import NodesLost
 from compare.experiment.devices import present_versions
 from compare.experiment.experiment import distrust, recorded
 from compare.experiment.resume import check_data, check_facts, check_versions
@@ -228,13 +228,8 @@ class ClusterExperiment:
 
 
 def resumed(directory: Path, dataset: mnist.Dataset) -> Results:
-    """Return what a run that was cut off left. Raises UserError if it is another kind of run, or data."""
+    """Return what a run that was cut off left. Raises UserError if it is of other data."""
     results = read_results(directory)
-    if not results.config.cluster:
-        raise UserError(
-            f"--resume: the run in {directory} was started without --cluster.\n"
-            "Leave it out, or start a new run with --out."
-        )
     refuse_unknown_fields(directory, results)
     remove_half_written(directory)
     check_data(results, dataset.sha256)

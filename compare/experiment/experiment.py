@@ -234,11 +234,6 @@ def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
             f"--resume: the run in {config.resume} is of {results.config.task}. Name its files again "
             "with --task, --tensorflow-module and --torch-module."
         )
-    if results.config.cluster:
-        raise UserError(
-            f"--resume: the run in {config.resume} was started with --cluster.\n"
-            "Add it: --cluster local, or the address."
-        )
     refuse_unknown_fields(config.resume, results)
     remove_half_written(config.resume)
     check_unchanged(results, dataset.sha256)

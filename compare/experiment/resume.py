@@ -58,6 +58,15 @@ def recorded_config(directory: Path) -> RunConfig:
 def check_options(config: RunConfig, directory: Path) -> None:
     """Raise UserError for the first option that differs from the options at the start of the run."""
     recorded = recorded_config(directory)
+    began = read_results(directory).config.cluster
+    if began != (config.cluster is not None):
+        how, action = (
+            ("with", "Add it: --cluster local, or the address") if began else ("without", "Leave it out")
+        )
+        raise UserError(
+            f"--resume: the run in {directory} was started {how} --cluster.\n"
+            f"{action}, or start a new run with --out."
+        )
     for field in dataclasses.fields(RunConfig):
         given, before = getattr(config, field.name), getattr(recorded, field.name)
         if field.name not in FREE and given != before:

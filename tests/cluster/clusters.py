@@ -1,0 +1,85 @@
+"""Clusters of several nodes on this machine, and runs on them over stand-in workers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ROOT, command, wait_until
+from tests.reliability.small_runs import Place
+
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install '.[cluster]'"
+)
+TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105  (of clusters that live for a test)
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """A cluster: where its head answers, and its nodes' raylets, by process number."""
+
+    address: str
+    raylets: list[int]
+
+
+@contextmanager
+def cluster_of(short: Path, *variables: dict[str, str]) -> Iterator[Nodes]:
+    """Start a node for each set of environment variables."""
+    ray = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": str(short / "ray")}
+    (short / "ray").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.cluster.nodes", json.dumps(variables)],
+        cwd=ROOT, env=environment(short) | ray, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield Nodes(*json.loads(process.stdout.readline()))
+    finally:
+        process.communicate()
+
+
+def environment(short: Path) -> dict[str, str]:
+    """Return that of a command with the cluster's token, whose terminal folds no line."""
+    return os.environ | {"TMPDIR": str(short), "RAY_AUTH_TOKEN": TOKEN, "COLUMNS": "400"}
+
+
+def run_on(cluster: str, place: Place, short: Path, *options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command on a cluster to its end."""
+    return command("--cluster", cluster, *place.where(), *options, env=environment(short))
+
+
+def start_on(cluster: str, place: Place, short: Path, *options: object) -> subprocess.Popen[str]:
+    """Start the command on a cluster."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "compare.run", "--cluster", cluster, *place.where(), *map(str, options)],
+        cwd=ROOT, env=environment(short), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def wait_for_line(process: subprocess.Popen[str], part: str) -> list[str]:
+    """Read lines until one holds the part; return all that were read."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not lines or part not in lines[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+    return lines
+
+
+def kill(process: int) -> None:
+    """Kill a process, and wait until it is gone."""
+    os.kill(process, signal.SIGKILL)
+    wait_until(
+        lambda: not Path(f"/proc/{process}/fd").exists() or not os.access(f"/proc/{process}/exe", os.R_OK)
+    )
