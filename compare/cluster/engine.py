@@ -18,7 +18,7 @@ from typing import Any
 
 from compare.cluster import embedded
 from compare.cluster.task import GRACE_SECONDS, execute
-from compare.errors import UserError
+from compare.errors import NodesLost, UserError
 from compare.processes.interruption import listen, raise_if_received
 from compare.reasons import last_line, reason_of
 
@@ -66,7 +66,16 @@ class Engine:
     def __init__(self, ray: Any) -> None:
         self.ray = ray
         self.function = ray.remote(execute)
+        self.own = ray.get_runtime_context().get_node_id()
         ray._private.worker._worker_logs_enabled = False  # noqa: SLF001  (pages of a raylet's log if it dies)
+
+    def alive(self) -> set[str]:
+        found = {one["NodeID"] for one in self.ray.nodes() if one["Alive"]}
+        if self.own not in found:
+            raise NodesLost(
+                "--cluster: Ray has ended on the host that this command runs on. Start it there again."
+            )
+        return found
 
     def nodes(self) -> list[Node]:
         """Return those that have CPUs; the head's own first."""
@@ -89,7 +98,7 @@ class Engine:
     def ended(self, tasks: Mapping[Task, Node]) -> list[Task]:
         """Wait for one of the tasks for a moment, and return those that have ended, or whose node has.
 
-        Ray does not say so itself of the node that this process runs on.
+        Raises NodesLost if that is the node which this process runs on: Ray then neither starts nor ends a task.
         """
         try:
             done, _ = self.ray.wait(list(tasks), timeout=LOOK_EVERY_SECONDS, fetch_local=False)
@@ -97,12 +106,12 @@ class Engine:
             raise_if_received()
             raise
         raise_if_received()
-        alive = [] if done else self.nodes()
-        return list(done) or [task for task, node in tasks.items() if node not in alive]
+        alive = [] if done else self.alive()
+        return list(done) or [task for task, node in tasks.items() if node.id not in alive]
 
     def reply(self, task: Task, node: Node) -> Reply:
         """Return what a task that has ended says. Raises Lost."""
-        if node not in self.nodes():
+        if node.id not in self.alive():
             raise Lost("Ray says that the node is dead")
         try:
             found = self.ray.get(task)

@@ -30,6 +30,7 @@ def execute(request: bytes) -> dict[str, int | bytes]:
     # Ray cancels by raising KeyboardInterrupt; a driver in a shell's background ignores it, and so would we
     signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    raylet = os.getppid()
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
         process = subprocess.Popen(
             [sys.executable, *COMMAND],
@@ -45,7 +46,7 @@ def execute(request: bytes) -> dict[str, int | bytes]:
             with contextlib.suppress(BrokenPipeError):  # it has ended at once, and says why
                 process.stdin.write(request + b"\n")
                 process.stdin.flush()
-            while process.poll() is None:
+            while process.poll() is None and os.getppid() == raylet:  # of a raylet that died nobody may tell
                 time.sleep(LOOK_EVERY_SECONDS)
         finally:
             end(process)
