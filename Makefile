@@ -9,6 +9,7 @@
 # make network-mistakes                  put every known mistake on the ladder of any network
 # make correct-pairs                     correct pairs of networks must pass, over seeds, sizes and dtypes
 # make ranks                             data-parallel training: proof, cost and kills
+# make cluster-cost                     what --cluster local costs a step
 # make proofs                            run the tests that take too long for make test, and keep their result
 # make soak                              train 20,000 steps: memory and step time must not grow
 # make cuda                              make an environment for each framework, with its own CUDA libraries
@@ -28,7 +29,7 @@ INSTALL = @$(or $(PYTHON),false) -c '$(SUITABLE)' 2>/dev/null || { echo "error: 
 	and '$(or $(PYTHON),python3)' is not one. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 2; }; \
 	$(PYTHON) -m tools.install $(@D) --constraint constraints.txt
 
-.PHONY: compare test test-cuda cuda install fuzz bench calibrate gates kills proofs soak network-mistakes correct-pairs ranks docs clean
+.PHONY: compare test test-cuda cuda install fuzz bench calibrate gates kills proofs soak network-mistakes correct-pairs ranks cluster-cost docs clean
 
 compare: $(STAMP)
 	@$(BIN)/python -m compare.run $(ARGS)
@@ -55,7 +56,7 @@ gates: $(STAMP)
 kills: $(STAMP)
 	$(BIN)/python -m tools.kills
 
-network-mistakes correct-pairs proofs ranks: $(STAMP)
+network-mistakes correct-pairs proofs ranks cluster-cost: $(STAMP)
 	$(BIN)/python -m tools.$(subst -,_,$@)
 
 soak: $(STAMP)

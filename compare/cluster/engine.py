@@ -98,7 +98,7 @@ class Engine:
     def ended(self, tasks: Mapping[Task, Node]) -> list[Task]:
         """Wait for one of the tasks for a moment, and return those that have ended, or whose node has.
 
-        Raises NodesLost if that is the node which this process runs on: Ray then neither starts nor ends a task.
+        Raises NodesLost if this process runs on that node: then Ray neither starts nor ends a task.
         """
         try:
             done, _ = self.ray.wait(list(tasks), timeout=LOOK_EVERY_SECONDS, fetch_local=False)
