@@ -1,8 +1,8 @@
 """`python -m tools.cluster_cost`: what `--cluster local` costs a step. Takes about half an hour.
 
 Runs with and without it take turns, each pair in the other order than the last. Writes
-docs/results/cluster.json: the step time with it ÷ without, by pair, for each label, with its interval; and what
-the same variant on both sides of a run says while the engine is beside it.
+docs/results/cluster.json: for each label the step time with it ÷ without, paired, with its interval; and what
+a run says that has the same variant on both sides, with the engine beside it.
 """
 
 from __future__ import annotations

@@ -46,10 +46,12 @@ def execute(request: bytes) -> dict[str, int | bytes]:
             with contextlib.suppress(BrokenPipeError):  # it has ended at once, and says why
                 process.stdin.write(request + b"\n")
                 process.stdin.flush()
-            while process.poll() is None and os.getppid() == raylet:  # of a raylet that died nobody may tell
+            while process.poll() is None and os.getppid() == raylet:
                 time.sleep(LOOK_EVERY_SECONDS)
         finally:
             end(process)
+        if os.getppid() != raylet:  # Ray's node has died: so must its process, which may not notice
+            os._exit(1)
         answer.seek(0)
         printed.seek(max(0, printed.seek(0, os.SEEK_END) - LAST_BYTES))
         return {"status": process.returncode, "answer": answer.read(), "printed": printed.read()}
