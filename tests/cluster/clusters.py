@@ -10,9 +10,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.commands import ROOT, command, wait_until
@@ -24,17 +24,9 @@ needs_ray = pytest.mark.skipif(
 TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105  (of clusters that live for a test)
 
 
-@dataclass(frozen=True)
-class Nodes:
-    """A cluster: where its head answers, and its nodes' raylets, by process number."""
-
-    address: str
-    raylets: list[int]
-
-
 @contextmanager
-def cluster_of(short: Path, *variables: dict[str, str]) -> Iterator[Nodes]:
-    """Start a node for each set of environment variables."""
+def cluster_of(short: Path, *variables: dict[str, str]) -> Iterator[str]:
+    """Start a node for each set of environment variables; yield the address of the head."""
     ray = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": str(short / "ray")}
     (short / "ray").mkdir()
     process = subprocess.Popen(
@@ -44,7 +36,7 @@ def cluster_of(short: Path, *variables: dict[str, str]) -> Iterator[Nodes]:
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        yield Nodes(*json.loads(process.stdout.readline()))
+        yield process.stdout.readline().strip()
     finally:
         process.communicate()
 
@@ -83,3 +75,13 @@ def kill(process: int) -> None:
     wait_until(
         lambda: not Path(f"/proc/{process}/fd").exists() or not os.access(f"/proc/{process}/exe", os.R_OK)
     )
+
+
+def raylet_that_trains(short: Path) -> int:
+    """Return the process of the node on which a group trains: it starts Ray's, which starts our command."""
+    [command] = [
+        process
+        for process in psutil.process_iter()
+        if "compare.cluster.node" in process.cmdline() and process.environ()["TMPDIR"] == str(short)
+    ]
+    return int(command.parents()[1].pid)

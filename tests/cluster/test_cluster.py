@@ -15,6 +15,7 @@ from tests.cluster.clusters import (
     environment,
     kill,
     needs_ray,
+    raylet_that_trains,
     run_on,
     start_on,
     wait_for_line,
@@ -100,13 +101,13 @@ def test_a_group_whose_node_is_lost_trains_again_elsewhere(
 ) -> None:
     """As a whole on one node each, with the losses of an undisturbed run; results and terminal say so."""
     held, out = hanging(place, tmp_path, "torch-eager-cpu-seed0"), tmp_path / "run"
-    with cluster_of(short, {}, {}) as nodes:
-        run = start_on(nodes.address, held, short, *TWO, "--out", out)
+    with cluster_of(short, {}, {}) as address:
+        run = start_on(address, held, short, *TWO, "--out", out)
         lines = wait_for_line(run, "seed 0 starts")
         wait_until_it_hangs(short, 0)
         on = next(number for number in (1, 2) if f"node {number} (" in lines[-1])
         cure(held)
-        kill(nodes.raylets[on - 1])
+        kill(raylet_that_trains(short))
         lines += wait_for_line(run, "was lost while it trained seed 0")
         rest, _ = run.communicate()
         assert run.returncode == 0, "".join(lines) + rest
@@ -125,8 +126,8 @@ def test_a_killed_driver_leaves_nothing_running_and_is_resumed(
 ) -> None:
     """What had finished is kept as it was, and the rest ends as undisturbed."""
     held, out = hanging(place, tmp_path, "torch-eager-cpu-seed1"), tmp_path / "run"
-    with cluster_of(short, {}) as nodes:
-        run = start_on(nodes.address, held, short, *TWO, "--out", out)
+    with cluster_of(short, {}) as address:
+        run = start_on(address, held, short, *TWO, "--out", out)
         wait_for_line(run, "seed 0 ends")
         wait_until_it_hangs(short, 1)
         kill(run.pid)
@@ -134,7 +135,7 @@ def test_a_killed_driver_leaves_nothing_running_and_is_resumed(
         wait_until(lambda: trains_nothing(short))
         before = results_of(out)["runs"]
         assert [run["seed"] for run in before] == [0, 0]
-        done = run_on(nodes.address, place, short, "--resume", out)
+        done = run_on(address, place, short, "--resume", out)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "seed 0 starts" not in done.stdout
         assert list(short.glob("lenet-compare-*")) == []
@@ -167,11 +168,11 @@ def test_other_code_or_another_token_is_refused(place: Place, short: Path, tmp_p
     """Before anything is trained or written; the node and both versions are named."""
     script(tmp_path / "bin" / "git", '[ "$5" = HEAD ] || [ "$6" = HEAD ] && echo 0123456789ab; exit 0')
     other = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
-    with cluster_of(short, {}, other) as nodes:
-        done = run_on(nodes.address, place, short, *TWO, "--out", tmp_path / "run")
+    with cluster_of(short, {}, other) as address:
+        done = run_on(address, place, short, *TWO, "--out", tmp_path / "run")
         said = assert_refused(done, "would do other work: lenet-compare is ", "(0123456789ab) there and ")
         assert re.search(r"node [12] \(.+, \d+ CPUs?\)", said)
         assert not (tmp_path / "run").exists()
         strange = environment(short) | {"RAY_AUTH_TOKEN": TOKEN[::-1]}
-        asked = ("--cluster", nodes.address, *place.where(), "--out", tmp_path / "run")
+        asked = ("--cluster", address, *place.where(), "--out", tmp_path / "run")
         assert_refused(command(*asked, env=strange), "does not accept the token", "ray get-auth-token")
