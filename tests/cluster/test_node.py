@@ -61,7 +61,7 @@ def test_a_seed_trains_as_a_whole_and_its_machine_climbs_once(
     ]  # fmt: skip
     assert results.parity is not None
     assert results.parity.passed
-    assert results.parity.climbs == CLIMBED.climbs
+    assert results.parity.climbs[0].losses == CLIMBED.climbs[0].losses
     assert not [name for name in group.files if name.startswith("parity")]
     assert {"tf-eager-cpu-seed5.safetensors", "torch-eager-cpu-seed5.log"} <= group.files.keys()
     assert list(place.temporary.iterdir()) == []

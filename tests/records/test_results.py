@@ -108,7 +108,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(
 def test_every_option_that_can_change_a_figure_is_recorded() -> None:
     """An option added to a run and not to its record would be lost without a word."""
     options = {field.name for field in dataclasses.fields(RunConfig)}
-    known = {"thread_counts", "data", "spec", "task_modules"}
+    known = {"thread_counts", "data", "spec", "task_modules", "cluster"}
     assert set(Config.__struct_fields__) == options - {*PATHS, *OWN_FILES} | known | {"task"}
 
 
