@@ -141,7 +141,7 @@ class RunConfig:
 
     @property
     def thread_count(self) -> int:
-        """The threads of the headline's launches; all CPUs if none are given, as may be with --cluster."""
+        """Return the number of threads of the headline's launches; all CPUs if --threads names none."""
         return self.threads[-1] if self.threads else usable_cpus()
 
     def conditions(self, device: str) -> Conditions:
