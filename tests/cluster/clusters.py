@@ -51,12 +51,18 @@ def run_on(cluster: str, place: Place, short: Path, *options: object) -> subproc
     return command("--cluster", cluster, *place.where(), *options, env=environment(short))
 
 
-def start_on(cluster: str, place: Place, short: Path, *options: object) -> subprocess.Popen[str]:
-    """Start the command on a cluster."""
-    return subprocess.Popen(
+@contextmanager
+def started_on(cluster: str, place: Place, short: Path, *options: object) -> Iterator[subprocess.Popen[str]]:
+    """Start the command on a cluster; kill it at the end of the block, if it has not ended."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "compare.run", "--cluster", cluster, *place.where(), *map(str, options)],
         cwd=ROOT, env=environment(short), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def wait_for_line(process: subprocess.Popen[str], part: str) -> list[str]:

@@ -17,7 +17,7 @@ from tests.cluster.clusters import (
     needs_ray,
     raylet_that_trains,
     run_on,
-    start_on,
+    started_on,
     wait_for_line,
 )
 from tests.commands import (
@@ -101,8 +101,7 @@ def test_a_group_whose_node_is_lost_trains_again_elsewhere(
 ) -> None:
     """As a whole on one node each, with the losses of an undisturbed run; results and terminal say so."""
     held, out = hanging(place, tmp_path, "torch-eager-cpu-seed0"), tmp_path / "run"
-    with cluster_of(short, {}, {}) as address:
-        run = start_on(address, held, short, *TWO, "--out", out)
+    with cluster_of(short, {}, {}) as address, started_on(address, held, short, *TWO, "--out", out) as run:
         lines = wait_for_line(run, "seed 0 starts")
         wait_until_it_hangs(short, 0)
         on = next(number for number in (1, 2) if f"node {number} (" in lines[-1])
@@ -127,14 +126,13 @@ def test_a_killed_driver_leaves_nothing_running_and_is_resumed(
     """What had finished is kept as it was, and the rest ends as undisturbed."""
     held, out = hanging(place, tmp_path, "torch-eager-cpu-seed1"), tmp_path / "run"
     with cluster_of(short, {}) as address:
-        run = start_on(address, held, short, *TWO, "--out", out)
-        wait_for_line(run, "seed 0 ends")
-        wait_until_it_hangs(short, 1)
-        kill(run.pid)
-        run.communicate()
+        with started_on(address, held, short, *TWO, "--out", out) as run:
+            wait_for_line(run, "seed 0 ends")
+            wait_until_it_hangs(short, 1)
+            kill(run.pid)
         wait_until(lambda: trains_nothing(short))
         before = results_of(out)["runs"]
-        assert [run["seed"] for run in before] == [0, 0]
+        assert [row["seed"] for row in before] == [0, 0]
         done = run_on(address, place, short, "--resume", out)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "seed 0 starts" not in done.stdout
@@ -152,14 +150,17 @@ def test_nothing_of_an_embedded_ray_is_left(
     tmp_path: Path,
 ) -> None:
     """No process, socket or directory, whatever ends its driver."""
-    run = start_on("local", hanging(place, tmp_path, "*"), short, *TWO, "--out", tmp_path / "run")
-    wait_for_line(run, "seed 0 starts")
-    wait_until_it_hangs(short, 0)
-    run.send_signal(number)
-    said, _ = run.communicate()
+    held, out = hanging(place, tmp_path, "torch-eager-cpu-seed0"), tmp_path / "run"
+    with started_on("local", held, short, *TWO, "--out", out) as run:
+        wait_for_line(run, "seed 0 starts")
+        wait_until_it_hangs(short, 0)
+        run.send_signal(number)
+        run.wait(60)
+        assert run.stdout is not None
+        said = run.stdout.read()
     assert run.returncode == (-number if number == signal.SIGKILL else 128 + number)
     if number != signal.SIGKILL:
-        assert f"--resume {tmp_path / 'run'} --cluster local" in said
+        assert f"--resume {out} --cluster local" in said
     wait_until(lambda: processes_of(short) == [] == list(short.iterdir()))
 
 
