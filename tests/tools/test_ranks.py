@@ -14,7 +14,18 @@ from tools.ranks import __main__ as command
 from tools.ranks import charts, hosts, pages, proofs
 from tools.ranks.arms import ARMS, SHOWN, TOGETHER, TWO_THREADS
 from tools.ranks.model import model, over_link, seconds_of
-from tools.ranks.record import ArmTime, Kill, Launch, Link, Proof, ProofRung, Record, TriedTrap, read
+from tools.ranks.record import (
+    ArmTime,
+    Kill,
+    Launch,
+    Link,
+    LongTraining,
+    Proof,
+    ProofRung,
+    Record,
+    TriedTrap,
+    read,
+)
 
 MILLISECONDS = {"tf:eager": (80, 50, 60, 45, 55, 55), "torch:eager": (40, 24, 26, 23, 30, 30)}
 PHASES = (0, 1, 0, 1, 2, 0)  # by arm: which launch was the slow one; no two that are compared share it
@@ -65,6 +76,7 @@ def whole_record() -> Record:
     return Record(
         environments=dict.fromkeys(command.PARTS, environment),
         proofs=[proof(*RIGHT, dropout=False), proof("pass", 3e-15, None, dropout=True)],
+        losses=[LongTraining("tf:eager", 2, 1000, 128, 4e-15)],
         traps=[
             tried("own-means-summed", declared=6, caught=6, accuracy=0.9701),
             tried("rows-repeated", declared=5, caught=None, accuracy=0.5),
@@ -101,6 +113,7 @@ def test_each_part_has_its_section() -> None:
     """Proofs with the larger difference, mistakes that slipped, the link beside the model, and kills."""
     found = pages.filled(whole_record())
     assert "| PyTorch eager | 2 | 6 of 6 rungs | 3.0e-15 |" in found["ranks_proofs"]
+    assert "| TensorFlow eager | 2 | 1,000 | 4.0e-15 |" in found["ranks_losses"]
     assert "The ladder caught 1 of 2 at the declared rung." in found["ranks_traps"]
     assert "steps would have missed 1." in found["ranks_traps"]
     assert "| PyTorch eager | 100 Mbit/s | 380 ms | 370 ms | 1e-15 |" in found["ranks_hosts"]

@@ -1,6 +1,7 @@
 """`python -m tools.ranks [PART ...]`: each part measures for itself, and is kept in docs/results/ranks.json.
 
     proofs   the ladder at 1, 2 and 3 ranks, in float64, against the NumPy oracle
+    losses   1,000 steps of 2 ranks, and 200 of 3, against one process
     traps    known mistakes: caught at their rung, and would the accuracy have shown them?
     arms     the step of one process and of two, with and without the exchange of gradients, interleaved
     hosts    two ranks in two network namespaces, over a link of limited speed
@@ -18,11 +19,12 @@ import msgspec
 
 from compare.records import machine
 from compare.records.files import write_json
-from tools.ranks import arms, hosts, kills, proofs, traps
+from tools.ranks import arms, hosts, kills, losses, proofs, traps
 from tools.ranks.record import RESULT, Record, read
 
 PARTS: dict[str, Callable[[], Iterator[msgspec.Struct]]] = {
     "proofs": proofs.proofs,
+    "losses": losses.losses,
     "traps": traps.traps,
     "arms": arms.arms,
     "hosts": hosts.hosts,

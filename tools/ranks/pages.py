@@ -17,7 +17,7 @@ from tools.ranks.arms import AGAIN, APART, ONE_THREAD, TOGETHER, TWO_THREADS, WR
 from tools.ranks.charts import timed, title
 from tools.ranks.model import over_link, seconds_of
 from tools.ranks.proofs import height
-from tools.ranks.record import RESULT, Launch, Link, Proof, Record, TriedTrap, read
+from tools.ranks.record import RESULT, Launch, Link, LongTraining, Proof, Record, TriedTrap, read
 
 NOTHING = "Not measured yet: `make ranks` does it on your machine."
 COMPARED: tuple[tuple[str, Arm, Arm], ...] = (
@@ -55,6 +55,7 @@ def filled(record: Record) -> dict[str, str]:
     return {
         "ranks_arms": shown("arms", lambda one: arms_section(one.arms)),
         "ranks_proofs": shown("proofs", lambda one: proofs_section(one.proofs)),
+        "ranks_losses": shown("losses", lambda one: losses_section(one.losses)),
         "ranks_traps": shown("traps", lambda one: traps_section(one.traps)),
         "ranks_hosts": shown("hosts", lambda one: hosts_section(one.hosts)),
         "ranks_kills": shown("kills", kills_section),
@@ -116,6 +117,16 @@ def largest(proofs: Sequence[Proof], number: int) -> str:
         if rung.number == number and rung.relative is not None
     ]  # fmt: skip
     return f"{max(found):.1e}" if found else ""
+
+
+def losses_section(trainings: Sequence[LongTraining]) -> str:
+    """Return a row for each variant and number of ranks."""
+    header = ["variant", "ranks", "steps", "losses within"]
+    rows = [
+        [title(one.variant), str(one.ranks), f"{one.steps:,}", f"{one.largest_difference:.1e}"]
+        for one in trainings
+    ]
+    return f"{table(header, rows)}\n\nBatches of {trainings[0].batch_size}, in float64."
 
 
 def traps_section(traps: Sequence[TriedTrap]) -> str:

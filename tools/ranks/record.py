@@ -37,6 +37,16 @@ class Proof(msgspec.Struct):
     reason: str | None = None
 
 
+class LongTraining(msgspec.Struct):
+    """A group of ranks against one process. largest_difference: of two losses of one step, in float64."""
+
+    variant: str
+    ranks: int
+    steps: int
+    batch_size: int
+    largest_difference: float
+
+
 class TriedTrap(msgspec.Struct):
     """One known mistake, in a real group: where it was caught, and what its accuracy would have said."""
 
@@ -102,6 +112,7 @@ class Record(msgspec.Struct):
 
     environments: dict[str, Environment] = {}
     proofs: list[Proof] = []
+    losses: list[LongTraining] = []
     traps: list[TriedTrap] = []
     arms: list[Launch] = []
     hosts: list[Link] = []
