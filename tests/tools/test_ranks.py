@@ -188,7 +188,7 @@ def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is measured."""
     assert command.main(["arms", "speed"]) == 2
     assert capsys.readouterr().err == (
-        "error: 'speed' is no part. Use some of: proofs, traps, arms, hosts, kills.\n"
+        "error: 'speed' is no part. Use some of: proofs, losses, traps, arms, hosts, kills.\n"
     )
 
 
