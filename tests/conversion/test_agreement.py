@@ -22,7 +22,7 @@ def test_a_value_that_changes_on_the_way_is_refused() -> None:
     changed = {name: array.copy() for name, array in weights.items()}
     changed["conv1/bias"][3] = np.nextafter(changed["conv1/bias"][3], np.float32(1))
     one, other = (StoredModel(set_, np.zeros((1, 10)), labels) for set_ in (weights, changed))
-    with pytest.raises(UserError, match="conv1/bias reads back with other values"):
+    with pytest.raises(UserError, match="conv1/bias is read back with other values"):
         check_agreement(one, other, ConvertConfig(Path("a.pt"), Path("b.pt")))
 
 

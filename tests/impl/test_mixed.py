@@ -107,7 +107,7 @@ def test_variants_without_such_a_form_are_left_out_or_refused() -> None:
         "torch:compiled",
     ]
     said = " · ".join(about_arithmetic([], "bfloat16", "all"))
-    assert "bfloat16 itself is not judged" in said
+    assert "bfloat16 itself was not" in said
     assert "left out, without a form in bfloat16: tf:keras, tf:tuned, tf:tuned-graph, torch:tuned" in said
     assert about_arithmetic([], "float32", "all") == []
     with pytest.raises(UserError, match=r"tf:tuned cannot run in bfloat16. Use some of: tf:eager, "):
