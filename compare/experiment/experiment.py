@@ -23,8 +23,9 @@ from compare.experiment.card import CardWatch, watch, watched
 from compare.experiment.devices import check_devices, present_versions
 from compare.experiment.inference import measure_inference
 from compare.experiment.inputs import measure_inputs
+from compare.experiment.launches import new_run
 from compare.experiment.resume import check_card, check_unchanged, check_versions, keep_finished, trained
-from compare.experiment.training import new_run, train_seed
+from compare.experiment.training import train_seed
 from compare.findings.findings import Findings, find
 from compare.labels import Label
 from compare.ladder.gate import gate

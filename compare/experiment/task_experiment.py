@@ -23,17 +23,10 @@ from compare.errors import UserError
 from compare.experiment.card import CardWatch, watch, watched
 from compare.experiment.devices import check_devices, present_versions
 from compare.experiment.ends import parted_at
+from compare.experiment.launches import LiveLaunch, act_or_end, new_run, not_proved
 from compare.experiment.resume import check_card, check_unchanged, check_versions, keep_finished, trained
-from compare.experiment.training import (
-    LiveLaunch,
-    act_or_end,
-    new_run,
-    not_proved,
-    note_ready,
-    schedule,
-    start,
-    train_block,
-)
+from compare.experiment.starting import note_ready, start
+from compare.experiment.training import schedule, train_block
 from compare.findings.findings import Findings, find
 from compare.ladder.config import ParityConfig
 from compare.observation import observe

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -16,30 +14,32 @@ import numpy as np
 import safetensors.numpy
 
 from compare.config import Entrant, RunConfig
-from compare.cpus import allowed_cpus, usable_cpus
 from compare.data.metrics import accuracy, cross_entropy
 from compare.data.mnist import Dataset
 from compare.data.weights import initial_weights, weights_digest
 from compare.experiment.after_training import explain
 from compare.experiment.ends import End, end_of, parted_at, shard_digests
+from compare.experiment.launches import (
+    Expected,
+    LiveLaunch,
+    act_or_end,
+    new_run,
+    not_proved,
+    side_by_side,
+    warmup_steps,
+)
 from compare.experiment.schedule import Round, rounds, steps_of_block
-from compare.ladder.together import asking
+from compare.experiment.starting import start_all
 from compare.ladder.tolerances import tolerances
 from compare.numbers import count
-from compare.observation import observe
-from compare.processes.conditions import Conditions
 from compare.processes.energy import Energy, meters
-from compare.processes.fairness import unfair
-from compare.processes.group import Group
-from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
+from compare.processes.launcher import Worker
 from compare.processes.load import Interference
 from compare.processes.replies import arrays_shaped, check_block
 from compare.protocol import messages
 from compare.records.files import write_atomically
-from compare.records.results import Launch, Status, file_stem
-from compare.variants import VARIANTS_BY_NAME
+from compare.records.results import Launch, file_stem
 
-WARMUP_STEPS = 20
 SAVE_INTERVAL_SECONDS = 2.0
 EVALUATION_BATCH_SIZE = 1000
 EVALUATION_INTERVAL_STEPS = 20  # with --target-accuracy
@@ -51,33 +51,6 @@ class Progress(Protocol):
     def starting(self, labels: list[str], seed: int) -> None: ...
     def trained(self, label: str, steps: int, seconds: float) -> None: ...
     def ended(self, run: Launch, steps_not_done: int) -> None: ...
-
-
-@dataclass
-class LiveLaunch:
-    """A worker, or a group of ranks, and the row that it fills."""
-
-    entrant: Entrant
-    run: Launch
-    worker: Worker | Group | None = None
-    live: bool = True  # False once the row has its final status
-    told: bool = False  # whether the display has received its end
-
-    def end(self, status: Status, reason: str | None, grace_seconds: float = 0) -> None:
-        self.run.status, self.run.reason, self.live = status, reason, False
-        self.run.ended = True
-        if self.worker is not None:
-            self.worker.close(grace_seconds)
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Values that the parent computes itself and compares with every worker's values."""
-
-    data_sha256: str
-    weights_sha256: str
-    end: End
-    shards: Mapping[int, list[str]]  # by number of ranks, the digest of each rank's rows of all batches
 
 
 def train_seed(
@@ -139,29 +112,6 @@ def train_seed(
     return runs
 
 
-def act_or_end(launch: LiveLaunch, act: Callable[[], None], directory: Path) -> None:
-    """Call `act` if the launch has not ended. A failure ends the launch, with the reason in its row.
-
-    Results are for sharing, so they name a log by its path within the run's directory.
-    """
-    if not launch.live:
-        return
-    try:
-        act()
-    except WorkerRefused as refusal:
-        launch.end("unavailable" if refusal.kind in messages.MISSING else "failed", refusal.beside(directory))
-    except WorkerFailed as failure:
-        launch.end("failed", failure.beside(directory))
-
-
-def side_by_side(launches: list[LiveLaunch], act: Callable[[LiveLaunch], None], directory: Path) -> None:
-    """Do untimed work for every live launch, for as many at the same time as there are CPUs."""
-    live = [launch for launch in launches if launch.live]
-    if live:
-        with asking([launch.worker for launch in live if launch.worker], threads=usable_cpus()) as pool:
-            list(pool.map(lambda launch: act_or_end(launch, partial(act, launch), directory), live))
-
-
 def finished(launches: list[LiveLaunch]) -> list[tuple[Launch, Worker]]:
     """Return what can be explained: a step of a group has no phases of its own."""
     return [
@@ -198,11 +148,6 @@ def judge_end(launch: LiveLaunch, end: End, directory: Path) -> None:
         not_proved(launch, *found)
 
 
-def not_proved(launch: LiveLaunch, step: int, why: str) -> None:
-    launch.run.not_proved_from = step
-    launch.end("failed", f"it does not train as proved from step {step:,} on: {why}")
-
-
 def schedule(config: RunConfig, runs: list[Launch], seed: int) -> Iterator[Round]:
     """Yield the rounds in which the launches train. runs: the rows of the launches, which grow meanwhile."""
 
@@ -213,101 +158,6 @@ def schedule(config: RunConfig, runs: list[Launch], seed: int) -> Iterator[Round
     return rounds(
         len(runs), config.steps, warmup_steps=warmup_steps(config), block_steps=block_steps, seed=seed
     )
-
-
-def new_run(config: RunConfig, entrant: Entrant, seed: int) -> Launch:
-    return Launch(
-        framework=entrant.variant.framework,
-        variant=entrant.variant.variant,
-        device=entrant.device,
-        dtype=config.dtype,
-        seed=seed,
-        label=entrant.label,
-        warmup_steps=warmup_steps(config),
-    )
-
-
-def warmup_steps(config: RunConfig) -> int:
-    return min(WARMUP_STEPS, config.steps // 2)
-
-
-def start_all(
-    launches: list[LiveLaunch], config: RunConfig, expected: Expected, weights_path: Path, stack: ExitStack
-) -> None:
-    """Start a worker for every launch. Import the frameworks and build the models, with one CPU for each."""
-    directory = weights_path.parent
-    act = partial(set_up, config=config, expected=expected, weights_path=weights_path)
-    for first in range(0, len(launches), usable_cpus()):
-        together = launches[first : first + usable_cpus()]
-        for launch in together:  # in this thread: Linux ends a worker with the thread that started it
-            act_or_end(launch, partial(start, launch, config, weights_path, stack), directory)
-        side_by_side(together, act, directory)
-
-
-def start(launch: LiveLaunch, config: RunConfig, weights_path: Path, stack: ExitStack) -> None:
-    entrant, framework = launch.entrant, launch.entrant.framework
-    conditions, python = config.entrant_conditions(entrant), config.python(framework)
-    log_path = weights_path.parent / f"{file_stem(launch.run)}.log"
-    launch.worker = (
-        conditions.launch_ranks(framework, entrant.ranks, log_path, name=entrant.label, python=python)
-        if entrant.ranks
-        else conditions.launch(framework, log_path, name=entrant.label, python=python)
-    )
-    stack.enter_context(launch.worker)
-
-
-def set_up(launch: LiveLaunch, config: RunConfig, expected: Expected, weights_path: Path) -> None:
-    """Set the worker up, and record the values that it reads back."""
-    entrant, run = launch.entrant, launch.run
-    assert launch.worker is not None
-    conditions = config.entrant_conditions(entrant)
-    request = conditions.set_up(
-        entrant.framework,
-        entrant.place or entrant.variant.place(config.dtype),
-        config.spec(),
-        weights_path,
-        dtype=config.dtype,
-        seed=run.seed,
-        data_dir=config.data_dir,
-    )
-    ready = launch.worker.request(request, messages.Ready, config.timeout)
-    note_ready(run, ready)
-    if ready.data_sha256 != expected.data_sha256:
-        launch.end("failed", f"{run.label} read another data set than the parent did")
-    elif reason := unfair_in(launch.worker, ready, conditions):
-        python = f"--{entrant.framework}-python"
-        launch.end(
-            "failed", f"{run.label} would not be measured fairly: {reason}. Check what {python} starts"
-        )
-
-
-def unfair_in(worker: Worker | Group, ready: messages.Ready, conditions: Conditions) -> str | None:
-    """Return the first thing in which a process, of a group each in turn, is not as the others are."""
-    for rank, own in enumerate(worker.ready if isinstance(worker, Group) else [ready]):
-        reason = unfair(
-            own,
-            environment=replace(conditions, rank=rank).environment(),
-            cpu_affinity=allowed_cpus(),
-            niceness=observe(os.nice, 0),
-            threads=conditions.threads,
-        )
-        if reason:
-            return reason
-    return None
-
-
-def note_ready(run: Launch, ready: messages.Ready) -> None:
-    run.import_seconds, run.build_seconds = ready.import_seconds, ready.build_seconds
-    run.parameter_count = ready.parameter_count
-    run.initial_weights_sha256 = ready.initial_weights_sha256
-    runtime = dict(ready.runtime)
-    run.threads, run.versions = runtime.pop("threads"), runtime.pop("versions")
-    run.device_name = runtime.pop("device_name")
-    run.float32_rounding = ready.float32_rounding
-    if run.device in VARIANTS_BY_NAME[run.full_label.name].xla:
-        runtime["cudnn_autotune"] = None  # XLA tunes by itself
-    run.runtime, run.worker_environment = runtime, ready.environment
-    run.reason = "interrupted before the first step"
 
 
 def train_block(launch: LiveLaunch, steps: int, config: RunConfig, progress: Progress) -> None:

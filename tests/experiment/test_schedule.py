@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.config import RunConfig
+from compare.experiment.launches import WARMUP_STEPS
 from compare.experiment.schedule import BLOCK_STEPS, rounds, steps_of_block
-from compare.experiment.training import EVALUATION_INTERVAL_STEPS, WARMUP_STEPS, schedule
+from compare.experiment.training import EVALUATION_INTERVAL_STEPS, schedule
 from compare.records.results import Launch
 
 

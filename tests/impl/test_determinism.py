@@ -14,7 +14,7 @@ from compare.config import ALL, RunConfig, entrants
 from compare.config_rules import check
 from compare.data.weights import initial_weights
 from compare.errors import UserError
-from compare.experiment.training import note_ready
+from compare.experiment.starting import note_ready
 from compare.ladder.gate import about_determinism
 from compare.processes.conditions import Conditions
 from compare.protocol import messages
