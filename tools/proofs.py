@@ -1,13 +1,16 @@
-"""`python -m tools.proofs`: runs the tests marked `proof`, which take too long for the test command.
+"""`python -m tools.proofs [TEST ...]`: runs the tests marked `proof`, which are too long for the test command.
 
-Writes docs/results/proofs.json: how each test ended, and its seconds. Exit 1 if one failed.
+Writes docs/results/proofs.json: how each test ended, on which code, and its seconds. TEST is a name that
+pytest takes: only the results of these tests are replaced. Exit 1 if one failed.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -18,9 +21,10 @@ from compare.records.files import write_json
 OUT = machine.ROOT / "docs" / "results" / "proofs.json"
 
 
-def main() -> int:
+def main(names: Sequence[str]) -> int:
     """Run the tests in two processes, and keep pytest's result of each."""
-    options = ["-m", "proof", "--numprocesses", "2", "--dist", "loadfile"]
+    options = ["-m", "proof", "--numprocesses", "2", "--dist", "loadfile", *names]
+    environment = machine.describe()
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.xml"
         done = subprocess.run(
@@ -29,8 +33,10 @@ def main() -> int:
         if not report.exists():
             return done.returncode
         tests = [outcome(case) for case in ET.parse(report).iter("testcase")]  # noqa: S314  (pytest's)
-    tests.sort(key=lambda one: str(one["test"]))
-    write_json(OUT, {"environment": machine.describe(), "tests": tests})
+    found = {one["test"]: one | {"code_version": environment.code_version} for one in tests}
+    kept = {one["test"]: one for one in json.loads(OUT.read_text())["tests"]} if names else {}
+    record = {"environment": environment, "tests": [one for _, one in sorted((kept | found).items())]}
+    write_json(OUT, record)
     return done.returncode
 
 
@@ -42,4 +48,4 @@ def outcome(case: ET.Element) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

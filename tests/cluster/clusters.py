@@ -54,15 +54,14 @@ def run_on(cluster: str, place: Place, short: Path, *options: object) -> subproc
 @contextmanager
 def started_on(cluster: str, place: Place, short: Path, *options: object) -> Iterator[subprocess.Popen[str]]:
     """Start the command on a cluster; kill it at the end of the block, if it has not ended."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "compare.run", "--cluster", cluster, *place.where(), *map(str, options)],
         cwd=ROOT, env=environment(short), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for_line(process: subprocess.Popen[str], part: str) -> list[str]:

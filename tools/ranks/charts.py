@@ -97,6 +97,6 @@ def title(variant: str) -> str:
 
 def colours(series: Any) -> alt.Color:
     """Return one colour for each name, and a legend."""
-    legend = alt.Legend(title=None, orient="top", symbolType="square", symbolStrokeWidth=0)
+    legend = alt.Legend(title=None, orient="top", symbolType="square", symbolStrokeWidth=0, columnPadding=24)
     shown = [look.TF if name.startswith("TensorFlow") else look.TORCH for name in series]
     return alt.Color("series:N", scale=alt.Scale(domain=list(series), range=shown), legend=legend)
