@@ -1,4 +1,4 @@
-"""`python -m tools.proofs [TEST ...]`: runs the tests marked `proof`, which are too long for the test command.
+"""`python -m tools.proofs [TEST ...]`: runs the tests marked `proof`, which the test command leaves out.
 
 Writes docs/results/proofs.json: how each test ended, on which code, and its seconds. TEST is a name that
 pytest takes: only the results of these tests are replaced. Exit 1 if one failed.
