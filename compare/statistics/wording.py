@@ -55,7 +55,7 @@ def ratio_sentence(
     return (
         f"{fast} is {estimate} as fast as {slow} {bounds}: {quantity} "
         f"{format_percent(1 - 1 / (times.estimate or 1), decimals)} shorter, "
-        f"{count(interval.launches, 'launch')}."
+        f"{count(interval.launches, 'launch')} on this machine."
     )
 
 
@@ -83,7 +83,8 @@ def accuracy_sentence(
 def _size(text: str, interval: Interval, noun: str) -> str:
     if interval.estimate is None:
         return f"no {noun} of both"
-    return f"{text}, {count(interval.launches, noun)}"
+    where = " on this machine" if noun == "launch" else ""  # another machine can give another ratio
+    return f"{text}, {count(interval.launches, noun)}{where}"
 
 
 def _left_open(interval: Interval, more: int | None, smallest: float) -> str:

@@ -74,13 +74,15 @@ def test_the_faster_one_is_named_first() -> None:
     verdict = timed([24.8, 24.9, 25.0], [31.0, 31.2, 30.5])
     assert verdict.words == "1.24× as fast"
     assert verdict.sentence == (
-        "PyTorch eager is 1.24× as fast as TensorFlow eager [1.20, 1.29]: step time 19 % shorter, 3 launches."
+        "PyTorch eager is 1.24× as fast as TensorFlow eager [1.20, 1.29]: step time 19 % shorter, "
+        "3 launches on this machine."
     )
     assert verdict.more_launches is None
     slower = timed([31.0, 31.2, 30.5], [24.8, 24.9, 25.0])
     assert slower.words == "0.81× as fast"
     assert slower.sentence == (
-        "TensorFlow eager is 1.24× as fast as PyTorch eager [1.20, 1.29]: step time 19 % shorter, 3 launches."
+        "TensorFlow eager is 1.24× as fast as PyTorch eager [1.20, 1.29]: step time 19 % shorter, "
+        "3 launches on this machine."
     )
 
 
@@ -89,7 +91,8 @@ def test_no_difference_says_what_it_leaves_open() -> None:
     verdict = timed([31.0, 30.9, 31.3], [31.0, 31.2, 30.9])
     assert (verdict.kind, verdict.words, verdict.more_launches) == ("no_difference", "no difference", 1)
     assert verdict.sentence == (
-        "No difference between PyTorch eager and TensorFlow eager: step time 1.00× [0.97, 1.03], 3 launches; "
+        "No difference between PyTorch eager and TensorFlow eager: step time 1.00× [0.97, 1.03], "
+        "3 launches on this machine; "
         "up to 3.0 % is not excluded, about 1 more launch would narrow it to ±2 %."
     )
 
@@ -97,7 +100,7 @@ def test_no_difference_says_what_it_leaves_open() -> None:
 def test_a_close_no_difference_leaves_nothing_open() -> None:
     """An interval within 2 % ends the sentence and asks for nothing."""
     verdict = timed([31.0, 31.01, 30.99], [31.01, 31.0, 31.0])
-    assert verdict.sentence.endswith("3 launches.")
+    assert verdict.sentence.endswith("3 launches on this machine.")
     assert verdict.more_launches is None
 
 
@@ -114,7 +117,7 @@ def test_too_wide_says_how_many_more_would_settle_it() -> None:
     assert (verdict.words, verdict.more_launches) == ("not enough launches to say", 12)
     assert verdict.sentence == (
         "Not enough launches to say which of PyTorch eager and TensorFlow eager is faster: "
-        "step time 1.09× [0.73, 1.63], 3 launches; about 12 more launches would settle it."
+        "step time 1.09× [0.73, 1.63], 3 launches on this machine; about 12 more launches would settle it."
     )
 
 
