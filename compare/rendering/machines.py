@@ -20,6 +20,7 @@ from compare.rendering.groups import groups
 from compare.rendering.verdicts import Verdict
 from compare.statistics.intervals import Interval
 from compare.statistics.machine_wording import machines_sentence
+from compare.statistics.verdicts import ratio_kind
 
 POOLED, PREDICTED = "all machines", "one more machine"
 
@@ -46,7 +47,9 @@ def headlines(compared: Sequence[AcrossMachines]) -> list[Verdict]:
 
 def verdict(one: AcrossMachines) -> Verdict:
     pooled = one.machines.pooled
-    figure = ratio_parts(pooled) if pooled else ("", "")
+    figure = ("", "")
+    if pooled is not None:
+        figure = ratio_parts(pooled.inverse() if ratio_kind(pooled) == "faster" else pooled)
     return Verdict(machines_sentence(one.machines, name(one.other), name(one.baseline)), *figure)
 
 

@@ -87,6 +87,7 @@ def test_three_machines_are_pooled_and_a_fourth_is_predicted(write: Write, tmp_p
     text = (out / "report.html").read_text()
     assert f"{XEON}, 2 CPUs (2)" in text
     assert sentences[0] in text
+    assert "1.32×<" in text  # the large figure is the one that the sentence begins with
     assert len(list((out / "machines").glob("*/report.html"))) == 3
     report(ReportConfig((out,), tmp_path / "again"))
     assert sentences[0] in (tmp_path / "again" / "report.md").read_text().replace("\\", "")
