@@ -74,6 +74,7 @@ def sections() -> dict[str, str]:
         "conversions": method_figures.conversions_section(method_figures.read(RESULTS / "conversions.json")),
         "job": job_section(RESULTS / "job.json", RESULTS / "job_again.json"),
         "machines": machines_section(RESULTS / "run.json", RESULTS / "xeon.json"),
+        "cluster": method_figures.cluster_section(method_figures.read(RESULTS / "cluster.json")),
         "described": table(
             ["variant", "what it changes", "who would choose it"],
             [[variant.name, variant.changes, variant.choose_when] for variant in VARIANTS],

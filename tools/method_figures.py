@@ -121,6 +121,19 @@ def harness_section(record: dict[str, Any]) -> str:
     return f"{found}\n\n{launches_each} of {steps} each. {record['environment']['cpu']}."
 
 
+def cluster_section(record: dict[str, Any]) -> str:
+    """Return the ratio of the step with the cluster's engine to the step without it, and an A/A with it."""
+    rows = []
+    for label, one in record["with_engine_over_without"].items():
+        with_engine, without = one["with_engine_seconds"], one["without_seconds"]
+        seconds = [format_seconds(median(each)) for each in (with_engine, without)]
+        rows.append([Label.read(label).title, *seconds, format_ratio(ratio_interval(with_engine, without))])
+    found = table(["", "with the engine", "without", "ratio"], rows)
+    same = " ".join(record["same_variant_with_engine"]).replace("#", "\\#")
+    pairs = count(record["pairs"], "pair")
+    return f"{found}\n\n{pairs} of runs, in turn. {record['environment']['cpu']}.\n\nWith the engine: {same}"
+
+
 def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
     """Say how killed runs ended, and how memory and step time changed in a long run."""
     killed = [kill for kill in kills["kills"] if kill["killed"]]  # a run may end before its kill

@@ -7,7 +7,8 @@
     hosts    two ranks in two network namespaces, over a link of limited speed
     kills    a random rank dies at a random moment
 
-Without a name: all of them, in about three quarters of an hour on two CPUs. A part that ran before is replaced.
+Without a name: all of them, in about three quarters of an hour on two CPUs.
+A part that ran before is replaced.
 """
 
 from __future__ import annotations
