@@ -58,6 +58,7 @@ def sections() -> dict[str, str]:
     """Return the marked sections of the pages, by name."""
     calibration = read_calibration(RESULTS / "calibration.json")
     variants = read_results(RESULTS / "variants.json")
+    on_machines = machines_parts(RESULTS / "run.json", RESULTS / "xeon.json")
     return {
         "run": terminal_block(read_results(RESULTS / "run.json")),
         "variants": variants_section(variants),
@@ -73,7 +74,8 @@ def sections() -> dict[str, str]:
         ),
         "conversions": method_figures.conversions_section(method_figures.read(RESULTS / "conversions.json")),
         "job": job_section(RESULTS / "job.json", RESULTS / "job_again.json"),
-        "machines": machines_section(RESULTS / "run.json", RESULTS / "xeon.json"),
+        "machines": "\n\n".join(on_machines),
+        "two_machines": on_machines[1],
         "cluster": method_figures.cluster_section(method_figures.read(RESULTS / "cluster.json")),
         "described": table(
             ["variant", "what it changes", "who would choose it"],
@@ -82,16 +84,16 @@ def sections() -> dict[str, str]:
     } | {**option_tables.sections(), **network_pages.sections(), **rank_pages.sections()}
 
 
-def machines_section(*files: Path) -> str:
-    """Return the common findings of committed runs from several machines, and the machines' differences."""
+def machines_parts(*files: Path) -> list[str]:
+    """Return a table of committed runs from several machines, what it says, and the machines' differences."""
     runs, differences = joined_runs(MergeConfig(files, accept_differences=True))
     parts = apart(runs)
     found = {name: find(parts[key], name) for key, name in names(parts).items()}
     compared = across(found)[0]
     rows = table(machines.header(compared), machines.table(compared, found))
     sentence = machines.verdict(compared).sentence
-    noted = f"\n\nMerged with `--accept-differences`: {'; '.join(differences)}." if differences else ""
-    return f"{rows}\n\n{sentence}{noted}"
+    noted = [f"Merged with `--accept-differences`: {'; '.join(differences)}."] if differences else []
+    return [rows, sentence, *noted]
 
 
 def job_section(path: Path, again: Path) -> str:
