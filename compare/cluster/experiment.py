@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -20,21 +19,19 @@ from compare.cluster.members import Member, members_of
 from compare.config import Entrant, RunConfig, entrants
 from compare.config_rules import check
 from compare.data import mnist
-from compare.data.download import download
 from compare.errors import NodesLost
 from compare.experiment.devices import present_versions
-from compare.experiment.experiment import distrust, recorded
+from compare.experiment.experiment import distrust, loaded, recorded
 from compare.experiment.resume import check_data, check_facts, check_versions
 from compare.findings.findings import find
 from compare.numbers import count, format_duration
-from compare.processes.scratch import remove_abandoned
 from compare.records import machine
 from compare.records.files import write_atomically
 from compare.records.foreign import read_results, refuse_unknown_fields
 from compare.records.results import Results, write_results
 from compare.records.run_directory import RunDirectory, new_directory, remove_half_written
 from compare.rendering import facts, tables, terminal
-from compare.rendering.event_files import check_available, write_events
+from compare.rendering.event_files import write_events
 from compare.rendering.report_files import render, render_machines
 
 MOST_LOSSES = 3  # of one group: it runs again elsewhere twice
@@ -76,13 +73,7 @@ class ClusterExperiment:
         """Raise UserError if the options, the data, Ray or the directory will not do."""
         check(config)
         check_installed()
-        if config.tensorboard:
-            check_available()
-        remove_abandoned()
-        if config.download is not None and config.data_dir is not None:
-            downloaded = download(config.download, config.data_dir, config.python("torch"))
-            config = dataclasses.replace(config, data_dir=downloaded)
-        dataset = mnist.load(config.data_dir)
+        config, dataset = loaded(config)
         place = new_directory(config.out) if config.resume is None else RunDirectory(config.resume)
         with place.refusable():
             if config.resume is None:

@@ -61,7 +61,7 @@ def facts_of(config: RunConfig) -> Facts:
     """Raise UserError for what this node cannot do: its options, data or devices."""
     check(config)
     card = watch(config.device, os.environ)
-    dataset = mnist.load(config.data_dir)
+    dataset = mnist.load(config.data_dir, config.spec())
     check_devices(config)
     facts = Facts(machine.describe(), dataset.sha256, present_versions(config))
     facts.environment.card = card.record if card else None

@@ -66,13 +66,7 @@ class Experiment:
     def prepare(cls, config: RunConfig, console: Console | None = None) -> Experiment:
         """Check the run. Raises UserError if options, data, devices or the directory are unusable."""
         check(config)
-        if config.tensorboard:
-            check_available()
-        remove_abandoned()
-        if config.download is not None and config.data_dir is not None:
-            downloaded = download(config.download, config.data_dir, config.python("torch"))
-            config = dataclasses.replace(config, data_dir=downloaded)
-        dataset = mnist.load(config.data_dir, config.spec())
+        config, dataset = loaded(config)
         console = console or Console(highlight=False)
         card = watch(config.device, os.environ)  # before one of the workers uses it
         if config.resume is not None:
@@ -224,6 +218,20 @@ class Experiment:
         write_atomically(self.directory / "curves.csv", tables.curves_csv(results.runs).encode())
         write_atomically(self.directory / "report.md", markdown.report([found]).encode())
         return found
+
+
+def loaded(config: RunConfig) -> tuple[RunConfig, mnist.Dataset]:
+    """Load the data set, after downloading it if that is asked for. Return options that name it, and the set.
+
+    Raises UserError if the data cannot be used, or if a package for the results is missing.
+    """
+    if config.tensorboard:
+        check_available()
+    remove_abandoned()
+    if config.download is not None and config.data_dir is not None:
+        downloaded = download(config.download, config.data_dir, config.python("torch"))
+        config = dataclasses.replace(config, data_dir=downloaded)
+    return config, mnist.load(config.data_dir, config.spec())
 
 
 def resumed(config: RunConfig, dataset: mnist.Dataset) -> Results:
