@@ -17,7 +17,6 @@ from rich.console import Console
 
 from compare.config import Entrant, RunConfig, entrants, recorded_options
 from compare.config_rules import check
-from compare.cpus import allowed_cpus
 from compare.data.task_file import Task
 from compare.errors import UserError
 from compare.experiment.card import CardWatch, watch, watched
@@ -25,12 +24,10 @@ from compare.experiment.devices import check_devices, present_versions
 from compare.experiment.ends import parted_at
 from compare.experiment.launches import LiveLaunch, act_or_end, new_run, not_proved
 from compare.experiment.resume import check_card, check_unchanged, check_versions, keep_finished, trained
-from compare.experiment.starting import note_ready, start
+from compare.experiment.starting import note_ready, start, unfair_in
 from compare.experiment.training import schedule, train_block
 from compare.findings.findings import Findings, find
 from compare.ladder.config import ParityConfig
-from compare.observation import observe
-from compare.processes.fairness import unfair
 from compare.processes.launcher import WorkerRefused
 from compare.processes.scratch import remove_abandoned
 from compare.protocol import messages, task_messages
@@ -244,13 +241,7 @@ class TaskExperiment:
         form = task_messages.TimeTask(entrant.variant.variant)
         ready = worker.request(form, messages.Ready, self.config.timeout)
         note_ready(run, ready)
-        if reason := unfair(
-            ready,
-            environment=conditions.environment(),
-            cpu_affinity=allowed_cpus(),
-            niceness=observe(os.nice, 0),
-            threads=conditions.threads,
-        ):
+        if reason := unfair_in(worker, ready, conditions):
             launch.end("failed", f"{run.label} would not be measured fairly: {reason}")
 
     def evaluate(self, launch: LiveLaunch) -> None:
