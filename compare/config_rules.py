@@ -40,7 +40,7 @@ def ruled_out(config: RunConfig) -> dict[str, str]:
             reasons[option] = "it measures only float32 and float64, but --dtype is bfloat16. Leave one out."
         elif 1 not in config.workers:
             numbers = ",".join(map(str, config.workers))
-            reasons[option] = f"it is held against one process, but --workers is {numbers}. Add 1."
+            reasons[option] = f"it is compared with one process, but --workers is {numbers}. Add 1."
         elif not eager_frameworks(config):
             reasons[option] = (
                 "it is compared with tf:eager or torch:eager, but --variants is "

@@ -18,7 +18,7 @@ from typing import Any
 
 from compare.cluster import embedded
 from compare.cluster.task import GRACE_SECONDS, execute
-from compare.errors import NodesLost, UserError
+from compare.errors import NodesLost, UserError, typed
 from compare.processes.interruption import listen, raise_if_received
 from compare.reasons import last_line, reason_of
 
@@ -132,7 +132,7 @@ class Engine:
 def check_installed() -> None:
     """Raise UserError if Ray is missing or too old."""
     least = ".".join(map(str, LEAST_VERSION))
-    install = f'Install it: {sys.executable} -m pip install "ray>={least}"'
+    install = f'Install it: {typed(sys.executable)} -m pip install "ray>={least}"'
     if importlib.util.find_spec("ray") is None:
         raise UserError(f"--cluster needs Ray, which is not installed.\n{install}")
     if tuple(map(int, version("ray").split(".")[:2])) < LEAST_VERSION:
@@ -169,7 +169,8 @@ def joined(cluster: str) -> Iterator[Engine]:
 
 def check_token() -> None:
     """Raise UserError if there is no token to join a cluster with."""
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    own = os.path.expanduser("~/.ray/auth_token")  # noqa: PTH111  (Path's raises for a user without a home)
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or own)
     if not os.environ.get("RAY_AUTH_TOKEN") and not file.is_file():
         raise UserError(
             f"--cluster: there is no token: neither RAY_AUTH_TOKEN nor {file}.\n"

@@ -95,7 +95,7 @@ def test_a_variant_without_an_engine_keeps_its_row(name: str, reason: str) -> No
         ({"workers": (2,), "threads": (1,)}, "or a multiple of it, up to the usable CPUs"),
         ({"batch_size": 1}, "--batch-size is 1, but --workers is 2"),
         ({"batch_sizes": (8, 1)}, "--batch-sizes is 1, but --workers is 2"),
-        ({"workers": (2,), "inputs": ALL}, "--inputs: it is held against one process"),
+        ({"workers": (2,), "inputs": ALL}, "--inputs: it is compared with one process"),
         ({"dtype": "bfloat16"}, "groups train in float32 or float64"),
         ({"workers": (2,), "variants": ("tf:keras",)}, "none of --variants trains in several processes"),
     ],
