@@ -6,13 +6,12 @@ An unknown fact is None, never 0. If there are no facts at all, `absent` says wh
 from __future__ import annotations
 
 import contextlib
-import importlib
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compare.observation import observe
-from compare.processes.energy import handle_of
+from compare.processes.nvml import handle_of, opened
 from compare.records.environment import Card, CardMoment, CardSample, Environment
 
 # NVML's bits for the reasons of a reduced clock (nvml.h, nvmlClocksEventReasons).
@@ -40,8 +39,7 @@ class CardWatch:
         self.nvml: Any = None
         self.handle: Any = None
         try:
-            self.nvml = nvml or importlib.import_module("pynvml")
-            self.nvml.nvmlInit()
+            self.nvml = opened(nvml)
             self.handle = handle_of(self.nvml, visible)
             self.record.before = self.snapshot()
         except ImportError:
@@ -134,13 +132,7 @@ def cards(environ: Mapping[str, str], nvml: Any = None) -> int:
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return sum(name.strip() not in ("", "-1") for name in visible.split(","))
-
-    def counted() -> int:
-        library = nvml or importlib.import_module("pynvml")
-        library.nvmlInit()
-        return int(library.nvmlDeviceGetCount())
-
-    return observe(counted) or 0
+    return observe(lambda: int(opened(nvml).nvmlDeviceGetCount())) or 0
 
 
 @contextlib.contextmanager

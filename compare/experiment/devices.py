@@ -20,7 +20,8 @@ def check_devices(config: RunConfig) -> None:
     frameworks = dict.fromkeys(e.framework for e in entrants(config) if e.device == "cuda")
     reasons = {framework: probe(config, framework, "cuda") for framework in frameworks}
     if not any(reasons.values()):
-        check_cards(config, cards(os.environ))
+        if frameworks:
+            check_cards(config, cards(os.environ))
         return
     raise UserError(
         "\n".join([f"--device {','.join(config.device)} cannot be used here:", *lines(config, reasons)])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from compare.config import Entrant, RunConfig
 from compare.cpus import usable_cpus
 from compare.experiment.ends import End
 from compare.ladder.together import asking
+from compare.processes.energy import Meter, meters
 from compare.processes.group import Group
 from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.protocol import messages
@@ -28,6 +29,11 @@ class LiveLaunch:
     worker: Worker | Group | None = None
     live: bool = True  # False once the row has its final status
     told: bool = False  # whether the display has received its end
+
+    @cached_property
+    def meters(self) -> list[Meter]:
+        """Return the energy meters of its device, which do not change while it lives."""
+        return meters(self.entrant.device)
 
     def end(self, status: Status, reason: str | None, grace_seconds: float = 0) -> None:
         self.run.status, self.run.reason, self.live = status, reason, False

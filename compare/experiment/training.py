@@ -32,7 +32,7 @@ from compare.experiment.schedule import Round, rounds, steps_of_block
 from compare.experiment.starting import start_all
 from compare.ladder.tolerances import tolerances
 from compare.numbers import count
-from compare.processes.energy import Energy, meters
+from compare.processes.energy import Energy
 from compare.processes.launcher import Worker
 from compare.processes.load import Interference
 from compare.processes.replies import arrays_shaped, check_block
@@ -163,7 +163,7 @@ def schedule(config: RunConfig, runs: list[Launch], seed: int) -> Iterator[Round
 def train_block(launch: LiveLaunch, steps: int, config: RunConfig, progress: Progress) -> None:
     run = launch.run
     assert launch.worker is not None
-    beside, energy = Interference(), Energy(meters(run.device))
+    beside, energy = Interference(), Energy(launch.meters)
     block = launch.worker.request(messages.Train(steps), messages.Trained, config.timeout)
     check_block(launch.worker, block, steps)
     run.energy_joules.append(energy.joules())

@@ -6,7 +6,6 @@ package, with all programs on it. Most systems let only root read it. A card's m
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from compare.observation import observe
+from compare.processes.nvml import handle_of, opened
 
 POWERCAP = Path("/sys/class/powercap")
 Meter = Callable[[], tuple[float, float]]  # joules so far, and the count at which it restarts at 0
@@ -45,24 +45,15 @@ def package_meters(powercap: Path) -> list[Meter]:
 def card_meters(nvml: Any = None) -> list[Meter]:
     """Return the meter of the card that workers see: the first of CUDA_VISIBLE_DEVICES."""
 
-    def opened() -> tuple[Any, Any]:
-        library = nvml or importlib.import_module("pynvml")
-        library.nvmlInit()
+    def card() -> tuple[Any, Any]:
+        library = opened(nvml)
         return library, handle_of(library, os.environ.get("CUDA_VISIBLE_DEVICES", "0"))
 
-    found = observe(opened)
+    found = observe(card)
     if found is None:
         return []
     library, handle = found
     return [lambda: (library.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3, math.inf)]
-
-
-def handle_of(nvml: Any, visible: str) -> Any:
-    """Return NVML's handle of the first card in CUDA_VISIBLE_DEVICES, which is a number or a UUID."""
-    first = visible.partition(",")[0].strip()
-    if first.lstrip("-").isdigit():
-        return nvml.nvmlDeviceGetHandleByIndex(int(first))
-    return nvml.nvmlDeviceGetHandleByUUID(first)
 
 
 class Energy:
