@@ -25,7 +25,7 @@ MOST_MOVED = 0.05  # as a fraction of a ratio of step times, between all steps a
 STEADY = {"trend", "spread_within"}  # they affect both sides of a pair: they matter only if a ratio moves
 
 
-def warnings_about(results: Results) -> list[str]:
+def warnings_about(results: Results, compared: Sequence[Compared]) -> list[str]:
     """Return reasons to trust the figures less, each with the next action, most important first."""
     timed = {
         label.full_title: [run.timed_seconds for run in runs_of(results.runs, label)]
@@ -34,7 +34,7 @@ def warnings_about(results: Results) -> list[str]:
     cautions = warnings_for(timed)
     machine = [*throttled(results), *foreign_load(results), *card_cautions(results), *clock_change(results)]
     if cautions or machine:
-        disturbance = largest_disturbance(results.runs)
+        disturbance = largest_disturbance(results.runs, compared)
         moved = disturbance is None or disturbance.change > MOST_MOVED
         machine += [one.sentence for one in cautions if one.kind not in {"few_steps", *STEADY}]
         machine += [one.sentence for one in cautions if one.kind in STEADY and moved]
@@ -71,13 +71,13 @@ class Disturbance:
         )
 
 
-def largest_disturbance(runs: Sequence[Launch]) -> Disturbance | None:
+def largest_disturbance(runs: Sequence[Launch], compared: Sequence[Compared]) -> Disturbance | None:
     """Return the comparison of step times that other work changes most; None if there is none.
 
     Other work makes steps slower, never faster, so a launch's quickest steps show the machine undisturbed.
     """
     quick = [quickest_quarter(run) for run in runs if run.timed_seconds]
-    both = zip(step_times(compare_runs(runs)), step_times(compare_runs(quick)), strict=False)
+    both = zip(step_times(compared), step_times(compare_runs(quick)), strict=False)
     return max((Disturbance(*pair) for pair in both), key=lambda one: one.change, default=None)
 
 

@@ -41,12 +41,13 @@ class Findings:
 
 
 def find(results: Results, name: str = "") -> Findings:
+    comparisons = compare_runs(results.runs)
     parity = None if results.parity is None else judged(results.parity, results.config)
     return Findings(
         results=results,
         parity=parity,
-        comparisons=compare_runs(results.runs),
-        warnings=warnings_about(results),
+        comparisons=comparisons,
+        warnings=warnings_about(results, comparisons),
         sweep=batch_sweep(results.runs),
         name=name,
     )

@@ -69,7 +69,8 @@ def rows(found: Sequence[Findings]) -> list[Row]:
 def summary(found: Sequence[Findings]) -> tuple[list[str], list[list[str]]]:
     """Return the columns of SUMMARY with at least one text: header and rows."""
     every = rows(found)
-    shown = [column for column in SUMMARY if column in columns(every)]
+    filled = columns(every)
+    shown = [column for column in SUMMARY if column in filled]
     return [SUMMARY[column] for column in shown], [
         [cell_text(row.cells[column]) for column in shown] for row in every
     ]

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import pytest
 
-from compare.findings.cautions import costly_fences, foreign_load, notes, throttled, warnings_about
+from compare.findings.cautions import costly_fences, foreign_load, notes, throttled
+from compare.findings.findings import find
 from compare.records.environment import Environment
 from compare.records.results import Launch, Results
 from tests.rendering import synthetic
@@ -89,7 +90,7 @@ def paired(torch_seconds: list[float]) -> Results:
 
 def test_the_first_warning_of_the_machine_tells_what_it_does_to_the_verdict() -> None:
     """PyTorch's steps were disturbed for two thirds of the time; the others show which is faster."""
-    first, *others = warnings_about(paired([0.5] * 20 + [2.0] * 40))
+    first, *others = find(paired([0.5] * 20 + [2.0] * 40)).warnings
     assert "PyTorch eager ÷ TensorFlow eager is 0.50× [0.50, 0.50] instead of 2.00× [2.00, 2.00]" in first
     assert first.endswith("the verdict becomes: 2.00× as fast.")
     assert others
@@ -100,5 +101,5 @@ def test_the_first_warning_of_the_machine_tells_what_it_does_to_the_verdict() ->
 def test_steps_that_vary_are_a_warning_only_if_a_ratio_moves(slow: float, warned: bool) -> None:
     """The middle half of the steps is wide in both cases; the median, which the verdict rests on, is not."""
     steps = [1.0] * 15 + [slow] * 29 + [1.5] * 16
-    assert [one for one in warnings_about(paired(steps)) if "middle half" in one] == [] or warned
-    assert bool(warnings_about(paired(steps))) == warned
+    assert [one for one in find(paired(steps)).warnings if "middle half" in one] == [] or warned
+    assert bool(find(paired(steps)).warnings) == warned
