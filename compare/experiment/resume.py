@@ -20,6 +20,7 @@ from compare.config import OWN_FILES, PATHS, Entrant, RunConfig, option_as_typed
 from compare.errors import UserError
 from compare.experiment.card import CardWatch
 from compare.records import machine
+from compare.records.config import Config
 from compare.records.foreign import read_results
 from compare.records.results import Launch, Results
 
@@ -33,7 +34,12 @@ AS_IT_BEGAN = "Resume it on the same machine with the same versions"
 
 def recorded_config(directory: Path) -> RunConfig:
     """Return the options of the run in `directory`. Raises UserError if there is no such run."""
-    record = msgspec.to_builtins(read_results(directory).config)
+    return options_of(read_results(directory).config, directory)
+
+
+def options_of(config: Config, directory: Path) -> RunConfig:
+    """Return the options that a run's record holds. Raises UserError if they are not those of a run."""
+    record = msgspec.to_builtins(config)
     known = {field.name for field in dataclasses.fields(RunConfig)} - {*PATHS, *OWN_FILES}
     options = {name: value for name, value in record.items() if name in known}
     try:
@@ -47,18 +53,18 @@ def recorded_config(directory: Path) -> RunConfig:
         if record["task"]:  # the task fixes the batches
             options["batch_size"] = RunConfig().batch_size
         options["download"] = record["download"] or None  # False in files of the first version
-        config = msgspec.convert(options, RunConfig, strict=True)
+        found = msgspec.convert(options, RunConfig, strict=True)
     except (AttributeError, KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise UserError(
             f"--resume: {directory} does not hold a run's options: {error}. Start a new run with --out."
         ) from error
-    return dataclasses.replace(config, resume=directory)
+    return dataclasses.replace(found, resume=directory)
 
 
 def check_options(config: RunConfig, directory: Path) -> None:
     """Raise UserError for the first option that differs from the options at the start of the run."""
-    recorded = recorded_config(directory)
-    began = read_results(directory).config.cluster
+    record = read_results(directory).config
+    recorded, began = options_of(record, directory), record.cluster
     if began != (config.cluster is not None):
         how, action = (
             ("with", "Add it: --cluster local, or the address") if began else ("without", "Leave it out")
