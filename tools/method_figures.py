@@ -16,7 +16,7 @@ from compare.records.results import Results
 from compare.rendering import tables
 from compare.rendering.charts.scaling import batch_costs, batch_points, thread_points
 from compare.rendering.groups import groups
-from compare.rendering.markdown import table
+from compare.rendering.markdown import bullets, table
 from compare.rendering.side_by_side import beside
 from compare.statistics.intervals import ratio_interval
 from compare.statistics.sample_size import MINIMUM_LAUNCHES
@@ -129,9 +129,9 @@ def cluster_section(record: dict[str, Any]) -> str:
         seconds = [format_seconds(median(each)) for each in (with_engine, without)]
         rows.append([Label.read(label).title, *seconds, format_ratio(ratio_interval(with_engine, without))])
     found = table(["", "with the engine", "without", "ratio"], rows)
-    same = " ".join(record["same_variant_with_engine"]).replace("#", "\\#")
+    same = bullets(record["same_variant_with_engine"])
     pairs = count(record["pairs"], "pair")
-    return f"{found}\n\n{pairs} of runs, in turn. {record['environment']['cpu']}.\n\nWith the engine: {same}"
+    return f"{found}\n\n{pairs} of runs, in turn. {record['environment']['cpu']}.\n\n{same}"
 
 
 def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
