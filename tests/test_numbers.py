@@ -10,6 +10,7 @@ from compare.numbers import (
     format_bytes,
     format_difference,
     format_duration,
+    format_joules,
     format_percent,
     format_points,
     format_ratio,
@@ -128,3 +129,11 @@ def test_the_half_width_is_never_hidden_nor_drowned(half_width: float) -> None:
 def test_a_difference_in_points(interval: Interval, text: str) -> None:
     """Signs on every number, brackets only where there is an interval."""
     assert format_difference(interval) == text
+
+
+@pytest.mark.parametrize(
+    ("joules", "text"), [(1.5, "1.50 J"), (42.0, "42.0 J"), (0.0312, "31.2 mJ"), (0.0, "0.00 mJ")]
+)
+def test_joules_in_three_digits(joules: float, text: str) -> None:
+    """A step of a card takes less than a joule, and is shown in millijoules."""
+    assert format_joules(joules) == text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import importlib.util
 import os
 import subprocess
 import sys
@@ -224,6 +225,17 @@ def test_without_ray_the_install_line_is_told(monkeypatch: pytest.MonkeyPatch) -
     """Before anything else is done."""
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"Ray, which is not installed\.\nInstall it: .* -m pip install"):
+        engine.check_installed()
+
+
+def test_an_old_ray_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions before 2.52 have no tokens. The message names the version that is installed."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: True)
+    for version in ("2.52.0", "3.0.0"):
+        monkeypatch.setattr(engine, "version", lambda _, version=version: version)
+        engine.check_installed()
+    monkeypatch.setattr(engine, "version", lambda _: "2.51.9")
+    with pytest.raises(UserError, match=r"needs Ray 2\.52 or newer; 2\.51\.9 is installed\.\nInstall it: "):
         engine.check_installed()
 
 
