@@ -12,12 +12,12 @@ import altair as alt
 from compare.findings.findings import Findings
 from compare.findings.machines import AcrossMachines
 from compare.labels import Label
-from compare.numbers import count, format_ratio, format_seconds, ratio_parts
+from compare.numbers import count, format_ratio, format_seconds
 from compare.rendering import look
 from compare.rendering.charts.frame import Chart, framed, row_labels, slug, values, y_pixels
 from compare.rendering.charts.timing import RATIO_ROW, band, has_interval, ratio_axis
 from compare.rendering.groups import groups
-from compare.rendering.verdicts import Verdict
+from compare.rendering.verdicts import Verdict, speed_up
 from compare.statistics.intervals import Interval
 from compare.statistics.machine_wording import machines_sentence
 from compare.statistics.verdicts import ratio_kind
@@ -47,9 +47,7 @@ def headlines(compared: Sequence[AcrossMachines]) -> list[Verdict]:
 
 def verdict(one: AcrossMachines) -> Verdict:
     pooled = one.machines.pooled
-    figure = ("", "")
-    if pooled is not None:
-        figure = ratio_parts(pooled.inverse() if ratio_kind(pooled) == "faster" else pooled)
+    figure = speed_up(ratio_kind(pooled), pooled) if pooled else ("", "")
     return Verdict(machines_sentence(one.machines, name(one.other), name(one.baseline)), *figure)
 
 

@@ -9,6 +9,8 @@ from compare.findings.comparisons import Compared
 from compare.findings.findings import Findings, contradictions
 from compare.numbers import difference_parts, format_seconds, ratio_parts
 from compare.rendering.groups import Group, groups, pair
+from compare.statistics.intervals import Interval
+from compare.statistics.wording import Kind
 
 METRICS = ("step_seconds", "test_accuracy")
 
@@ -109,9 +111,12 @@ def verdict(compared: Compared, one: Findings) -> Verdict:
     sentence = f"{place}: {found.sentence}" if place else found.sentence
     if compared.metric == "test_accuracy":
         return Verdict(sentence, *difference_parts(found.interval))
-    return Verdict(
-        sentence, *ratio_parts(found.interval.inverse() if found.kind == "faster" else found.interval)
-    )
+    return Verdict(sentence, *speed_up(found.kind, found.interval))
+
+
+def speed_up(kind: Kind, times: Interval) -> tuple[str, str]:
+    """Return the figure that a sentence begins with, and its interval. times: other ÷ baseline."""
+    return ratio_parts(times.inverse() if kind == "faster" else times)
 
 
 def fastest(found: Sequence[Findings]) -> list[str]:
