@@ -1,7 +1,7 @@
-"""Two ranks that share nothing but a cable: two network namespaces, joined by a link of limited speed.
+"""Times two ranks in two network namespaces that are joined by a link of limited speed.
 
-Each rank sees its own end of the link and no loopback of the other's. So an engine that meets over the wrong
-interface does not meet at all, and what the link costs is seen in the step. Linux, as root, with iproute2.
+Each rank sees only its own end of the link. So the ranks cannot meet over a wrong interface, and the step
+shows the cost of the link. It needs Linux, root and iproute2.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ GRADIENT_BYTES = 4 * SPEC.parameter_count
 
 
 class NotPermitted(Exception):
-    """No network namespaces, or no limited links."""
+    """The system does not permit network namespaces or limited links."""
 
 
 def hosts(
     variants: Sequence[str] = TIMED, limits: Sequence[int | None] = LIMITS, steps: int = STEPS
 ) -> Iterator[Link]:
-    """Time two ranks over each speed of the link; the losses first, in float64. Raises NotPermitted."""
+    """Compare the losses in float64, then time two ranks at each speed of the link. Raises NotPermitted."""
     for variant in variants:
         gap = losses_apart(variant)
         with tempfile.TemporaryDirectory() as directory, namespaces() as ends, ExitStack() as stack:
@@ -52,7 +52,7 @@ def hosts(
 
 
 def losses_apart(variant: str) -> float:
-    """Return how far the losses of the two are from those of one process."""
+    """Return the largest difference between the losses of two ranks and of one process."""
     train = messages.Train(PROOF_STEPS)
     with tempfile.TemporaryDirectory() as directory, namespaces() as ends, ExitStack() as stack:
         alone = start(variant, ONE_THREAD, Path(directory), stack, dtype="float64")
@@ -81,7 +81,7 @@ def joined(variant: str, ends: Sequence[str], directory: Path, stack: ExitStack,
 
 
 def entering(namespace: str, directory: Path) -> Path:
-    """Return a program that stands for the interpreter, in the namespace."""
+    """Write a script that starts the interpreter in the namespace, and return its path."""
     program = directory / f"python-{namespace}"
     program.write_text(f'#!/bin/sh\nexec ip netns exec {namespace} {shlex.quote(sys.executable)} "$@"\n')
     program.chmod(0o755)
@@ -95,26 +95,14 @@ def address(rank: int) -> str:
 
 @contextmanager
 def namespaces() -> Iterator[tuple[str, str]]:
-    """Make two namespaces and the link between them; yield the name of each, which its end has too."""
+    """Make two namespaces and a link between them. Yield their names, which are also those of its ends."""
     ends = (f"r0-{os.getpid()}", f"r1-{os.getpid()}")
     with ExitStack() as stack:
         for end in ends:
             ip("netns", "add", end)
             stack.callback(ip, "netns", "delete", end)  # and with it its end of the link
-        ip(
-            "link",
-            "add",
-            ends[0],
-            "netns",
-            ends[0],
-            "type",
-            "veth",
-            "peer",
-            "name",
-            ends[1],
-            "netns",
-            ends[1],
-        )
+        one, other = ends
+        ip(*f"link add {one} netns {one} type veth peer name {other} netns {other}".split())
         for rank, end in enumerate(ends):
             ip("-n", end, "address", "add", f"{address(rank)}/24", "dev", end)
             for device in (end, "lo"):
@@ -123,10 +111,10 @@ def namespaces() -> Iterator[tuple[str, str]]:
 
 
 def limit(ends: Sequence[str], mbit: int | None) -> None:
-    """Limit what each end sends; None: as fast as the system copies."""
+    """Limit the speed at which each end sends. None: no limit."""
+    if mbit is None:
+        return
     for end in ends:
-        if mbit is None:
-            continue
         burst = max(64_000, mbit * 1_000_000 // 8 // 100)  # what is sent in 10 ms: timers are no finer
         rate = ("tbf", "rate", f"{mbit}mbit", "burst", f"{burst}b", "latency", "100ms")
         run("tc", "-n", end, "qdisc", "replace", "dev", end, "root", *rate)
@@ -138,7 +126,7 @@ def ip(*words: str) -> None:
 
 
 def run(*words: str) -> None:
-    """Raise NotPermitted, with what the system says."""
+    """Run a command. Raises NotPermitted with the system's message if it fails."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
     except OSError as error:
