@@ -119,7 +119,7 @@ def check_workers(config: RunConfig) -> None:
         for flag, sizes in (("--batch-size", (config.batch_size,)), ("--batch-sizes", config.batch_sizes)):
             if min(sizes, default=workers) < workers:
                 raise UserError(
-                    f"{flag} is {min(sizes)}, but --workers is {workers}: each needs an image at least."
+                    f"{flag} is {min(sizes)}, but --workers is {workers}: each needs at least one image."
                 )
         if config.dtype == "bfloat16":
             raise UserError(f"--workers is {workers}, but groups train in float32 or float64. Leave one out.")

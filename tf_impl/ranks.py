@@ -55,7 +55,7 @@ class Trainer(train.Trainer):
         return loss, logits
 
     def weight(self, images: tf.Tensor) -> float:
-        """Return what the mean over these rows weighs in the mean over the batch; a sum counts as it is."""
+        """Return the weight of these rows' mean in the batch's mean; 1 if the loss is a sum."""
         if self.spec.loss_reduction == "sum":
             return 1.0
         return images.shape[0] / self.spec.training.batch_size
@@ -70,7 +70,7 @@ class Trainer(train.Trainer):
     def gradients(
         self, images: np.ndarray, labels: np.ndarray, dropout_mask: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Of the whole batch's loss, the same on every rank."""
+        """Return the gradients of the whole batch's loss, which are equal on every rank."""
         with tf.device(self.device):
             batch = self.to_device(images, labels, dropout_mask)
             summed = self.strategy.run(self.summed_gradients, args=batch)
@@ -80,7 +80,7 @@ class Trainer(train.Trainer):
         }
 
     def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
-        """None: the exchange of gradients runs inside the optimizer."""
+        """Yield nothing: the exchange of gradients runs inside the optimizer."""
         return iter(())
 
     def synchronize(self) -> None:

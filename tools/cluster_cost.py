@@ -1,8 +1,8 @@
 """`python -m tools.cluster_cost`: what `--cluster local` costs a step. Takes about half an hour.
 
-Runs with and without it take turns, each pair in the other order than the last. Writes
-docs/results/cluster.json: for each label the step time with it ÷ without, paired, with its interval; and what
-a run says that has the same variant on both sides, with the engine beside it.
+Runs with and without the engine alternate, and each pair has the opposite order of the last. Writes
+docs/results/cluster.json: for each label, the paired ratio of step times with and without the engine, with
+its interval; and the verdict of a run with the engine that compares a variant with itself.
 """
 
 from __future__ import annotations

@@ -56,14 +56,14 @@ class Trainer(train.Trainer):
         return self.loss(logits, labels), logits
 
     def weight(self, images: torch.Tensor) -> float:
-        """Return what turns the ranks' average into the mean, or sum, over the batch: 1 for equal shares."""
+        """Return the factor from the ranks' average to the batch's loss; 1 for a mean over equal shares."""
         ranks = distributed.get_world_size()
         if self.spec.loss_reduction == "sum":
             return ranks
         return len(images) * ranks / self.spec.training.batch_size
 
     def phases(self, *batch: np.ndarray | None) -> Iterator[str]:
-        """None: the exchange of gradients runs inside the backward pass."""
+        """Yield nothing: the exchange of gradients runs inside the backward pass."""
         return iter(())
 
     def barrier(self) -> None:

@@ -1,4 +1,4 @@
-"""Where torch's functions change from one form to another: a unit on each side must be seen."""
+"""Lists the thresholds of torch's functions. A batch must have a unit on each side to test both forms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ THRESHOLDS: Mapping[str, Sequence[float | Argument]] = {
 
 
 def thresholds(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, bool]:
-    """Return, by `relu6 at 6`, whether units lie on both sides of it."""
+    """Return for each threshold, such as `relu6 at 6`, whether there are units on both sides."""
     name = getattr(function, "__name__", "").rstrip("_")
     units: Any = args[0] if args else kwargs.get("input")
     found: dict[str, bool] = {}

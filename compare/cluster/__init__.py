@@ -1,1 +1,1 @@
-"""`--cluster`: the groups of a run on the nodes of a Ray cluster, each as a whole on one node."""
+"""Runs `--cluster`: trains each seed of a run as a whole on one node of a Ray cluster."""

@@ -1,4 +1,4 @@
-"""Ray on this machine alone, for as long as one run: loopback, a token of its own, no dashboard."""
+"""Starts Ray on this machine for one run: on the loopback only, with a new token, without a dashboard."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SETTINGS = {
 
 @contextmanager
 def prepared() -> Iterator[None]:
-    """Set the environment for `ray.init()`; at the end nothing of it runs, and its directory is gone.
+    """Set the environment for `ray.init()`. At the end, stop all processes of Ray and remove its directory.
 
     Raises UserError if the path of the directory for temporary files is too long for sockets.
     """

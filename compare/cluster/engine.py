@@ -1,4 +1,4 @@
-"""Ray: the nodes of a cluster, tasks that take a whole one, and how they end. Only `--cluster` imports it."""
+"""Finds the nodes of a Ray cluster, and starts and ends tasks on them. Only `--cluster` imports Ray."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Reply:
-    """How the command on a node ended, what it answered, and the end of what it printed."""
+    """The exit status of the command on a node, its answer, and the end of its output."""
 
     status: int
     answer: bytes
@@ -55,7 +55,7 @@ class Reply:
 
     @property
     def reason(self) -> str:
-        """Why it did not end well: the error that it prints, or its last line."""
+        """Return why the command failed: the error that it printed, or its last line."""
         _, found, error = self.printed.rpartition("error: ")
         return error.strip() if found else last_line(self.printed) or f"exit status {self.status}"
 
@@ -78,13 +78,13 @@ class Engine:
         return found
 
     def nodes(self) -> list[Node]:
-        """Return those that have CPUs; the head's own first."""
+        """Return the nodes that have CPUs; the head's node comes first."""
         found = [(one["NodeID"], one["Resources"]) for one in self.ray.nodes() if one["Alive"]]
         found.sort(key=lambda one: ("node:__internal_head__" not in one[1], one[0]))
         return [Node(name, has["CPU"], has.get("GPU", 0)) for name, has in found if has.get("CPU")]
 
     def start(self, node: Node, request: bytes, *, whole: bool, cards: bool = False) -> Task:
-        """Start the command on a node, which it takes whole if it trains, and with its cards."""
+        """Start the command on a node. whole: reserve all CPUs of the node; cards: and all its cards."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         options = self.function.options(
@@ -96,7 +96,7 @@ class Engine:
         return options.remote(request)
 
     def ended(self, tasks: Mapping[Task, Node]) -> list[Task]:
-        """Wait for one of the tasks for a moment, and return those that have ended, or whose node has.
+        """Wait shortly for one of the tasks. Return the tasks that have ended, or whose node was lost.
 
         Raises NodesLost if this process runs on that node: then Ray neither starts nor ends a task.
         """
@@ -110,7 +110,7 @@ class Engine:
         return list(done) or [task for task, node in tasks.items() if node.id not in alive]
 
     def reply(self, task: Task, node: Node) -> Reply:
-        """Return what a task that has ended says. Raises Lost."""
+        """Return the reply of a task that has ended. Raises Lost."""
         if node.id not in self.alive():
             raise Lost("Ray says that the node is dead")
         try:
@@ -179,7 +179,7 @@ def check_token() -> None:
 
 
 def check_answers(address: str) -> None:
-    """Raise UserError if no head of Ray's is at an address, or if it does not know our token."""
+    """Raise UserError if no Ray head answers at the address, or if it does not accept our token."""
     host, _, port = address.rpartition(":")
     start = "Start it there: RAY_AUTH_MODE=token ray start --head --port=6379"
     try:

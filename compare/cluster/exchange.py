@@ -1,4 +1,4 @@
-"""What the driver and the command on a node send each other: JSON to the node, JSON or files back."""
+"""Defines the messages between the driver and the command on a node: JSON to it, JSON or files back."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Versions = dict[str, dict[str, str | None]]  # of each framework's packages, by 
 
 
 class Request(msgspec.Struct):
-    """To a node: its facts, or, if a seed is named, that seed's group, trained.
+    """Asks a node for its facts. If a seed is named, asks it to train the group of this seed.
 
-    gate: what the machine has climbed already in this run.
+    gate: the result of the ladder, if this machine has climbed it in this run.
     """
 
     options: dict[str, Any]  # of RunConfig
@@ -28,7 +28,7 @@ class Request(msgspec.Struct):
 
 
 class Facts(msgspec.Struct):
-    """What must be the same on every node, and what tells machines apart."""
+    """The facts that must be equal on every node, and those that identify a machine."""
 
     environment: Environment
     data_sha256: str
@@ -36,29 +36,32 @@ class Facts(msgspec.Struct):
 
 
 class Group(msgspec.Struct):
-    """A seed's launches: results.json of a run of its own, and its other files by their place in it."""
+    """A trained seed: results.json as of a separate run, and the other files by their path in that run."""
 
     results: bytes
     files: dict[str, bytes]
 
 
 def options_of(config: RunConfig) -> dict[str, Any]:
-    """Return the options as a node gets them: without what is the driver's own business."""
+    """Return the options for a node: those of the run, without the ones that only the driver uses."""
     own = dataclasses.replace(config, cluster=None, out=None, resume=None, download=None, tensorboard=False)
     found: dict[str, Any] = msgspec.to_builtins(own, enc_hook=lambda path: str(path.absolute()))
     return found
 
 
 def config_of(options: dict[str, Any]) -> RunConfig:
-    """Raise msgspec.ValidationError for what another version sent. No threads: those of this machine."""
+    """Return the options; if they name no threads, use all CPUs of this machine.
+
+    Raises msgspec.ValidationError if another version of this project sent them.
+    """
     given = options | ({} if options["threads"] else {"threads": RunConfig().threads})
     return msgspec.convert(given, RunConfig, dec_hook=lambda kind, value: kind(value))
 
 
 def differing(here: Facts, there: Facts) -> Iterator[tuple[str, object, object]]:
-    """Yield what makes step times those of other work: its name, what it is here, what it is on the node.
+    """Yield each difference that makes step times incomparable: its name, its value here, and on the node.
 
-    A driver may have no frameworks of its own; a node must have what the driver, or another node, has.
+    The driver may lack the frameworks. A node must have the versions of the driver or of the other nodes.
     """
     for fact, name in (("code_version", "lenet-compare"), ("python", "Python"), ("packages", "")):
         one, two = getattr(here.environment, fact), getattr(there.environment, fact)

@@ -1,4 +1,4 @@
-"""`compare.run --cluster`: each seed's group as a whole on one node, joined into one run's results."""
+"""Runs `compare.run --cluster`: trains each seed on one node, and joins the seeds into one result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VERSIONS = {"code_version": "code version", "python": "python", "packages": "pac
 
 @dataclass(frozen=True)
 class Started:
-    """A group that trains. `at`: since when, on the monotonic clock."""
+    """A group that is training. at: when it started, on the monotonic clock."""
 
     member: Member
     seed: int
@@ -70,7 +70,7 @@ class ClusterExperiment:
 
     @classmethod
     def prepare(cls, config: RunConfig, console: Console | None = None) -> ClusterExperiment:
-        """Raise UserError if the options, the data, Ray or the directory will not do."""
+        """Check the run. Raises UserError if options, data, Ray or the directory are unusable."""
         check(config)
         check_installed()
         config, dataset = loaded(config)
@@ -85,7 +85,7 @@ class ClusterExperiment:
         return cls(config, dataset, place, entrants(config), console, Joined.read(results))
 
     def execute(self) -> Results:
-        """Train every seed that is not there yet, printing and writing as groups end."""
+        """Train every missing seed. Print and write the results whenever a group ends."""
         assert self.config.cluster is not None
         with self.place:
             with ExitStack() as stack:
@@ -99,7 +99,7 @@ class ClusterExperiment:
             return self.report()
 
     def own_facts(self) -> Facts:
-        """Return what every node is held to. Raises UserError if it is not what the run began with."""
+        """Return the facts that every node must share. Raises UserError if they changed since the start."""
         own = Facts(machine.describe(), self.dataset.sha256, present_versions(self.config))
         if self.config.resume is not None and self.joined.machines:
             check_facts(self.results.environment, own.environment, VERSIONS)
@@ -108,7 +108,7 @@ class ClusterExperiment:
         return own
 
     def train(self, engine: Engine) -> None:
-        """Keep every machine at work, one group at a time. Raises NodesLost if seeds are left over."""
+        """Train one group at a time on every machine. Raises NodesLost if some seeds cannot be trained."""
         waiting = [one for one in self.config.seed_range() if not self.joined.finished(one, self.entrants)]
         if kept := self.config.seeds - len(waiting):
             self.say(f"resumed   with what was finished: {count(kept, 'seed')}")
@@ -131,7 +131,7 @@ class ClusterExperiment:
             raise NodesLost(f"--cluster: no node is left, and not every seed has trained: {seeds}.")
 
     def idle(self, running: Mapping[Task, Started]) -> list[Member]:
-        """Return a node of each machine that trains nothing."""
+        """Return one node of each machine on which no group is training."""
         busy = {one.member.machine for one in running.values()}
         return list({one.machine: one for one in reversed(self.members) if one.machine not in busy}.values())
 
@@ -168,7 +168,7 @@ class ClusterExperiment:
         return []
 
     def lose(self, member: Member, seed: int, lost: Lost) -> None:
-        """Note that a node is gone, which gets nothing more. Raises NodesLost if a group loses every node."""
+        """Record a lost node, and use it no more. Raises NodesLost if the seed has lost too many nodes."""
         self.members.remove(member)
         self.losses[seed] += 1
         if self.losses[seed] == MOST_LOSSES:
@@ -181,13 +181,13 @@ class ClusterExperiment:
         self.write()
 
     def write(self) -> None:
-        """Write the rows so far, and what they say."""
+        """Write the rows so far and their findings."""
         self.joined.conclude()
         write_results(self.results, self.directory)
         write_atomically(self.directory / "curves.csv", tables.curves_csv(self.results.runs).encode())
 
     def write_files(self, files: Mapping[str, bytes], identity: str) -> None:
-        """Write weights and logs into the run's directory: of the ladder, each machine has its own."""
+        """Write weights and logs into the run's directory. Each machine has its own files of the ladder."""
         first = identity == next(iter(self.joined.machines))
         for name, content in files.items():
             own = not first and name.startswith("parity/")
@@ -198,7 +198,7 @@ class ClusterExperiment:
             write_atomically(path, content)
 
     def report(self) -> Results:
-        """Write and print the report: of one machine as any run's, of several as that of merged runs."""
+        """Write and print the report: a normal one for one machine, a merged one for several machines."""
         results, directory = self.results, self.directory
         distrust(results)
         self.write()
@@ -219,7 +219,7 @@ class ClusterExperiment:
 
 
 def resumed(directory: Path, dataset: mnist.Dataset) -> Results:
-    """Return what a run that was cut off left. Raises UserError if it is of other data."""
+    """Return the results of an interrupted run. Raises UserError if it used other data."""
     results = read_results(directory)
     refuse_unknown_fields(directory, results)
     remove_half_written(directory)

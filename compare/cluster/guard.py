@@ -1,6 +1,6 @@
-"""Ends what an embedded Ray leaves if its driver is killed, and removes its directory. A process of its own.
+"""Ends the processes of an embedded Ray if its driver is killed, and removes its directory.
 
-Ray ties its daemons to the driver, but not the agents that they start, nor the directory of its sockets.
+It runs as a separate process. Ray ends its daemons with the driver, but not the agents that they started.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MARK = "RAY_TMPDIR"  # which Ray takes for its directory, its processes inherit,
 
 
 def main() -> None:
-    """Wait until standard input closes: the driver has ended, in order or not."""
+    """Wait until standard input closes, which means that the driver has ended. Then clean up."""
     sys.stdin.read()
     directory = sys.argv[1]
     kill_by_environment(MARK, directory)

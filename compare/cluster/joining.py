@@ -1,4 +1,4 @@
-"""Groups of several nodes as one run: added to its results machine by machine, seed by seed."""
+"""Joins the groups of several nodes into the results of one run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from compare.records.results import Launch, Machine, Results
 
 @dataclass
 class Joined:
-    """A run's results, and its machines: `write_results` gives a run's only machine no entry of its own."""
+    """A run's results and its machines. `write_results` writes no entry if a run has only one machine."""
 
     results: Results
     machines: dict[str, Machine] = field(default_factory=dict)
 
     @classmethod
     def read(cls, results: Results) -> Joined:
-        """Of what a run that was cut off left."""
+        """Start from the results of an interrupted run."""
         machines = {
             identity: Machine(
                 one.threads, one.environment or results.environment, one.parity or results.parity
@@ -33,11 +33,11 @@ class Joined:
         return cls(results, machines)
 
     def gate(self, machine: str) -> Gate | None:
-        """Return what the machine has climbed in this run."""
+        """Return the ladder's result on this machine in this run; None if it has not climbed yet."""
         return self.machines[machine].parity if machine in self.machines else None
 
     def finished(self, seed: int, entrants: Sequence[Entrant]) -> bool:
-        """Whether nothing more is to come of a seed's launches: each is settled, or not proved."""
+        """Return whether all launches of a seed are complete: each has ended, or was not proved."""
         rows = {(run.label, run.device): run for run in self.results.runs if run.seed == seed}
         held = [(entrant, rows.get((entrant.label, entrant.device))) for entrant in entrants]
         return all(run is not None and (settled(run) or self.barred(run, entrant)) for entrant, run in held)
@@ -47,7 +47,7 @@ class Joined:
         return not run.losses and gate is not None and kept_out(gate, entrant) is not None
 
     def drop(self, seed: int) -> None:
-        """Forget a seed that is to train again as a whole."""
+        """Remove all rows of a seed, which will train again as a whole."""
         results = self.results
         results.runs = [run for run in results.runs if run.seed != seed]
         results.thread_runs = [run for run in results.thread_runs if run.seed != seed]
@@ -55,7 +55,7 @@ class Joined:
         results.inference_runs = [run for run in results.inference_runs if run.seed != seed]
 
     def add(self, group: Results, config: RunConfig) -> None:
-        """Add a group: its rows name their machine already."""
+        """Add the rows of a group. They already name their machine."""
         identity = group.environment.machine_id
         held = self.machines.setdefault(
             identity, Machine(group.config.threads, group.environment, group.parity)
@@ -72,9 +72,9 @@ class Joined:
         self.conclude()
 
     def conclude(self) -> None:
-        """Make the file's own facts those of its first machine, and say what the samples say.
+        """Use the first machine's facts as those of the file, and derive the findings from the samples.
 
-        Times of several machines are never put together: such a run has no comparisons of its own.
+        Times of several machines are never combined, so a run on several machines holds no comparisons.
         """
         if not self.machines:  # nothing has trained yet
             return
@@ -91,7 +91,7 @@ class Joined:
 
 
 def follow(held: Machine, group: Results) -> None:
-    """Note what a later group of the same machine saw of its clocks."""
+    """Add the clocks that a later group of the same machine recorded."""
     assert held.environment is not None
     held.environment.cpu_mhz += group.environment.cpu_mhz
     before, now = held.environment.card, group.environment.card

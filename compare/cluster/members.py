@@ -1,4 +1,4 @@
-"""The nodes that a run uses: each named for a reader, and held to the same code, versions and data."""
+"""Names the nodes of a run, and checks that all have the same code, versions and data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compare.numbers import count
 
 @dataclass(frozen=True)
 class Member:
-    """A node that may train. `name`: without a host's, since results are for sharing."""
+    """A node that may train. name: contains no host name, because results are for sharing."""
 
     node: Node
     name: str
@@ -30,7 +30,7 @@ class Member:
 def members_of(engine: Engine, config: RunConfig, own_facts: Callable[[], Facts]) -> list[Member]:
     """Ask every node for its facts. Raises UserError for the first that cannot train, or has other versions.
 
-    own_facts: works out the driver's, meanwhile.
+    own_facts: returns the driver's facts; called while the nodes answer.
     """
     nodes = engine.nodes()
     request = msgspec.json.encode(Request(options_of(config)))
@@ -51,7 +51,7 @@ def members_of(engine: Engine, config: RunConfig, own_facts: Callable[[], Facts]
 
 
 def member(engine: Engine, node: Node, number: int, task: Task) -> Member:
-    """Wait for a node's facts. Raises UserError if it has none to give."""
+    """Wait for a node's facts. Raises UserError if the node cannot answer."""
     while not engine.ended({task: node}):
         pass
     try:
@@ -69,9 +69,9 @@ def member(engine: Engine, node: Node, number: int, task: Task) -> Member:
 
 
 def refuse_others(here: Facts, members: Sequence[Member]) -> None:
-    """Raise UserError, naming node and versions, for the first node that is not as the driver is.
+    """Raise UserError for the first node that differs from the driver, with the node and both versions.
 
-    A driver may have no frameworks of its own: then the first node that has one tells.
+    If the driver lacks a framework, the first node that has it gives the expected version.
     """
     everyone = [here, *(one.facts for one in members)]
     versions: Versions = {}

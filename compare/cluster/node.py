@@ -1,7 +1,7 @@
-"""`python -m compare.cluster.node`: a node's facts, or a seed's group trained on it. A Ray task starts it.
+"""`python -m compare.cluster.node`: returns a node's facts, or trains a seed's group. A Ray task starts it.
 
-A request, one line of JSON, comes on standard input, which stays open for as long as the answer is wanted.
-When it closes, the command ends as after Ctrl-C: whoever dies on the way, nothing is left running here.
+The request is one line of JSON on standard input, which stays open as long as an answer is expected.
+When it closes, the command ends as after Ctrl-C. So no process stays if the driver or Ray ends first.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def main(_: Sequence[str]) -> int:
 
 
 def end_with_input() -> None:
-    """End this command as SIGTERM does, through every `finally`, once nobody waits for its answer."""
+    """End this command with SIGTERM, so that every `finally` runs, if nobody expects its answer any more."""
     while os.read(0, 1):  # nothing more is sent
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def facts_of(config: RunConfig) -> Facts:
-    """Raise UserError for what this node cannot do: its options, data or devices."""
+    """Return this node's facts. Raises UserError if options, data or devices are unusable here."""
     check(config)
     card = watch(config.device, os.environ)
     dataset = mnist.load(config.data_dir, config.spec())
@@ -91,9 +91,9 @@ def group_in(directory: Path) -> Group:
 
 @contextmanager
 def whole_host() -> Iterator[None]:
-    """Wait until no other group trains on this host: Ray's resources are only declared.
+    """Wait until no other group trains on this host. Ray does not enforce the resources that it assigns.
 
-    The root directory is there for every user of the host, and a lock on it leaves no file.
+    The lock is on the root directory: every user can open it, and the lock leaves no file.
     """
     root = os.open("/", os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""What a Ray task does on a node: start this project's own command there, and end it with the task.
+"""Defines the function of a Ray task: it starts this project's command on a node, and ends it.
 
 Standard library only. Ray pickles this function by its name, and plain bytes go in and out: no value of ours
 is ever pickled, and no framework is imported into Ray's process.
@@ -23,9 +23,9 @@ LAST_BYTES = 4000
 
 
 def execute(request: bytes) -> dict[str, int | bytes]:
-    """Return the command's exit status, what it answers, and the end of what it printed.
+    """Return the command's exit status, its answer, and the end of its output.
 
-    The command ends when its input does: with this function, or with this process, however that dies.
+    The command ends when its input closes, so it never outlives this function or this process.
     """
     # Ray cancels by raising KeyboardInterrupt; a driver in a shell's background ignores it, and so would we
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -58,7 +58,7 @@ def execute(request: bytes) -> dict[str, int | bytes]:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Close the command's input, which ends it in order; kill it and its group if it does not end."""
+    """Close the command's input, which asks it to end. Kill it and its group if it does not."""
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()

@@ -43,7 +43,7 @@ class Group:
 
     @name.setter
     def name(self, name: str) -> None:
-        """Say whom an error is about, in the group's words and in each rank's."""
+        """Name the group in errors, and each rank after it."""
         self._name = name
         for rank, worker in enumerate(self.workers):
             worker.name = f"{name} rank {rank}"
@@ -131,12 +131,12 @@ class Group:
         self.close(grace_seconds=5 if kind is None else 0)
 
     def rows(self) -> list[int]:
-        """How many rows of a batch each rank trains on."""
+        """Return how many rows of a batch each rank trains on."""
         slices = (rows_of(rank, len(self.workers), self.batch_size) for rank in range(len(self.workers)))
         return [one.stop - one.start for one in slices]
 
     def loss(self, losses: Sequence[float]) -> float:
-        """Return the loss of the whole batch from those of the ranks' rows: every row weighs alike."""
+        """Return the loss of the whole batch from the ranks' losses: every row has the same weight."""
         shares = [rows / self.batch_size for rows in self.rows()]
         return weighted(shares, losses) if self.loss_is_mean else math.fsum(losses)
 
@@ -149,7 +149,7 @@ class Group:
 
 
 def severity(failure: BaseException | None) -> int:
-    """0: a process that is gone; 1: one that is silent or sends nonsense; 2: one that complains."""
+    """Return 0 if the process ended, 1 if it is silent or sends malformed replies, 2 if it refuses."""
     if isinstance(failure, WorkerFailed):
         return 0 if failure.gone else 1
     return 2
@@ -166,7 +166,7 @@ def ready(group: Group, replies: Sequence[messages.Ready]) -> messages.Ready:
 
 
 def trained(group: Group, replies: Sequence[messages.Trained]) -> messages.Trained:
-    """Of the whole batch: every row weighs alike, and a step ends when its slowest rank does."""
+    """Combine the ranks' blocks: every row has the same weight, and the slowest rank ends a step."""
     diverged = [one.diverged_at_step for one in replies if one.diverged_at_step is not None]
     steps = range(min(len(one.losses) for one in replies))
     cpu_steps = range(min(len(one.step_cpu_seconds) for one in replies))
@@ -187,7 +187,7 @@ def trained(group: Group, replies: Sequence[messages.Trained]) -> messages.Train
 
 
 def total(numbers: Sequence[int | None]) -> int | None:
-    """Sum what all ranks report; None if one does not know."""
+    """Return the sum over all ranks; None if one rank has no value."""
     known = [number for number in numbers if number is not None]
     return sum(known) if len(known) == len(numbers) else None
 
@@ -197,13 +197,13 @@ def weighted(shares: Sequence[float], values: Sequence[float]) -> float:
 
 
 def equal_arrays(group: Group, replies: Sequence[messages.Arrays]) -> messages.Arrays:
-    """Parameters, or gradients after the ranks' exchange: bit for bit the same on every rank."""
+    """Return parameters or exchanged gradients, which must be equal bit for bit on every rank."""
     group.equal("parameters or gradients", [one.safetensors for one in replies])
     return replies[0]
 
 
 def updated(group: Group, replies: Sequence[messages.Arrays]) -> messages.Arrays:
-    """Return one step's loss and logits of the whole batch, and the state that it left on every rank."""
+    """Return the loss and logits of the whole batch, and the state after the step, equal on every rank."""
     parts = [safetensors.numpy.load(one.safetensors) for one in replies]
     logits = [part.pop("logits") for part in parts if "logits" in part]
     group.equal("parameters or moments after a step", [safetensors.numpy.save(part) for part in parts])
@@ -215,7 +215,7 @@ def updated(group: Group, replies: Sequence[messages.Arrays]) -> messages.Arrays
 
 
 def joined_arrays(_: Group, replies: Sequence[messages.Arrays]) -> messages.Arrays:
-    """Activations of each rank's rows, one below the other."""
+    """Return the activations of the whole batch: the ranks' rows, concatenated in order."""
     parts = [safetensors.numpy.load(one.safetensors) for one in replies]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return messages.Arrays(safetensors.numpy.save(whole))

@@ -1,6 +1,7 @@
 """Known mistakes of data-parallel training, each of which the ladder must catch. Standard library only.
 
-Apart from the other traps: each takes a group of ranks. `python -m tools.ranks traps` tries them all.
+They are separate from the other traps, because each needs a group of ranks. `python -m tools.ranks traps`
+tries all of them.
 """
 
 from __future__ import annotations

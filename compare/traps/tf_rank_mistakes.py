@@ -8,14 +8,14 @@ from tf_impl.ranks import Trainer
 
 
 class OwnMeansSummed(Trainer):
-    """torch's way: the mean over a rank's own rows. TensorFlow's optimizers sum it over the ranks."""
+    """Uses the mean over a rank's own rows, as torch needs it, but TensorFlow's optimizers sum it."""
 
     def weight(self, images: tf.Tensor) -> float:
         return 1.0
 
 
 class AveragedToo(Trainer):
-    """The share of the whole batch's mean, divided by the number of ranks once more."""
+    """Divides a rank's share of the batch's mean by the number of ranks again."""
 
     def weight(self, images: tf.Tensor) -> float:
         return super().weight(images) / int(self.strategy.num_replicas_in_sync)

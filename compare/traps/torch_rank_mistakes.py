@@ -17,7 +17,7 @@ from torch_impl.ranks import Trainer
 
 
 class GradientsSummed(Trainer):
-    """A communication hook takes over the averaging too, and forgets it."""
+    """Sums gradients in a communication hook, which must also average them."""
 
     def __init__(
         self, spec: LeNetSpec, weights: Mapping[str, np.ndarray], *, device: str, dtype: str
@@ -33,21 +33,21 @@ def summed(_: None, bucket: distributed.GradBucket) -> torch.futures.Future[torc
 
 
 class DividedByWholeBatch(Trainer):
-    """TensorFlow's way: own rows' sum, divided by the size of the whole batch. torch averages it too."""
+    """Divides the sum by the size of the whole batch, as TensorFlow needs it, but torch averages it again."""
 
     def weight(self, images: torch.Tensor) -> float:
         return len(images) / self.spec.training.batch_size
 
 
 class MeanOfUnequalMeans(Trainer):
-    """Every rank has the mean of its own rows, and the ranks have unequal numbers of rows."""
+    """Averages the ranks' means, although the ranks have unequal numbers of rows."""
 
     def weight(self, images: torch.Tensor) -> float:
         return 1.0
 
 
 class RowsRepeated(MeanOfUnequalMeans):
-    """A rank with fewer rows repeats its first ones, as `DistributedSampler` fills up its last round."""
+    """Repeats the first rows on a rank that has fewer, as `DistributedSampler` does in its last round."""
 
     def value_and_gradients(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
@@ -61,12 +61,12 @@ class RowsRepeated(MeanOfUnequalMeans):
 
 
 def filled(rows: torch.Tensor, count: int) -> torch.Tensor:
-    """Return so many rows: the first ones again if there are fewer."""
+    """Return `count` rows: append the first rows again if there are fewer."""
     return torch.cat([rows, rows[: count - len(rows)]])
 
 
 class SameDropoutMask(Trainer):
-    """Every rank seeds its dropout alike: all drop the units that rank 0 drops."""
+    """Uses rank 0's dropout mask on every rank, as equal seeds would."""
 
     def forward(
         self, images: torch.Tensor, labels: torch.Tensor, dropout_mask: torch.Tensor | None
@@ -78,7 +78,7 @@ class SameDropoutMask(Trainer):
 
 
 class BatchSizePerRank(MeanOfUnequalMeans):
-    """The batch size of one process, given to each rank: the ranks together take N times as many rows."""
+    """Gives each rank the batch size of one process, so N ranks train on N times as many rows."""
 
     @staticmethod
     def batches(dataset: mnist.Dataset, spec: LeNetSpec, *, seed: int, dtype: str) -> Iterator[Batch]:

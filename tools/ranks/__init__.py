@@ -1,1 +1,1 @@
-"""Data-parallel training with both frameworks' own engines: proved, taken apart by cost, and killed."""
+"""Measures data-parallel training with both frameworks' engines: proof, cost and killed ranks."""

@@ -1,4 +1,4 @@
-"""`python -m tools.ranks [PART ...]`: each part measures for itself, and is kept in docs/results/ranks.json.
+"""`python -m tools.ranks [PART ...]`: measures each part, and writes docs/results/ranks.json.
 
     proofs   the ladder at 1, 2 and 3 ranks, in float64, against the NumPy oracle
     losses   1,000 steps of 2 ranks, and 200 of 3, against one process

@@ -1,6 +1,6 @@
-"""What two CPUs can be spent on: the step of one process and of two, interleaved in the same launch.
+"""Times the step of one process and of two on the same CPUs, interleaved in one launch.
 
-The last arm stands there twice, as an A/A: nothing but chance separates the two.
+The last arm is measured twice, as an A/A: only chance can make the two differ.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TIMEOUT_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to spend two CPUs. engine: in the framework's data-parallel engine, even if alone."""
+    """One way to spend two CPUs. engine: inside the framework's data-parallel engine, even with one rank."""
 
     name: str
     ranks: int

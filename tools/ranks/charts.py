@@ -1,4 +1,4 @@
-"""Two small charts of docs/distributed.md: the arms, and what the model says of more ranks."""
+"""Draws two charts of docs/distributed.md: the measured arms, and the model for more ranks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEIGHT = 240
 
 
 def arms_chart(launches: Sequence[Launch]) -> Chart:
-    """Return a row for each arm: a bar to its median step for each framework, and a dot for each launch."""
+    """Draw a row for each arm: each framework has a bar for its median step, and a dot for each launch."""
     bars, dots, rows, numbers = [], [], [], []
     by_variant = {title(variant): seconds_of(launches, variant) for variant in timed(launches)}
     for place, arm in enumerate(SHOWN):
@@ -53,7 +53,7 @@ def arms_chart(launches: Sequence[Launch]) -> Chart:
 
 
 def model_chart(launches: Sequence[Launch]) -> Chart:
-    """Return a line for each framework over the number of ranks, dashed where nobody measured."""
+    """Return a line for each framework over the number of ranks, dashed if it was not measured."""
     found = {title(one): model(seconds_of(launches, one), launches[0].batch_size) for one in timed(launches)}
     points = [
         {"ranks": ranks, "series": name, "ms": one.step_seconds(ranks) * 1000}

@@ -1,4 +1,4 @@
-"""A rank of three is killed while they train: the group must end, name it, and leave nothing running."""
+"""Kills one of three ranks while they train: the group must end, name the rank, and leave no process."""
 
 from __future__ import annotations
 

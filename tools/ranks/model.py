@@ -1,4 +1,4 @@
-"""What more ranks would take: T(N) = compute(B/N) + ring(bytes, N), from the arms that were measured."""
+"""Predicts the step of more ranks from the measured arms: T(N) = compute(B/N) + ring(bytes, N)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import median
 from tools.ranks.arms import APART, ONE_THREAD, TOGETHER
 from tools.ranks.record import Launch
 
-MEASURED = 2  # ranks; beyond, the model is drawn dashed
+MEASURED = 2  # ranks; the model is drawn dashed for more ranks
 
 
 def seconds_of(launches: Sequence[Launch], variant: str) -> dict[str, list[float]]:
@@ -32,7 +32,7 @@ class Model:
     exchange_seconds: float
 
     def step_seconds(self, ranks: int) -> float:
-        """Of so many ranks, each with CPUs of its own, over links as fast as those between the two."""
+        """Predict the step if each rank has its own CPUs and the links are as fast as in the measurement."""
         compute = self.fixed_seconds + self.seconds_per_row * self.batch_size / ranks
         return compute + self.exchange_seconds * ring(ranks) / ring(2)
 
@@ -43,9 +43,9 @@ def ring(ranks: int) -> float:
 
 
 def model(seconds: Mapping[str, Sequence[float]], batch_size: int) -> Model:
-    """From three arms: one process with the whole batch, two with half of it, and two that exchange.
+    """Fit the model to three arms: one process with the whole batch, two with half of it, two that exchange.
 
-    What noise makes negative is 0.
+    A cost that noise makes negative becomes 0.
     """
     whole, half, together = (median(seconds[arm.name]) for arm in (ONE_THREAD, APART, TOGETHER))
     per_row = max(0.0, (whole - half) / (batch_size / 2))
@@ -54,7 +54,7 @@ def model(seconds: Mapping[str, Sequence[float]], batch_size: int) -> Model:
 
 
 def over_link(unlimited_seconds: float, gradient_bytes: int, mbit: int | None) -> float:
-    """Return the step of two ranks by the model: what it takes without a limit, and the ring's bytes."""
+    """Predict the step of two ranks over a limited link: add the time to send the ring's bytes."""
     if mbit is None:
         return unlimited_seconds
     return unlimited_seconds + ring(2) * gradient_bytes * 8 / (mbit * 1e6)

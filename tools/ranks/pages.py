@@ -1,4 +1,4 @@
-"""What docs/distributed.md shows of docs/results/ranks.json: words, tables and two charts."""
+"""Writes the sections of docs/distributed.md from docs/results/ranks.json: sentences, tables, charts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMPARED: tuple[tuple[str, Arm, Arm], ...] = (
 
 
 def main() -> None:
-    """Draw the charts beside the record, if there is one."""
+    """Draw the charts into the directory of the record, if there is a record."""
     record = read(RESULT) if RESULT.exists() else Record()
     for chart in [charts.arms_chart(record.arms), charts.model_chart(record.arms)] if record.arms else []:
         write_atomically(RESULT.parent / f"{chart.name}.svg", plain(chart.drawing).encode())
@@ -44,7 +44,7 @@ def sections() -> dict[str, str]:
 
 
 def filled(record: Record) -> dict[str, str]:
-    """Return each section; what was not measured says so."""
+    """Return each section. A section without a measurement says so."""
 
     def shown(part: str, make: Callable[[Record], str]) -> str:
         if not getattr(record, part):
@@ -69,7 +69,7 @@ def ratio(launches: Sequence[Launch], variant: str, other: Arm, baseline: Arm) -
 
 
 def arms_section(launches: Sequence[Launch]) -> str:
-    """First what to do; then the charts, and each cost as a ratio."""
+    """Return what a user should do, then the charts, then each cost as a ratio."""
     sentences = [
         ratio_verdict(
             ratio(launches, variant, TOGETHER, TWO_THREADS),
@@ -98,7 +98,7 @@ def arms_section(launches: Sequence[Launch]) -> str:
 
 
 def proofs_section(proofs: Sequence[Proof]) -> str:
-    """Return a row for each variant and world size, the larger difference of the two dropout states."""
+    """Return a row for each variant and world size, with the larger difference of the two dropout states."""
     rows = []
     for variant, ranks in dict.fromkeys((one.variant, one.ranks) for one in proofs):
         own = [one for one in proofs if (one.variant, one.ranks) == (variant, ranks)]
@@ -130,7 +130,7 @@ def losses_section(trainings: Sequence[LongTraining]) -> str:
 
 
 def traps_section(traps: Sequence[TriedTrap]) -> str:
-    """Return a row for each mistake, as docs/parity.md has them of one process."""
+    """Return a row for each mistake, as in docs/parity.md."""
     rows = [
         [
             one.name,
@@ -154,7 +154,7 @@ def traps_section(traps: Sequence[TriedTrap]) -> str:
 
 
 def hosts_section(links: Sequence[Link]) -> str:
-    """Return a row for each speed of the link, beside what the model says."""
+    """Return a row for each speed of the link, with the model's prediction."""
     rows = []
     for variant in dict.fromkeys(one.variant for one in links):
         own = [one for one in links if one.variant == variant]
@@ -174,7 +174,7 @@ def hosts_section(links: Sequence[Link]) -> str:
 
 
 def kills_section(record: Record) -> str:
-    """Return how many groups ended as they must."""
+    """Return a sentence on how many groups ended as they must."""
     killed = record.kills
     sound = sum(one.named_rightly and not one.left_running for one in killed)
     slowest = format_seconds(median(one.after_seconds for one in killed))

@@ -1,4 +1,4 @@
-"""The ladder at world sizes 1, 2 and 3: the rungs, tolerances and oracle of `compare.parity`."""
+"""Puts 1, 2 and 3 ranks on the ladder, with the rungs, tolerances and oracle of `compare.parity`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def proofs(
 
 
 def plans(train_count: int) -> list[Plan]:
-    """Return one without dropout and one with it."""
+    """Return a plan without dropout, and one with it."""
     return [
         Plan(
             spec=spec_with(BATCH_SIZE, dropout),
@@ -63,7 +63,7 @@ def plans(train_count: int) -> list[Plan]:
 
 
 def rank_ports(variant: Variant, ranks: int) -> list[Port]:
-    """Return what climbs; nothing if the variant has no engine for ranks."""
+    """Return the port of a variant with so many ranks; nothing if it has no engine for ranks."""
     place = variant.rank_place()
     label = str(Label(variant.framework, variant.variant, ranks=ranks))
     return [Port(label, variant.framework, *place, "cpu", ranks=ranks)] if place else []
@@ -72,7 +72,7 @@ def rank_ports(variant: Variant, ranks: int) -> list[Port]:
 def highest(climbs: Sequence[Climb]) -> list[Proof]:
     """Return one proof for each side and state of dropout.
 
-    The side that all others stand beside is in every climb, but only as high as the other one came.
+    The first side is in every climb, but a climb ends where its other side fails. So keep its highest climb.
     """
     found: dict[tuple[str, bool], Proof] = {}
     for proof in (one for climb in climbs for one in proofs_of(climb)):
@@ -83,12 +83,12 @@ def highest(climbs: Sequence[Climb]) -> list[Proof]:
 
 
 def height(proof: Proof) -> int:
-    """Return how many rungs hold."""
+    """Return how many rungs passed."""
     return sum(rung.verdict == "pass" for rung in proof.rungs)
 
 
 def proofs_of(climb: Climb) -> Iterator[Proof]:
-    """Yield a proof for each side of a climb, of which the first is the one that others stand beside."""
+    """Yield a proof for each side of a climb. The first side is the one that all others are compared with."""
     for label in climb.labels:
         failing, read = climb.failing, Label.read(label)
         wrong = failing is not None and label in (failing.wrong or climb.labels)

@@ -1,4 +1,4 @@
-"""What docs/results/ranks.json holds: a list for each part, each measured for itself."""
+"""Defines docs/results/ranks.json: a list for each part. Each part is measured separately."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ProofRung(msgspec.Struct):
 
 
 class Proof(msgspec.Struct):
-    """One variant with so many ranks on the ladder. reason: names rung, tensor and variant if it fails."""
+    """One variant with so many ranks on the ladder. reason: the rung, tensor and variant of a failure."""
 
     variant: str
     ranks: int
@@ -48,7 +48,7 @@ class LongTraining(msgspec.Struct):
 
 
 class TriedTrap(msgspec.Struct):
-    """One known mistake, in a real group: where it was caught, and what its accuracy would have said."""
+    """One known mistake in a real group: the rung that caught it, and the accuracy that it reached."""
 
     name: str
     mistake: str

@@ -1,4 +1,4 @@
-"""Known mistakes of data-parallel training: each on the ladder in a real group, then trained."""
+"""Puts known mistakes of data-parallel training on the ladder in a real group, then trains them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LADDER_STEPS, TRAINING_STEPS = 5, 300
 
 
 def traps() -> Iterator[TriedTrap]:
-    """Try every mistake; the right training that an accuracy is held against is that of one process."""
+    """Try every mistake. Its accuracy is compared with that of the correct training of one process."""
     config = ParityConfig(steps=LADDER_STEPS, trap_steps=TRAINING_STEPS)
     with tempfile.TemporaryDirectory() as directory:
         setting = Setting(config, mnist.load(), Path(directory), lambda _: None)
