@@ -1,4 +1,4 @@
-"""`python -m tools.cluster_cost`: what `--cluster local` costs a step. Takes about half an hour.
+"""`python -m tools.cluster_cost`: what `--cluster local` costs a step. Takes about 20 minutes.
 
 Runs with and without the engine alternate, and each pair has the opposite order of the last. Writes
 docs/results/cluster.json: for each label, the paired ratio of step times with and without the engine, with
