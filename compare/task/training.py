@@ -78,7 +78,7 @@ def corrected(leaf: Leaf, tensor: Tensor, after: np.ndarray, before: np.ndarray)
     momentum = leaf.settings.get("momentum")
     if tensor.name != "moving_variance" or leaf.settings.get("running variance") != "unbiased":
         return after
-    if momentum is None or leaf.input is None:
+    if momentum is None or leaf.input is None or np.array_equal(after, before):  # equal: the layer is frozen
         return after
     values = math.prod(leaf.input) // after.size
     kept = momentum ** (tensor.call * leaf.calls) * before
