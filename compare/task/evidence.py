@@ -44,6 +44,7 @@ class Climber:
     weights: dict[Tensor, np.ndarray] = field(default_factory=dict)
     moved_weights: dict[Tensor, np.ndarray] = field(default_factory=dict)
     zeros: set[tuple[str, str]] = field(default_factory=set)  # parameters without a gradient, within rounding
+    evaluated: Evidence | None = None  # the activations in evaluation
     trained: Evidence | None = None
     failing: tuple[Found, Evidence, str] | None = None  # the first tensor that fails, and the rung's id
 

@@ -9,6 +9,7 @@ from compare.protocol.task_messages import Tensor
 from compare.records.task import TaskRung
 from compare.task.closeness import LIMITS, Comparison, Found, compare, largest
 from compare.task.evidence import Climber, Evidence
+from compare.task.modes import mode_notes
 from compare.task.rows import failed, row
 from compare.task.side import Arrays
 from compare.task.words import tensor_in_words
@@ -65,7 +66,11 @@ def activations(climber: Climber, rung_id: str, *, training: bool, scale: float 
     evidence = climber.twice(messages.TaskForward(training=training, scale=scale))
     compared = compare_roles(climber, evidence, "input", "output", "tap")
     name = f"activations in {'training' if training else 'evaluation'}"
-    return row(climber, (rung_id, name), evidence, compared)
+    rung = row(climber, (rung_id, name), evidence, compared)
+    if rung_id == "4b" and climber.evaluated is not None:
+        rung.notes += mode_notes(climber, climber.evaluated, evidence)
+    climber.evaluated = None if training else evidence
+    return rung
 
 
 def compare_roles(climber: Climber, evidence: Evidence, *roles: str) -> Comparison:

@@ -78,6 +78,76 @@ def test_a_variable_of_the_model_itself_is_compared(climbing: Climbing, tmp_path
     assert (failing.id, failing.first_failing) == ("4a", "norm1 output")
 
 
+FROZEN_TORCH = (
+    torch(
+        "class Network",
+        "class Fixed(nn.BatchNorm2d):\n"
+        "    def train(self, mode=True):\n"
+        "        return super().train(False)\n\n\n"
+        "class Network",
+    ),
+    torch("nn.BatchNorm2d(", "Fixed("),
+)
+FROZEN_NORM = (
+    keras('name="norm")', 'name="norm", trainable=False)'),
+    *FROZEN_TORCH,
+    torch("eps=1e-5)", "eps=1e-5).requires_grad_(False)"),
+)
+FIXED_NORM = (
+    keras(
+        "def model()",
+        "class Fixed(layers.BatchNormalization):\n"
+        "    def call(self, inputs, training=None, mask=None):\n"
+        "        return super().call(inputs, training=False)\n\n\n"
+        "def model()",
+    ),
+    keras("layers.BatchNormalization(", "Fixed("),
+    *FROZEN_TORCH,
+)
+DOUBLED_HEAD = (
+    keras(
+        "def model()",
+        "class Doubled(layers.Dense):\n"
+        "    def call(self, inputs, training=False):\n"
+        "        return super().call(inputs) * (2 if training else 1)\n\n\n"
+        "def model()",
+    ),
+    keras("layers.Dense(3", "Doubled(3"),
+    torch(
+        "class Network",
+        "class Doubled(nn.Linear):\n"
+        "    def forward(self, x):\n"
+        "        return super().forward(x) * (2 if self.training else 1)\n\n\n"
+        "class Network",
+    ),
+    torch("nn.Linear(8, 3)", "Doubled(8, 3)"),
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "edits", "said"),
+    [
+        ("cnn", FIXED_NORM, "norm in {} is a BatchNorm"),
+        ("adam", DOUBLED_HEAD, "head in {} is the first layer that computes differently in training"),
+        ("cnn", FROZEN_NORM, None),
+    ],
+)
+def test_a_note_says_what_both_sides_do_wrong_in_training(
+    network: str,
+    edits: tuple[tuple[str, str, str], ...],
+    said: str | None,
+    climbing: Climbing,
+    tmp_path: Path,
+) -> None:
+    """The two sides agree, so every rung passes; the note names the layer of each."""
+    parity = climbed(correct(network, *edits), climbing, tmp_path)
+    assert parity.passed, parity.failing
+    notes = next(rung.notes for rung in parity.rungs if rung.id == "4b")
+    expected = [said.format(side) for side in ("tf", "torch")] if said else []
+    assert len(notes) == len(expected)
+    assert all(note.startswith(start) for note, start in zip(notes, expected, strict=True))
+
+
 def test_a_bilinear_resize_is_proved_in_float64(climbing: Climbing, tmp_path: Path) -> None:
     """TensorFlow's own computes in float32, which no correct pair could pass."""
     own = (
