@@ -18,6 +18,8 @@ import msgspec
 from compare.command_line import run_entry_point
 from compare.data import task_file
 from compare.ladder.config import ParityConfig
+from compare.records import machine
+from compare.records.environment import Environment
 from compare.records.task import TaskParity
 from compare.task.proof import climb_task, climbing_sides
 from tools.network_mistakes import NETWORKS, ROOT
@@ -42,10 +44,18 @@ class Climbed(msgspec.Struct):
     worst: dict[str, float] = {}
 
 
+class CorrectPairs(msgspec.Struct):
+    """The committed result."""
+
+    environment: Environment
+    climbs: list[Climbed]
+
+
 def main(argv: Sequence[str]) -> int:
     """Climb with all pairs, or with those named by the arguments."""
     cases = product(argv or PAIRS, SEEDS, (1, 2), DTYPES)
-    found = []
+    found: list[Climbed] = []
+    result = CorrectPairs(machine.describe(), found)
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         with climbing_sides(ParityConfig(threads=1), directory) as climbing:
@@ -68,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
                 print(f"{network} × {times}, {dtype}, seed {seed}: {one.summary}", flush=True)
                 found.append(one)
                 if not argv:
-                    RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+                    RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     passed = sum(one.passed for one in found)
     print(f"{passed} of {len(found)} climbs pass")
     return 0 if passed == len(found) else 1

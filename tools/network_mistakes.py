@@ -16,6 +16,8 @@ from compare.command_line import run_entry_point
 from compare.data import task_file
 from compare.errors import UserError
 from compare.ladder.config import ParityConfig
+from compare.records import machine
+from compare.records.environment import Environment
 from compare.task.proof import climb_task, climbing_sides
 from tools.network_catalogue import MISTAKES, Mistake
 
@@ -39,12 +41,20 @@ class Tried(msgspec.Struct):
     hints: list[str] = []
 
 
+class Mistakes(msgspec.Struct):
+    """The committed result."""
+
+    environment: Environment
+    tried: list[Tried]
+
+
 def main(argv: Sequence[str]) -> int:
     """Try all mistakes, or those named by the arguments."""
     chosen = [one for one in MISTAKES if not argv or one.name in argv]
     if unknown := [name for name in argv if all(name != one.name for one in MISTAKES)]:
         raise UserError(f"there is no mistake {unknown[0]!r}; see tools/network_mistakes.py.")
-    tried = []
+    tried: list[Tried] = []
+    environment = machine.describe()
     for one in tries(chosen):
         print(
             f"{'caught' if one.caught else 'MISSED'}  {one.name}: {one.found_rung} {one.found_tensor}",
@@ -52,7 +62,8 @@ def main(argv: Sequence[str]) -> int:
         )
         tried.append(one)
     if not argv:
-        RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(tried), indent=1) + b"\n")
+        result = msgspec.json.encode(Mistakes(environment, tried))
+        RESULT.write_bytes(msgspec.json.format(result, indent=1) + b"\n")
     caught, hidden = sum(one.caught for one in tried), sum(one.caught and one.hidden for one in tried)
     print(f"{caught} of {len(tried)} caught, {hidden} of them with equal outputs")
     return 0 if caught == len(tried) else 1
