@@ -7,10 +7,11 @@ answer measures its rounding. The two sides may differ by a few hundred times th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from compare.ladder.tolerances import FLOAT32, SHARE_OF_AN_IMAGE
 from compare.protocol.task_messages import Tensor
 
 Arrays = Mapping[Tensor, np.ndarray]
@@ -31,7 +32,20 @@ class Limits:
 LIMITS = {"float64": Limits(500, 1e-11, 1e-9), "float32": Limits(500, 2e-5, 1e-2)}
 
 # Training amplifies rounding. Earlier rungs catch the mistakes that these limits may hide.
-STEPS = {"float64": Limits(500, 1e-11, 1e-6), "float32": Limits(500, 1e-4, 0.5)}
+STEPS = {"float64": Limits(500, 1e-11, 1e-6), "float32": Limits(500, FLOAT32["losses"].value, 0.5)}
+
+
+def of_gradients(limits: Limits, dtype: str, examples: int) -> Limits:
+    """Widen limits in float32 for gradients and what follows from them.
+
+    Rounding switches a unit near zero, or the winner of a nearly tied pool, on one side only. The gradient
+    then changes by up to the share of its example in the batch. One move of the weights need not show this.
+    """
+    if dtype == "float64":
+        return limits
+    floor = max(FLOAT32["gradients"].value, SHARE_OF_AN_IMAGE / max(examples, 1))
+    return replace(limits, least=max(limits.least, floor), most=max(limits.most, floor))
+
 
 ZERO = 100  # a tensor counts as zero if it is smaller than this factor times its own movement
 

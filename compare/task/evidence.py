@@ -108,6 +108,11 @@ class Climber:
             and not self.accepted(tensor.path, tensor.name)
         }
 
+    @property
+    def examples(self) -> int:
+        """Return the batch size, which is 0 if no layer shows it."""
+        return next((left.input[0] for left, _ in self.alignment.pairs if left.input), 0)
+
     def pair(self, path: str) -> Pair | None:
         return next((pair for pair in self.alignment.pairs if pair[0].path == path), None)
 

@@ -7,7 +7,7 @@ import numpy as np
 from compare.protocol import task_messages as messages
 from compare.protocol.task_messages import Tensor
 from compare.records.task import TaskRung
-from compare.task.closeness import LIMITS, Comparison, Found, compare, largest
+from compare.task.closeness import LIMITS, Comparison, Found, compare, largest, of_gradients
 from compare.task.evidence import Climber, Evidence
 from compare.task.modes import mode_notes
 from compare.task.rows import failed, row
@@ -120,7 +120,7 @@ def loss_hints(climber: Climber, evidence: Evidence) -> list[str]:
         )
     elif penalty:
         hints.append(f"model.losses add {penalty:.6g} to tf's loss")
-    size = next((one.input[0] for one, _ in climber.alignment.pairs if one.input), 0)
+    size = climber.examples
     if right and size and abs(left / right - size) < 1e-9 * size:
         hints.append(f"tf's is {size} times torch's: one is a sum over the batch, the other a mean")
     elif right and size and abs(right / left - size) < 1e-9 * size:
@@ -136,7 +136,8 @@ def gradients(climber: Climber) -> TaskRung:
     assert evidence is not None
     left, right = (climber.judged(one, "gradient") for one in (evidence.left, evidence.right))
     order = [*reversed([*left, *(one for one in right if one not in left)])]
-    compared = compare(left, right, evidence.moved, LIMITS[climber.dtype], order=order)
+    limits = of_gradients(LIMITS[climber.dtype], climber.dtype, climber.examples)
+    compared = compare(left, right, evidence.moved, limits, order=order)
     climber.zeros = {(one.path, one.name) for one in compared.zeros}
     notes = [f"{len(climber.zeros)} gradients are zero within rounding"] if climber.zeros else []
     rung = row(climber, ("6", "gradients"), evidence, compared, notes)
@@ -183,7 +184,8 @@ def stress(climber: Climber) -> TaskRung:
         if own.first_failing is None:
             left, right = (climber.judged(one, "gradient") for one in (evidence.left, evidence.right))
             order = [*reversed([*left, *(one for one in right if one not in left)])]
-            compared = compare(left, right, evidence.moved, LIMITS[climber.dtype], order=order)
+            limits = of_gradients(LIMITS[climber.dtype], climber.dtype, climber.examples)
+            compared = compare(left, right, evidence.moved, limits, order=order)
             more = row(climber, title, evidence, compared)
         else:
             more.hints.append(

@@ -9,7 +9,7 @@ import numpy as np
 from compare.protocol import task_messages as messages
 from compare.protocol.task_messages import Leaf, Tensor
 from compare.records.task import TaskRung
-from compare.task.closeness import STEPS, Comparison, compare
+from compare.task.closeness import STEPS, Comparison, compare, of_gradients
 from compare.task.evidence import Climber, Evidence
 from compare.task.rows import failed, row
 from compare.task.side import Arrays
@@ -37,11 +37,15 @@ def is_adaptive(climber: Climber) -> bool:
 
 
 def compare_after(climber: Climber, evidence: Evidence, *, adaptive: bool) -> Comparison:
-    """Compare each parameter's change, running statistics after Bessel's correction, and optimizer slots."""
+    """Compare each parameter's change, running statistics after Bessel's correction, and optimizer slots.
+
+    An adaptive rule divides a gradient by its own size, so that rounding gives whole steps of either sign:
+    then leave out gradients that are zero, and in float32 all parameters. float64 proves their steps.
+    """
     sides = [changes(climber, one, place) for place, one in enumerate((evidence.left, evidence.right))]
     moves = [changes(climber, one, place, moved=True) for place, one in enumerate(evidence.moved)]
-    if adaptive:  # such a rule divides noise by its own size, which gives whole steps of either sign
-        sides = [{t: a for t, a in one.items() if not climber.is_zero(t)} for one in sides]
+    if adaptive:
+        sides = [{t: a for t, a in one.items() if not follows_rounding(climber, t)} for one in sides]
     order = [*sides[0], *(one for one in sides[1] if one not in sides[0] and one.role != "slot")]
     order = [one for one in order if one.role != "slot" or one in sides[1]]
     rounding = {
@@ -50,7 +54,14 @@ def compare_after(climber: Climber, evidence: Evidence, *, adaptive: bool) -> Co
         if tensor in climber.weights
     }
     moved = moves[0], moves[1]
-    return compare(sides[0], sides[1], moved, STEPS[climber.dtype], order=order, rounding=rounding)
+    limits = of_gradients(STEPS[climber.dtype], climber.dtype, climber.examples)
+    return compare(sides[0], sides[1], moved, limits, order=order, rounding=rounding)
+
+
+def follows_rounding(climber: Climber, tensor: Tensor) -> bool:
+    pair = climber.pair(tensor.path)
+    trained = tensor.role == "weight" and pair is not None and tensor.name not in pair[0].states
+    return climber.is_zero(tensor) or (trained and climber.dtype != "float64")
 
 
 def changes(climber: Climber, arrays: Arrays, place: int, *, moved: bool = False) -> Arrays:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compare.protocol.task_messages import Tensor
-from compare.task.closeness import LIMITS, compare, pattern
+from compare.task.closeness import LIMITS, STEPS, compare, of_gradients, pattern
 
 A, B = Tensor("gradient", "a", "kernel"), Tensor("gradient", "b", "bias")
 FLOAT64 = LIMITS["float64"]
@@ -28,6 +28,18 @@ def test_movement_of_one_unit_widens_the_tolerance_but_not_beyond_a_mistake() ->
     found = compare({A: ONE}, {A: ONE * (1 + 8e-9)}, moved, FLOAT64)
     assert found.found[0].tolerance == FLOAT64.most
     assert found.first_failing is not None
+
+
+@pytest.mark.parametrize(("examples", "allowed"), [(128, 0.03), (8, 1.5 / 8), (0, 1.5)])
+def test_in_float32_a_gradient_may_be_off_by_the_share_of_one_example(examples: int, allowed: float) -> None:
+    """A unit near zero, switched by rounding on one side, is no mistake; float64 has no such room."""
+    for limits in (LIMITS["float32"], STEPS["float32"]):
+        own = of_gradients(limits, "float32", examples)
+        least = max(allowed, limits.least)
+        for off, passes in ((0.9 * least, True), (1.1 * least, False)):
+            right = {A: ONE * (1 - off)}  # as large as ONE at most
+            assert compare({A: ONE}, right, ({A: ONE}, right), own).found[0].passed == passes
+    assert of_gradients(FLOAT64, "float64", examples) == FLOAT64
 
 
 def test_what_is_zero_within_rounding_is_judged_on_the_scale_of_the_largest() -> None:

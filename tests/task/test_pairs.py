@@ -43,6 +43,20 @@ def test_one_worker_climbs_in_one_dtype_after_the_other(climbing: Climbing, tmp_
     assert parity.exact is None
 
 
+@pytest.mark.parametrize(
+    ("name", "rung"), [("a branch detached", "6"), ("L2 with a factor of a half", "5"), ("another rate", "7")]
+)
+def test_float32_still_finds_a_mistake(name: str, rung: str, climbing: Climbing, tmp_path: Path) -> None:
+    """Its limits for gradients and steps are wide, but not as wide as a mistake."""
+    mistake = next(one for one in MISTAKES if one.name == name)
+    tf, torch_file, task = written(mistake, tmp_path)
+    config = ParityConfig(task=task, threads=1, dtype="float32")
+    own = (task_file.read(task), task)
+    failing = climb_task(config, own, (tf, torch_file), climbing, directory=tmp_path).failing
+    assert failing is not None
+    assert failing.id == rung
+
+
 def correct(network: str, *edits: tuple[str, str, str]) -> Mistake:
     """Return a pair without a mistake, apart from edits of its files."""
     return Mistake("none", network, "", "", edits)
