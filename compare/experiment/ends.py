@@ -21,16 +21,18 @@ from compare.dtypes import host_dtype
 from compare.ladder.differences import compare_arrays
 from compare.ladder.oracle import Oracle
 from compare.ladder.tolerances import CURVES, Tolerances
-from compare.ladder.updates import LATE_UPDATES, ORACLE, Update, late_differences, update_of
+from compare.ladder.updates import ORACLE, Update, late_differences, update_of
 from compare.processes.group import Group
 from compare.processes.launcher import Worker
 from compare.processes.replies import arrays_of
 from compare.protocol import messages
 from compare.records.parity import Difference
 
-MOST_IMAGES = 12 * 128  # in the judged updates of a launch: the oracle takes four times as long as a worker
 EVALUATED_IMAGES = 125
-PLACES = 3  # consecutive seeds judge different updates, so that an error in every 25th step is found
+PLACES = 3  # consecutive seeds judge different updates,
+PERIOD = 25  # so that together they find an error in every 25th step
+UPDATES = -(-PERIOD // PLACES)
+MOST_IMAGES = UPDATES * 128  # in a launch's judged updates: the oracle takes four times as long as a worker
 WINDOW = 50  # steps of a curve whose mean losses are compared
 
 
@@ -92,7 +94,7 @@ def end_of(config: RunConfig, dataset: Dataset, seed: int) -> End:
     """Read the seed's batches to the end of the training and a little further. Return the seed's checks."""
     stream = batches(dataset, config.spec(), seed=seed, dtype=host_dtype(config.dtype))
     digest = digest_of(stream, config.steps)
-    updates = max(1, min(LATE_UPDATES, MOST_IMAGES // config.batch_size))
+    updates = max(1, min(UPDATES, config.steps // PERIOD, MOST_IMAGES // config.batch_size))
     skipped = updates * ((seed - config.first_seed) % PLACES)
     return End(config, dataset, digest, skipped, list(islice(stream, skipped, skipped + updates)))
 

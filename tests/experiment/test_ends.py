@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from compare.config import RunConfig, entrants
-from compare.experiment.ends import WINDOW, parted_at
+from compare.data import mnist
+from compare.experiment.ends import PERIOD, PLACES, WINDOW, end_of, parted_at
 from compare.experiment.experiment import distrust, kept_out
 from compare.records.parity import Climb, Difference, Gate, Rung
 from compare.records.results import Launch, Results
@@ -41,6 +42,18 @@ def test_a_curve_that_is_not_finite_has_parted() -> None:
     broken = curve(0)
     broken[60] = np.nan
     assert parted_at(list(broken), list(curve(0))) == WINDOW
+
+
+def test_three_seeds_judge_an_update_at_every_place_of_a_period() -> None:
+    """So an error in every 25th step is found, wherever the period starts. A short run judges fewer updates."""
+    config = RunConfig(steps=100, batch_size=2)
+    dataset = mnist.load(None, config.spec())
+    assert len(end_of(config, dataset, 0).batches) == 100 // PERIOD
+    config = RunConfig(steps=10 * PERIOD, batch_size=2)
+    ends = [end_of(config, dataset, seed) for seed in range(PLACES)]
+    judged = [end.skipped + place for end in ends for place in range(len(end.batches))]
+    assert judged == [*range(len(judged))]
+    assert len(judged) >= PERIOD
 
 
 def run(label: str, seed: int, **fields: object) -> Launch:
