@@ -10,7 +10,7 @@ from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.protocol import messages
 from compare.records.results import Launch
 
-EXPLAINED_STEPS = 20  # at most, and at most a tenth of the trained steps
+EXPLAINED_STEPS = 20  # at most, and at most a twentieth of the trained steps
 SWEEP_WARMUP_STEPS = 5
 SWEEP_STEPS = 10  # measured twice, in A B B A order
 
@@ -40,7 +40,7 @@ def noting(run: Launch, worker: Worker, act: Callable[[], None]) -> None:
 
 
 def note_explanation(run: Launch, worker: Worker, config: RunConfig) -> None:
-    steps = max(1, min(EXPLAINED_STEPS, config.steps // 10))
+    steps = max(1, min(EXPLAINED_STEPS, config.steps // 20))
     explained = worker.request(messages.Explain(steps), messages.Explained, config.timeout)
     run.phase_seconds = explained.phase_seconds
     run.unsynchronized_step_seconds = explained.unsynchronized_step_seconds

@@ -18,7 +18,7 @@ from compare.worker.session import Session
 MATMUL_SIZE = 2048  # on the CPU: large enough to reach the peak, small enough for half a second
 MATMUL_SIZE_ON_CARD = 8192  # a card needs larger matrices to reach its peak
 FLOAT64_MATMUL_SIZE_ON_CARD = 4096  # smaller, because most cards are slow in float64
-MATMUL_REPEATS = 8
+MATMUL_REPEATS = 3
 FENCES = 100
 
 
