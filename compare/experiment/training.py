@@ -98,8 +98,8 @@ def train_seed(
                 save_and_tell()
                 saved = time.monotonic()
         save_and_tell()
-        for launch in launches:
-            act_or_end(launch, partial(finish, launch, expected, dataset, config, directory), directory)
+        done = partial(finish, expected=expected, dataset=dataset, config=config, directory=directory)
+        side_by_side(launches, done, directory)
         save_and_tell()
         if complete:
             judge_ends(launches, expected.end, directory)

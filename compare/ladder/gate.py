@@ -23,7 +23,7 @@ from compare.records.parity import Climb, Gate
 from compare.variants import FRAMEWORK_NAMES, VARIANTS
 
 STEPS = 30
-TRAINING_BATCH = 32  # largest batch of the plan's steps; in addition, one step of every timed size is judged
+TRAINING_BATCH = 16  # largest batch of the plan's steps; in addition, one step of every timed size is judged
 PROOF_IMAGES = 200  # test images to evaluate in float64; in the run's dtype, as many as in the run
 
 
