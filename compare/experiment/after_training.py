@@ -10,7 +10,7 @@ from compare.processes.launcher import Worker, WorkerFailed, WorkerRefused
 from compare.protocol import messages
 from compare.records.results import Launch
 
-EXPLAINED_STEPS = 20  # at most, and at most a twentieth of the trained steps
+EXPLAINED_STEPS = 10  # at most in each launch, and at most a twentieth of the trained steps
 SWEEP_WARMUP_STEPS = 5
 SWEEP_STEPS = 10  # measured twice, in A B B A order
 
