@@ -1,8 +1,9 @@
-"""`python -m tools.cluster_cost`: what `--cluster local` costs a step. Takes about 20 minutes.
+"""`python -m tools.cluster_cost`: what `--cluster local` costs a step. Takes about half an hour.
 
-Runs with and without the engine alternate, and each pair has the opposite order of the last. Writes
-docs/results/cluster.json: for each label, the paired ratio of step times with and without the engine, with
-its interval; and the verdict of a run with the engine that compares a variant with itself.
+Runs with and without the engine alternate, and each pair has the opposite order of the last. The runs are
+short, because the speed of a machine drifts from minute to minute. Writes docs/results/cluster.json: for each
+label, the paired ratio of step times with and without the engine, with its interval; and the verdict of a run
+with the engine that compares a variant with itself.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from compare.records.results import Results
 from compare.statistics.intervals import ratio_interval
 
 OUT = machine.ROOT / "docs" / "results" / "cluster.json"
-PAIRS = 5
-OPTIONS = ("--seeds", "1", "--steps", "300")
+PAIRS = 20
+OPTIONS = ("--preset", "quick")
 SAME_OPTIONS = ("--seeds", "5", "--steps", "300", "--variants", "torch:eager,torch:eager")
 CLUSTER = ("--cluster", "local")
 
