@@ -84,6 +84,6 @@ def refuse_others(here: Facts, members: Sequence[Member]) -> None:
         found = [f"{what} is {two} there and {own} here" for what, own, two in differing(expected, one.facts)]
         if found:
             raise UserError(
-                f"--cluster: {one.name} would do other work: {'; '.join(found[:3])}.\n"
+                f"--cluster: {one.name} differs from this machine: {'; '.join(found[:3])}.\n"
                 "Give every node the same code, packages and data, or stop Ray on that node."
             )

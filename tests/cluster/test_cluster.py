@@ -171,7 +171,9 @@ def test_other_code_or_another_token_is_refused(place: Place, short: Path, tmp_p
     other = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
     with cluster_of(short, {}, other) as address:
         done = run_on(address, place, short, *TWO, "--out", tmp_path / "run")
-        said = assert_refused(done, "would do other work: lenet-compare is ", "(0123456789ab) there and ")
+        said = assert_refused(
+            done, "differs from this machine: lenet-compare is ", "(0123456789ab) there and "
+        )
         assert re.search(r"node [12] \(.+, \d+ CPUs?\)", said)
         assert not (tmp_path / "run").exists()
         strange = environment(short) | {"RAY_AUTH_TOKEN": TOKEN[::-1]}

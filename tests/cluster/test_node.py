@@ -147,7 +147,7 @@ def test_a_node_that_would_do_other_work_is_refused(there: dict[str, object], sa
     """By the node's name, with both versions."""
     with pytest.raises(UserError) as refused:
         refuse_others(facts(), [member(), member(**there)])
-    assert "node 2 (AMD EPYC, 2 CPUs) would do other work" in str(refused.value)
+    assert "node 2 (AMD EPYC, 2 CPUs) differs from this machine" in str(refused.value)
     assert said in str(refused.value)
 
 

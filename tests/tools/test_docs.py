@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from compare.config import RunConfig, option_as_typed
+from compare.findings.cautions import MOST_MOVED
 from compare.findings.findings import find
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
@@ -38,6 +39,11 @@ def test_the_number_of_traps_is_that_of_the_committed_result() -> None:
     count = len(read_traps(docs.RESULTS / "traps.json").trials)
     assert f"{count} real porting mistakes" in (docs.ROOT / "README.md").read_text()
     assert f"shows {count} porting mistakes" in (docs.ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_page_names_the_threshold_of_a_warning() -> None:
+    """docs/methods.md says by how much a disturbance must move a ratio."""
+    assert f"moves a ratio by more than {MOST_MOVED * 100:g} %" in (docs.ROOT / "docs/methods.md").read_text()
 
 
 def test_the_readmes_run_is_the_default_run() -> None:
