@@ -45,7 +45,7 @@ def test_a_curve_that_is_not_finite_has_parted() -> None:
 
 
 def test_three_seeds_judge_an_update_at_every_place_of_a_period() -> None:
-    """So an error in every 25th step is found, wherever the period starts. A short run judges fewer updates."""
+    """So an error in every 25th step is found, wherever the period starts. A short run judges fewer."""
     config = RunConfig(steps=100, batch_size=2)
     dataset = mnist.load(None, config.spec())
     assert len(end_of(config, dataset, 0).batches) == 100 // PERIOD
