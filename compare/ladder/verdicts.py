@@ -54,13 +54,18 @@ def agreement(climbs: Sequence[Climb]) -> str:
 
 
 def distance(differences: Sequence[Difference]) -> str:
-    """Return the largest difference: absolute, or relative to the losses if they are far above 1."""
+    """Return the largest difference of losses in words."""
     largest = max(differences, key=lambda one: one.max_abs or 0.0, default=None)
     if largest is None or not largest.max_abs or not largest.relative:
+        return closeness(0.0, 1.0)
+    return closeness(largest.max_abs, largest.max_abs / largest.relative)
+
+
+def closeness(apart: float, size: float) -> str:
+    """Return how far losses are apart: absolute, or relative to their size if this is far above 1."""
+    if not apart:
         return "the last bit"
-    if largest.max_abs / largest.relative < LARGE_LOSS:
-        return f"{largest.max_abs:.0e}"
-    return f"{largest.relative:.0e} of their size"
+    return f"{apart:.0e}" if size < LARGE_LOSS else f"{apart / size:.0e} of their size"
 
 
 def loss_differences(climb: Climb) -> list[Difference]:

@@ -17,6 +17,7 @@ from compare.data.task_file import Task
 from compare.errors import UserError
 from compare.ladder.config import ParityConfig
 from compare.ladder.together import asking
+from compare.ladder.verdicts import closeness
 from compare.numbers import count
 from compare.processes.conditions import Conditions
 from compare.processes.launcher import WorkerFailed, WorkerRefused
@@ -180,7 +181,8 @@ def summary(parity: TaskParity) -> str:
     if failing is not None:
         tensor = f" · first in {failing.first_failing}" if failing.first_failing else ""
         return f"fails at rung {failing.id}, {failing.name}{tensor}"
-    pairs = zip(parity.losses["tf"], parity.losses["torch"], strict=True)
-    apart = max((abs((a or 0) - (b or 0)) for a, b in pairs), default=0.0)
+    pairs = [(a or 0.0, b or 0.0) for a, b in zip(parity.losses["tf"], parity.losses["torch"], strict=True)]
+    apart = max((abs(a - b) for a, b in pairs), default=0.0)
+    close = closeness(apart, max((abs(a) for a, _ in pairs), default=0.0))
     said = f"{len(parity.rungs)} of {len(parity.rungs)} rungs · {len(parity.pairs)} layers"
-    return f"{said} · {parity.dtype} losses agree to {apart:.0e} over {count(parity.steps, 'step')}"
+    return f"{said} · {parity.dtype} losses agree to {close} over {count(parity.steps, 'step')}"

@@ -3,7 +3,9 @@
 import dataclasses
 import io
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -55,6 +57,18 @@ def test_a_task_climbs_on_one_device() -> None:
 def test_the_summary_of_a_proof_gives_the_closeness_of_the_losses() -> None:
     """The summary gives the number of rungs, layers and steps, and how close the losses are."""
     assert summary(PASSED) == "2 of 2 rungs · 2 layers · float64 losses agree to 9e-16 over 5 steps"
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ({"tf": [2.0, 1e21], "torch": [2.0, 1e21 + 1e7]}, "losses agree to 1e-14 of their size over"),
+        ({"tf": [2.0, 1.0], "torch": [2.0, 1.0]}, "losses agree to the last bit over"),
+    ],
+)
+def test_losses_that_are_large_or_equal_are_said_to_be_so(losses: dict[str, Any], said: str) -> None:
+    """A training that diverges on both sides alike gives losses of 1e21, which agree to 1e7."""
+    assert said in summary(msgspec.structs.replace(PASSED, losses=losses))
 
 
 def test_a_failure_shows_its_reason_and_every_hint() -> None:
