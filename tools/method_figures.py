@@ -13,14 +13,12 @@ from compare.findings.findings import Findings, find
 from compare.labels import Label
 from compare.numbers import count, format_percent, format_ratio, format_seconds
 from compare.records.results import Results
-from compare.rendering import tables
+from compare.rendering import tables, verdicts
 from compare.rendering.charts.scaling import batch_costs, batch_points, thread_points
 from compare.rendering.groups import groups
 from compare.rendering.markdown import bullets, table
 from compare.rendering.side_by_side import beside
 from compare.statistics.intervals import ratio_interval
-from compare.statistics.sample_size import MINIMUM_LAUNCHES
-from compare.statistics.verdicts import SMALLEST_DIFFERENCE, WIDEST_REACH
 from compare.variants import FRAMEWORK_NAMES
 
 
@@ -40,15 +38,8 @@ def work_sentence(results: Results) -> str:
 
 
 def verdict_section() -> str:
-    """Return the rule for each verdict on the step time, with the thresholds in the code."""
-    smallest = format_percent(SMALLEST_DIFFERENCE, 0)
-    reach = format_percent(WIDEST_REACH * SMALLEST_DIFFERENCE, 0)
-    rows = [
-        ["faster, slower", f"the estimate is {smallest} or more, and the interval excludes 1"],
-        ["no difference", f"the estimate is below {smallest}; the interval reaches no further than {reach}"],
-        ["not enough launches to say", f"everything else, and always below {MINIMUM_LAUNCHES} launches"],
-    ]
-    return table(["verdict", "when"], rows)
+    """Return the rule for each verdict on the step time, as the report's page shows it."""
+    return table(["verdict", "when"], verdicts.rules())
 
 
 def tried_section(record: dict[str, Any]) -> str:

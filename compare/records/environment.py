@@ -56,6 +56,7 @@ class Environment(msgspec.Struct):
     python: str | None = None
     packages: dict[str, str | None] = {}
     code_version: str | None = None
+    started: str | None = None  # when this was recorded: date and time in UTC, to the minute
     load_average_1min: float | None = None
     cpu_governor: str | None = None
     cpu_mhz: list[float | None] = []  # one value at the start of each seed

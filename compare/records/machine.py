@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import platform
@@ -45,6 +46,7 @@ def describe() -> Environment:
         python=platform.python_version(),
         packages={name: observe(version, name) for name in ("numpy", "msgspec", "safetensors")},
         code_version=code_version(),
+        started=f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d %H:%M} UTC",
         load_average_1min=load[0] if load else None,
         cpu_governor=observe(lambda: GOVERNOR.read_text().strip()),
         host_digest=observe(host_digest),

@@ -93,6 +93,9 @@ def environment(results: Results) -> Facts:
     rows: list[tuple[str, Any]] = [
         ("processor", found.cpu),
         ("CPUs usable, total", cpus(found)),
+        ("CPU quota", None if found.cpu_quota is None else f"{found.cpu_quota:g} CPUs"),
+        ("clock at the start of each seed", clock(found)),
+        ("frequency governor", found.cpu_governor),
         ("memory", None if found.memory_bytes is None else format_bytes(found.memory_bytes)),
         ("device", ", ".join(dict.fromkeys(run.device_name for run in results.runs if run.device_name))),
         *card_rows(found.card or Card()),
@@ -100,7 +103,11 @@ def environment(results: Results) -> Facts:
         ("system", " ".join(filter(None, (found.system, found.kernel, found.libc)))),
         ("Python", found.python),
         ("code", found.code_version),
-        ("load before the run", found.load_average_1min),
+        (
+            "load before the run",
+            None if found.load_average_1min is None else f"{found.load_average_1min:.2f}",
+        ),
+        ("started", found.started),
     ]
     return rows_with_a_value(rows) + [
         ("versions of " + name, text) for name, text in versions(results).items()
@@ -124,6 +131,12 @@ def cpus(found: Environment) -> str | None:
     if found.cpus_usable is None and found.cpus_total is None:
         return None
     return f"{found.cpus_usable or 'unknown'}, {found.cpus_total or 'unknown'}"
+
+
+def clock(found: Environment) -> str | None:
+    """Return the lowest and the highest clock that was seen, which are often equal."""
+    seen = [f"{mhz:,.0f}" for mhz in sorted(mhz for mhz in found.cpu_mhz if mhz)]
+    return f"{'–'.join(dict.fromkeys((seen[0], seen[-1])))} MHz" if seen else None
 
 
 def card_rows(card: Card) -> list[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from compare.findings.findings import Findings
 from compare.findings.machines import AcrossMachines
 from compare.rendering import facts, job, machines, side_by_side, tables, variant_table, verdicts
 from compare.rendering.charts.frame import Chart
+from compare.rendering.repeat import command
 
 CHARTS = "charts"  # the directory of the SVG files, next to report.md
 
@@ -68,7 +69,7 @@ def first_lines(found: Sequence[Findings]) -> list[str]:
         parts += ["**First, what failed**", bullets(failed)]
     lines = [one.sentence for one in verdicts.headlines(found)]
     lines += [*verdicts.fastest(found), *job.answers(found)]
-    lines += [" ".join(line) for line in verdicts.parity_lines(found)]
+    lines += [" ".join(line) for line in verdicts.checks(found)]
     return [*parts, bullets(lines)] if lines else parts
 
 
@@ -92,7 +93,8 @@ def curves(one: Findings) -> list[str]:
 def conditions(found: Sequence[Findings]) -> list[str]:
     if len(found) == 1:
         method, environment = facts.method(found[0]), facts.environment(found[0].results)
-        parts = ["## How it was measured", table(["what", "value"], method)]
+        repeat = f"To repeat it: {escape(command(found[0].results.config))}"
+        parts = ["## How it was measured", repeat, table(["what", "value"], method)]
         return [*parts, "## Environment", table(["what", "value"], environment)]
     rows = [[one.name, *one.values] for one in side_by_side.conditions(found)]
     header = ["what", *(one.name for one in found)]

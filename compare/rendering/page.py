@@ -29,6 +29,7 @@ from compare.rendering import (
     verdicts,
 )
 from compare.rendering.charts.frame import Chart
+from compare.rendering.repeat import command
 
 ASSETS = Path(__file__).parent / "assets"
 WIDE = ("step-time", "ratio", "machines", "batch-size", "threads")  # charts that use the page's full width
@@ -95,7 +96,8 @@ def contents(found: Sequence[Findings]) -> dict[str, Any]:
         "other_verdicts": verdicts.others(found),
         "fastest": [*verdicts.fastest(found), *job.answers(found)],
         "job": job.tables(found),
-        "parity_lines": verdicts.parity_lines(found),
+        "checks": verdicts.checks(found),
+        "rules": verdicts.rules(),
         "rungs": ladder_table.rows(rungs),
         "rung_header": ladder_table.HEADER,
         "columns": variant_table.columns(rows),
@@ -104,6 +106,7 @@ def contents(found: Sequence[Findings]) -> dict[str, Any]:
         "changes": variant_table.changes(found),
         "concepts": [] if any(each.results.config.task for each in found) else source_pairs.rendered(),
         "method": facts.method(one) if one else [],
+        "command": command(one.results.config) if one else "",
         "environment": facts.environment(one.results) if one else [],
         "warnings": verdicts.warnings(found),
     }

@@ -72,7 +72,11 @@ def summary(found: Sequence[Findings]) -> tuple[list[str], list[list[str]]]:
     filled = columns(every)
     shown = [column for column in SUMMARY if column in filled]
     return [SUMMARY[column] for column in shown], [
-        [cell_text(row.cells[column]) for column in shown] for row in every
+        [
+            row.cells[column].text if column == "step time" else cell_text(row.cells[column])
+            for column in shown
+        ]
+        for row in every
     ]
 
 
@@ -99,7 +103,7 @@ def row(label: Label, one: Findings, *, several: bool) -> Row:
         label,
         {
             "variant": Cell(title, title),
-            "step time": Cell(tables.seconds_cell(step), step),
+            "step time": Cell(tables.seconds_cell(step), step, spread(seconds)),
             "÷ baseline": ratio(compared, baseline=baseline),
             "verdict": verdict(runs, compared, baseline=baseline),
             "CPU time": middle([cpu_seconds(run) for run in good], format_seconds),
@@ -112,6 +116,15 @@ def row(label: Label, one: Findings, *, several: bool) -> Row:
             "launches": Cell(f"{len(good)} of {len(runs)}", len(good)),
         },
     )
+
+
+def spread(seconds: Sequence[float]) -> str:
+    """Return the range of the launches' medians, as `30.6–32.5 ms`; empty if it is one number in print."""
+    ends = [format_seconds(choose(seconds)) for choose in (min, max) if seconds]
+    if len(set(ends)) < 2:
+        return ""
+    (first, unit), (_, other) = (end.rsplit(" ", 1) for end in ends)
+    return "–".join([first if unit == other else ends[0], ends[1]])
 
 
 def metric(values: Sequence[float]) -> Cell:

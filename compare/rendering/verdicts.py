@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from compare.findings.comparisons import Compared
 from compare.findings.findings import Findings, contradictions
-from compare.numbers import difference_parts, format_seconds, ratio_parts
+from compare.numbers import difference_parts, format_percent, format_seconds, ratio_parts
 from compare.rendering.groups import Group, groups, pair
 from compare.statistics.intervals import Interval
+from compare.statistics.sample_size import MINIMUM_LAUNCHES
+from compare.statistics.verdicts import SMALLEST_DIFFERENCE, WIDEST_REACH
 from compare.statistics.wording import Kind
 
 METRICS = ("step_seconds", "test_accuracy")
@@ -142,8 +144,48 @@ def quickest(timed: Sequence[Group], name: str) -> Group | None:
     return min(mine, key=lambda group: group.step_seconds or 0, default=None)
 
 
+def checks(found: Sequence[Findings]) -> list[tuple[str, str]]:
+    """Return for each run whether parity holds or was not checked, and whether nothing warns.
+
+    Each is a pair: the words to stress, and the rest.
+    """
+    return [*parity_lines(found), *unwarned_lines(found)]
+
+
+def unwarned_lines(found: Sequence[Findings]) -> list[tuple[str, str]]:
+    """Return what was watched in each run without a warning, so that silence is not taken for neglect."""
+    lines = []
+    for one in found:
+        timed = [run for run in one.results.runs if run.timed_seconds]
+        if one.warnings or not timed:
+            continue
+        watched = ["drift and spread of the steps"]
+        if any(run.foreign_cpu_seconds for run in timed):
+            watched.append("other programs")
+        if any(one.results.environment.cpu_mhz):
+            watched.append("the processor's clock")
+        whose = f" in {one.name}" if one.name else ""
+        lines.append((f"No warning{whose}:", f"{listed(watched)} put no figure in doubt."))
+    return lines
+
+
+def listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def rules() -> list[tuple[str, str]]:
+    """Return each verdict on a time, and when it is given, with the thresholds in the code."""
+    smallest = format_percent(SMALLEST_DIFFERENCE, 0)
+    reach = format_percent(WIDEST_REACH * SMALLEST_DIFFERENCE, 0)
+    return [
+        ("faster, slower", f"the estimate is {smallest} or more, and the interval excludes 1"),
+        ("no difference", f"the estimate is below {smallest}; the interval reaches no further than {reach}"),
+        ("not enough launches to say", f"everything else, and always below {MINIMUM_LAUNCHES} launches"),
+    ]
+
+
 def parity_lines(found: Sequence[Findings]) -> list[tuple[str, str]]:
-    """Return for each run whether parity holds or was not checked: the words to stress, and the rest."""
+    """Return for each run whether parity holds or was not checked."""
     lines = []
     for one in found:
         whose = f" in {one.name}" if one.name else ""

@@ -16,6 +16,8 @@ from compare.findings.findings import Findings, find
 from compare.rendering import facts, markdown, page, side_by_side, variant_table, verdicts
 from compare.rendering.charts import charts
 from compare.rendering.groups import groups
+from compare.rendering.repeat import command
+from compare.statistics.verdicts import SMALLEST_DIFFERENCE
 from tests.rendering import synthetic
 
 HOSTILE = "</script><img src=x onerror=alert(1)> **bold** [a](b) `c` | d\n# e & <!-- \u2028"
@@ -217,6 +219,46 @@ def test_the_parity_of_each_of_two_runs_is_said() -> None:
     one.parity = None
     lines = verdicts.parity_lines(synthetic.two(one, two))
     assert [line[0] for line in lines] == ["Parity was not checked in A."]
+
+
+def test_a_run_without_warnings_says_what_was_watched() -> None:
+    """Silence could also mean that nothing was looked at; a run with a warning does not say it."""
+    made = synthetic.results(steps=100)
+    for run in made.runs:
+        run.foreign_cpu_seconds = [0.0, 0.0]
+    made.environment.cpu_mhz = []
+    found = [find(made)]
+    assert found[0].warnings == []
+    assert verdicts.checks(found)[1] == (
+        "No warning:",
+        "drift and spread of the steps and other programs put no figure in doubt.",
+    )
+    for run in made.runs:
+        run.notes = ["the explanation is missing"]
+    assert len(verdicts.checks([find(made)])) == 1
+
+
+def test_the_page_says_when_a_verdict_is_given() -> None:
+    """Its thresholds are those that decided. Below stands the command that repeats the run."""
+    made = synthetic.results(steps=60)
+    text = page.page([find(made)], [])
+    assert f"<code>{command(made.config)}</code>" in text
+    for name, when in verdicts.rules():
+        assert f"<dt>{name}</dt><dd>{when}</dd>" in text
+    assert f"below {SMALLEST_DIFFERENCE:.0%}".replace("%", " %") in verdicts.rules()[1][1]
+
+
+def test_the_step_time_has_the_range_of_its_launches() -> None:
+    """Only on the page: the terminal and Markdown have no room. Equal launches have no range."""
+    made = synthetic.results(steps=60)
+    for place, run in enumerate(made.runs):
+        run.step_seconds = [0.03 + 0.001 * place] * 60
+    found = [find(made)]
+    assert variant_table.rows(found)[0].cells["step time"].note == "30.0–34.0 ms"
+    assert variant_table.summary(found)[1][0][1:3].count("32.0 ms") == 1
+    for run in made.runs:
+        run.step_seconds = [0.03] * 60
+    assert variant_table.rows([find(made)])[0].cells["step time"].note == ""
 
 
 @pytest.mark.parametrize("text", ["</script>", "<!--", "&amp;"])
