@@ -47,6 +47,7 @@ def of_gradients(limits: Limits, dtype: str, examples: int) -> Limits:
     return replace(limits, least=max(limits.least, floor), most=max(limits.most, floor))
 
 
+FEW_UNITS = 4  # the rounding of a difference of two rounded weights
 ZERO = 100  # a tensor counts as zero if it is smaller than this factor times its own movement
 
 
@@ -58,6 +59,7 @@ class Found:
     relative: float | None
     tolerance: float
     zero: bool = False  # zero within rounding on both sides, and judged by the group's scale
+    moved: float = 0.0  # relative movement of a side's own values, beyond the rounding of the weights
     detail: str | None = None
     index: tuple[int, ...] = ()
     values: tuple[float, float] = (0.0, 0.0)
@@ -147,7 +149,9 @@ def compared(
     tolerance = min(max(own, limits.least), limits.most)
     index = tuple(int(one) for one in np.unravel_index(int(np.argmax(apart)), apart.shape))
     values = float(left[index]), float(right[index])
-    return Found(tensor, float(apart.max()) / scale if scale else 0.0, tolerance, zero, None, index, values)
+    relative = float(apart.max()) / scale if scale else 0.0
+    beyond = max(max(movements) - FEW_UNITS * rounding, 0.0)
+    return Found(tensor, relative, tolerance, zero, beyond / scale if scale else 0.0, None, index, values)
 
 
 def movement(array: np.ndarray | None, other: np.ndarray | None) -> float:

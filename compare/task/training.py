@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from compare.numbers import format_percent
 from compare.protocol import task_messages as messages
 from compare.protocol.task_messages import Leaf, Tensor
 from compare.records.task import TaskRung
@@ -14,8 +15,10 @@ from compare.task.evidence import Climber, Evidence
 from compare.task.rows import failed, row
 from compare.task.side import Arrays
 from compare.task.step_hints import step_hints
+from compare.task.words import tensor_in_words
 
 PLAIN_RATE = 1e-3
+DECIDED = 0.05  # relative movement of a tensor by rounding alone, from which rounding decides a training
 SAME_RATE = {"float64": 1e-12, "float32": 1e-6}  # relative: Keras holds its rate in the run's dtype
 ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Nadam", "Adadelta", "Lamb", "Ftrl")
 
@@ -131,13 +134,32 @@ def steps(climber: Climber, rung_id: str) -> TaskRung:
             return failed(rung_id, name, reason, f"rate of step {step}", ["is the schedule one step off?"])
     compared = compare_losses(climber, evidence)
     after = compare_after(climber, evidence, adaptive=plain is None and is_adaptive(climber))
+    notes = drop_what_rounding_decides(climber, after)
     compared.found += [one for one in after.found if one.tensor.role != "slot"]
-    rung = row(climber, (rung_id, name), evidence, compared)
+    rung = row(climber, (rung_id, name), evidence, compared, notes)
     if rung_id == "8b":
         climber.trained = evidence
         first = compared.first_failing
         rung.hints += step_hints(climber, first.tensor) if first else []
     return rung
+
+
+def drop_what_rounding_decides(climber: Climber, compared: Comparison) -> list[str]:
+    """Drop all tensors of a float32 training that amplifies rounding too much; return a note on it.
+
+    Two right trainings then part as far as a right one and a wrong one. float64 proves these steps.
+    """
+    most = max(compared.found, key=lambda one: one.moved, default=None)
+    if climber.dtype == "float64" or most is None or most.moved <= DECIDED:
+        return []
+    compared.found = []
+    return [
+        (
+            f"one unit in the last place of the weights changes {tensor_in_words(most.tensor)} by "
+            f"{format_percent(most.moved, 0)}: in {climber.dtype} only losses can be compared; float64 proves "
+            "these steps"
+        )
+    ]
 
 
 def compare_losses(climber: Climber, evidence: Evidence) -> Comparison:
@@ -169,7 +191,8 @@ def evaluation(climber: Climber) -> TaskRung:
     after = Evidence(left[0], right[0], (left[1], right[1]))
     taps = [climber.judged(one, "tap") for one in (after.left, after.right)]
     compared = compare(taps[0], taps[1], after.moved, STEPS[climber.dtype], order=[*taps[climber.reference]])
-    return row(climber, ("9", "evaluation after training"), after, compared, bessel_notes(evidence))
+    notes = [*drop_what_rounding_decides(climber, compared), *bessel_notes(evidence)]
+    return row(climber, ("9", "evaluation after training"), after, compared, notes)
 
 
 def trained_weights(climber: Climber, arrays: Arrays, place: int, *, moved: bool) -> Arrays:
