@@ -44,7 +44,8 @@ def of_gradients(limits: Limits, dtype: str, examples: int) -> Limits:
     if dtype == "float64":
         return limits
     floor = max(FLOAT32["gradients"].value, SHARE_OF_AN_IMAGE / max(examples, 1))
-    return replace(limits, least=max(limits.least, floor), most=max(limits.most, floor))
+    most = max(STEPS[dtype].most, floor)  # some networks amplify rounding as training does
+    return replace(limits, least=max(limits.least, floor), most=most)
 
 
 FEW_UNITS = 4  # the rounding of a difference of two rounded weights

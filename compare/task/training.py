@@ -156,8 +156,8 @@ def drop_what_rounding_decides(climber: Climber, compared: Comparison) -> list[s
     return [
         (
             f"one unit in the last place of the weights changes {tensor_in_words(most.tensor)} by "
-            f"{format_percent(most.moved, 0)}: in {climber.dtype} only losses can be compared; float64 proves "
-            "these steps"
+            f"{format_percent(most.moved, 0)}: in {climber.dtype} only losses can be compared; float64 "
+            "proves these steps"
         )
     ]
 
