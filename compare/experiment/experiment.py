@@ -42,7 +42,6 @@ from compare.records.run_directory import RunDirectory, new_directory, remove_ha
 from compare.rendering import facts, markdown, tables, terminal
 from compare.rendering.event_files import check_available, write_events
 from compare.rendering.progress import TrainingProgress
-from compare.rendering.report_files import render
 
 
 @dataclass
@@ -107,6 +106,8 @@ class Experiment:
         return self.write(results)
 
     def report(self, found: Findings) -> Results:
+        from compare.rendering.report_files import render  # Altair takes a third of a second to import
+
         results = self.results
         if self.config.tensorboard:
             write_events(results, self.directory)

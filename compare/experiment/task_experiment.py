@@ -41,7 +41,6 @@ from compare.records.results import Results, write_results
 from compare.records.run_directory import RunDirectory, new_directory, remove_half_written
 from compare.rendering import facts, markdown, tables, task_terminal, terminal
 from compare.rendering.progress import TrainingProgress
-from compare.rendering.report_files import render
 from compare.task.evidence import Climber
 from compare.task.forms import wrong_forms
 from compare.task.proof import Files, climbed, climbing_sides, task_files
@@ -93,6 +92,8 @@ class TaskExperiment:
 
     def execute(self) -> Results:
         """Prove, train every seed, and report. An interruption keeps the finished results."""
+        from compare.rendering.report_files import render  # Altair takes a third of a second to import
+
         with self.place:
             results = self.results
             write_results(results, self.directory)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from compare.findings.findings import Findings
 from compare.findings.machines import AcrossMachines
 from compare.rendering import facts, job, machines, side_by_side, tables, variant_table, verdicts
-from compare.rendering.charts.frame import Chart
 from compare.rendering.repeat import command
+
+if TYPE_CHECKING:
+    from compare.rendering.charts.frame import Chart  # Altair takes a third of a second to import
 
 CHARTS = "charts"  # the directory of the SVG files, next to report.md
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from compare.findings.findings import Findings
@@ -28,8 +28,10 @@ from compare.rendering import (
     variant_table,
     verdicts,
 )
-from compare.rendering.charts.frame import Chart
 from compare.rendering.repeat import command
+
+if TYPE_CHECKING:
+    from compare.rendering.charts.frame import Chart  # Altair takes a third of a second to import
 
 ASSETS = Path(__file__).parent / "assets"
 WIDE = ("step-time", "ratio", "machines", "batch-size", "threads")  # charts that use the page's full width

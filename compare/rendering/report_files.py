@@ -13,6 +13,7 @@ from compare.records.files import write_atomically
 from compare.records.results import FILE_NAME, Results
 from compare.rendering import machines, markdown, page
 from compare.rendering.charts import charts
+from compare.rendering.charts import machines as machine_charts
 from compare.rendering.charts.frame import Chart
 from compare.rendering.look import plain
 from compare.rendering.page import Link, links
@@ -52,7 +53,7 @@ def render_machines(results: Results, differences: Sequence[str], out: Path) -> 
         render(find(one), own)
         files.append(Link(f"{called[identity]}: its own report", f"machines/{identity}/report.html"))
     compared = across(found)
-    pictures = machines.charts(compared)
+    pictures = machine_charts.charts(compared)
     write_charts(pictures, out)
     write(out / "report.md", markdown.machines_report(compared, found, differences, pictures))
     write(out / "report.html", page.machines_page(compared, found, differences, pictures, files))
