@@ -36,9 +36,10 @@ def main(argv: list[str]) -> int:
     directory, uv = Path(argv[0]), shutil.which("uv")
     log = Path(f"{directory}.log")
     announce(directory, uv)
+    progress = Progress(directory)
     try:
         for command in commands(directory, argv[1:], uv):
-            status, output = followed(command, Progress(directory))
+            status, output = followed(command, progress)
             kept = written(log, output)
             if status != 0:
                 print(f"error: {advice(output)}{kept}", file=sys.stderr)
@@ -103,6 +104,7 @@ class Progress:
         self.directory = directory
         self.free = free(directory)
         self.start = time.monotonic()
+        self.shown = self.start  # when something was last printed
         self.phase = "starting"
         self.out_of_tries = False  # pip would continue with the next package, and try as often again
 
@@ -147,10 +149,9 @@ def followed(command: list[str], progress: Progress) -> tuple[int, str]:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
         threading.Thread(target=collect, args=(process, lines), daemon=True).start()
-        shown = time.monotonic()
         while True:
             try:
-                text = lines.get(timeout=max(0.0, shown + QUIET_SECONDS - time.monotonic()))
+                text = lines.get(timeout=max(0.0, progress.shown + QUIET_SECONDS - time.monotonic()))
                 if text is None:
                     break
                 output.append(text)
@@ -162,7 +163,7 @@ def followed(command: list[str], progress: Progress) -> tuple[int, str]:
                 words = progress.waiting()
             if words:
                 print(f"  {words}", flush=True)
-                shown = time.monotonic()
+                progress.shown = time.monotonic()
     return process.returncode, "".join(output)
 
 

@@ -152,3 +152,14 @@ def test_a_python_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "error: Python 3.11, 3.12 or 3.13 is needed, and 'false' is not one." in done.stderr
     assert not done.stdout
+
+
+def test_the_silence_of_two_commands_counts_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is silent for less than the limit, both together for longer: a line shows that it goes on."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(0.3)"]
+    monkeypatch.setattr(install, "QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(install, "commands", lambda *_: [sleep, sleep])
+    assert install.main([str(tmp_path / ".venv")]) == 0
+    assert "starting" in capsys.readouterr().out
