@@ -27,12 +27,16 @@ class Limits:
     factor: float
     least: float
     most: float
+    may_diverge: bool = False  # whether values may be infinite or NaN, if they are so on both sides
 
 
 LIMITS = {"float64": Limits(500, 1e-11, 1e-9), "float32": Limits(500, 2e-5, 1e-2)}
 
 # Training amplifies rounding. Earlier rungs catch the mistakes that these limits may hide.
-STEPS = {"float64": Limits(500, 1e-11, 1e-6), "float32": Limits(500, FLOAT32["losses"].value, 0.5)}
+STEPS = {
+    "float64": Limits(500, 1e-11, 1e-6, may_diverge=True),
+    "float32": Limits(500, FLOAT32["losses"].value, 0.5, may_diverge=True),
+}
 
 
 def of_gradients(limits: Limits, dtype: str, examples: int) -> Limits:
@@ -60,6 +64,7 @@ class Found:
     relative: float | None
     tolerance: float
     zero: bool = False  # zero within rounding on both sides, and judged by the group's scale
+    diverged: bool = False  # on both sides alike; the finite values are compared
     moved: float = 0.0  # relative movement of a side's own values, beyond the rounding of the weights
     detail: str | None = None
     index: tuple[int, ...] = ()
@@ -138,9 +143,13 @@ def compared(
         return Found(tensor, None, limits.least, detail=shapes)
     if left.size == 0 or (left.dtype.kind in "iub" and np.array_equal(left, right)):
         return Found(tensor, 0.0, limits.least)
+    finite = np.isfinite(left), np.isfinite(right)
+    diverged = not all(one.all() for one in finite)
+    if diverged and not (limits.may_diverge and np.array_equal(*finite)):
+        sides = [name for name, one in zip(("tf", "torch"), finite, strict=True) if not one.all()]
+        return Found(tensor, None, limits.least, detail=f"it is not finite in {' and '.join(sides)}")
+    left, right = (np.where(finite[0], one, 0) for one in (left, right))
     apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
-    if not np.isfinite(apart).all():
-        return Found(tensor, None, limits.least, detail="it is not finite")
     moved, rounding = noise
     movements = [rounding, *(movement(*one) for one in zip(pair, moved, strict=True))]
     magnitude = max(largest(left), largest(right))
@@ -151,14 +160,15 @@ def compared(
     index = tuple(int(one) for one in np.unravel_index(int(np.argmax(apart)), apart.shape))
     values = float(left[index]), float(right[index])
     relative = float(apart.max()) / scale if scale else 0.0
-    beyond = max(max(movements) - FEW_UNITS * rounding, 0.0)
-    return Found(tensor, relative, tolerance, zero, beyond / scale if scale else 0.0, None, index, values)
+    beyond = max(max(movements) - FEW_UNITS * rounding, 0.0) / scale if scale else 0.0
+    return Found(tensor, relative, tolerance, zero, diverged, beyond, None, index, values)
 
 
 def movement(array: np.ndarray | None, other: np.ndarray | None) -> float:
     if array is None or other is None or array.shape != other.shape or array.size == 0:
         return 0.0
-    apart = np.abs(array.astype(np.float64) - other.astype(np.float64))
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(array.astype(np.float64) - other.astype(np.float64))
     return float(apart.max()) if np.isfinite(apart).all() else 0.0
 
 

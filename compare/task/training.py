@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from compare.numbers import format_percent
+from compare.numbers import count, format_percent
 from compare.protocol import task_messages as messages
 from compare.protocol.task_messages import Leaf, Tensor
 from compare.records.task import TaskRung
@@ -136,6 +136,7 @@ def steps(climber: Climber, rung_id: str) -> TaskRung:
     after = compare_after(climber, evidence, adaptive=plain is None and is_adaptive(climber))
     notes = drop_what_rounding_decides(climber, after)
     compared.found += [one for one in after.found if one.tensor.role != "slot"]
+    notes += diverged_notes(compared)
     rung = row(climber, (rung_id, name), evidence, compared, notes)
     if rung_id == "8b":
         climber.trained = evidence
@@ -158,6 +159,19 @@ def drop_what_rounding_decides(climber: Climber, compared: Comparison) -> list[s
             f"one unit in the last place of the weights changes {tensor_in_words(most.tensor)} by "
             f"{format_percent(most.moved, 0)}: in {climber.dtype} only losses can be compared; float64 "
             "proves these steps"
+        )
+    ]
+
+
+def diverged_notes(compared: Comparison) -> list[str]:
+    found = [tensor_in_words(one.tensor) for one in compared.found if one.diverged]
+    if not found:
+        return []
+    more = f" and {count(len(found) - 1, 'more tensor')}" if found[1:] else ""
+    return [
+        (
+            f"both trainings diverge alike: in {found[0]}{more}, values that are not finite are not compared. "
+            "Lower the rate, or steps"
         )
     ]
 
@@ -191,7 +205,8 @@ def evaluation(climber: Climber) -> TaskRung:
     after = Evidence(left[0], right[0], (left[1], right[1]))
     taps = [climber.judged(one, "tap") for one in (after.left, after.right)]
     compared = compare(taps[0], taps[1], after.moved, STEPS[climber.dtype], order=[*taps[climber.reference]])
-    notes = [*drop_what_rounding_decides(climber, compared), *bessel_notes(evidence)]
+    notes = [*drop_what_rounding_decides(climber, compared), *diverged_notes(compared)]
+    notes += bessel_notes(evidence)
     return row(climber, ("9", "evaluation after training"), after, compared, notes)
 
 

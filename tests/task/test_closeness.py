@@ -101,3 +101,16 @@ def test_the_form_of_a_difference_is_named(other: np.ndarray, words: str | None)
     """A wrong column, a factor or another order is named, because a porter looks for these first."""
     found = pattern(IMAGE, np.ascontiguousarray(other), 1e-11)
     assert (found is None) if words is None else (found is not None and words in found)
+
+
+def test_values_may_be_infinite_after_training_if_they_are_so_on_both_sides() -> None:
+    """A training that diverges on both sides is no difference. The finite values are compared."""
+    left = {A: np.array([1.0, np.inf, -2.0])}
+    same, other = {A: np.array([1.0, np.nan, -2.0])}, {A: np.array([1.0, np.nan, -2.1])}
+    still = (left, left)
+    found = compare(left, same, still, STEPS["float64"]).found[0]
+    assert (found.passed, found.diverged) == (True, True)
+    assert not compare(left, other, still, STEPS["float64"]).found[0].passed
+    assert compare(left, same, still, FLOAT64).found[0].detail == "it is not finite in tf and torch"
+    finite = {A: np.array([1.0, 5.0, -2.0])}
+    assert compare(left, finite, still, STEPS["float64"]).found[0].detail == "it is not finite in tf"
