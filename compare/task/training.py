@@ -170,8 +170,8 @@ def diverged_notes(compared: Comparison) -> list[str]:
     more = f" and {count(len(found) - 1, 'more tensor')}" if found[1:] else ""
     return [
         (
-            f"both trainings diverge alike: in {found[0]}{more}, values that are not finite are not compared. "
-            "Lower the rate, or steps"
+            f"both trainings diverge alike: in {found[0]}{more}, values that are not finite are not "
+            "compared. Lower the rate, or steps"
         )
     ]
 
