@@ -34,7 +34,17 @@ from tools.ranks import pages as rank_pages
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 EXAMPLE = ROOT / "docs" / "example"
-FIGURED = ("variants", "options", "methods", "checkpoints", "machines", "any_network", "job", "distributed")
+FIGURED = (
+    "variants",
+    "options",
+    "methods",
+    "checkpoints",
+    "machines",
+    "any_network",
+    "job",
+    "distributed",
+    "install",
+)
 PAGES = (
     ROOT / "README.md",
     *(ROOT / "docs" / f"{name}.md" for name in FIGURED),
@@ -73,6 +83,7 @@ def sections() -> dict[str, str]:
             method_figures.read(RESULTS / "kills.json"), method_figures.read(RESULTS / "soak.json")
         ),
         "conversions": method_figures.conversions_section(method_figures.read(RESULTS / "conversions.json")),
+        "first_call": method_figures.first_call_section(method_figures.read(RESULTS / "install.json")),
         "job": job_section(RESULTS / "job.json", RESULTS / "job_again.json"),
         "machines": "\n\n".join(on_machines),
         "two_machines": on_machines[1],

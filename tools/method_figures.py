@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,27 @@ def work_sentence(results: Results) -> str:
 def verdict_section() -> str:
     """Return the rule for each verdict on the step time, as the report's page shows it."""
     return table(["verdict", "when"], verdicts.rules())
+
+
+def first_call_section(records: dict[str, Any]) -> str:
+    """Return the sizes and times of a recorded first call, and a line of it from each phase."""
+    one = records[".venv"]
+    seconds, shown = round(one["seconds"]), {}
+    for moment, line in one["lines"]:
+        shown.setdefault(re.sub(r"^\s*\d+:\d+  | · .*", "", line).split(",")[0].strip(), (moment, line))
+    block = [f"{moment:6.1f} s  {line.rstrip()}" for moment, line in shown.values()]
+    return "\n".join(
+        [
+            f"- {one['download_bytes'] / 1e9:.1f} GB fetched, {one['installed_bytes'] / 1e9:.1f} GB on disk, in "
+            f"{seconds // 60} min {seconds % 60} s ({one['machine']}, with pip, {one['date']}).",
+            f"- The longest silence was {one['longest_silence_seconds']:.1f} s. The first line of a later "
+            f"`make compare` came after {one['second_start_seconds']:.1f} s.",
+            "",
+            "```",
+            *block,
+            "```",
+        ]
+    )
 
 
 def tried_section(record: dict[str, Any]) -> str:
