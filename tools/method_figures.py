@@ -46,22 +46,20 @@ def verdict_section() -> str:
 def first_call_section(records: dict[str, Any]) -> str:
     """Return the sizes and times of a recorded first call, and a line of it from each phase."""
     one = records[".venv"]
-    seconds, shown = round(one["seconds"]), {}
+    seconds = round(one["seconds"])
+    shown: dict[str, tuple[float, str]] = {}
     for moment, line in one["lines"]:
         shown.setdefault(re.sub(r"^\s*\d+:\d+  | · .*", "", line).split(",")[0].strip(), (moment, line))
     block = [f"{moment:6.1f} s  {line.rstrip()}" for moment, line in shown.values()]
-    return "\n".join(
-        [
-            f"- {one['download_bytes'] / 1e9:.1f} GB fetched, {one['installed_bytes'] / 1e9:.1f} GB on disk, in "
-            f"{seconds // 60} min {seconds % 60} s ({one['machine']}, with pip, {one['date']}).",
-            f"- The longest silence was {one['longest_silence_seconds']:.1f} s. The first line of a later "
-            f"`make compare` came after {one['second_start_seconds']:.1f} s.",
-            "",
-            "```",
-            *block,
-            "```",
-        ]
-    )
+    sizes = f"{one['download_bytes'] / 1e9:.1f} GB fetched, {one['installed_bytes'] / 1e9:.1f} GB on disk"
+    took = f"{seconds // 60} min {seconds % 60} s ({one['machine']}, with pip, {one['date']})"
+    silence, second = one["longest_silence_seconds"], one["second_start_seconds"]
+    facts = [
+        f"{sizes}, in {took}.",
+        f"The longest silence was {silence:.1f} s.",
+        f"The first line of a later `make compare` came after {second:.1f} s.",
+    ]
+    return "\n".join([*(f"- {fact}" for fact in facts), "", "```", *block, "```"])
 
 
 def tried_section(record: dict[str, Any]) -> str:
