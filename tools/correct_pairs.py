@@ -1,4 +1,4 @@
-"""`python -m tools.correct_pairs`: checks that correct pairs of networks never fail.
+"""`python -m tools.correct_pairs [NAME ...]`: checks that correct pairs of networks never fail.
 
 Writes docs/results/correct_pairs.json. Each pair climbs with five seeds, two batch sizes and both dtypes.
 Exit 1 if a climb fails.
@@ -42,6 +42,7 @@ class Climbed(msgspec.Struct):
     summary: str
     seconds: float
     worst: dict[str, float] = {}
+    code_version: str | None = None
 
 
 class CorrectPairs(msgspec.Struct):
@@ -52,10 +53,11 @@ class CorrectPairs(msgspec.Struct):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Climb with all pairs, or with those named by the arguments."""
+    """Climb with all pairs, or with those named by the arguments, whose rows alone are then replaced."""
     cases = product(argv or PAIRS, SEEDS, (1, 2), DTYPES)
+    others = [one for one in committed() if argv and one.network not in argv]
+    result = CorrectPairs(machine.describe(), others)
     found: list[Climbed] = []
-    result = CorrectPairs(machine.describe(), found)
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         with climbing_sides(ParityConfig(threads=1), directory) as climbing:
@@ -74,14 +76,20 @@ def main(argv: Sequence[str]) -> int:
                     parity.summary,
                     round(parity.seconds, 1),
                     used(parity),
+                    result.environment.code_version,
                 )
                 print(f"{network} × {times}, {dtype}, seed {seed}: {one.summary}", flush=True)
                 found.append(one)
-                if not argv:
-                    RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+                result.climbs.append(one)
+                RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     passed = sum(one.passed for one in found)
     print(f"{passed} of {len(found)} climbs pass")
     return 0 if passed == len(found) else 1
+
+
+def committed() -> list[Climbed]:
+    """Return the climbs of the committed result."""
+    return msgspec.json.decode(RESULT.read_bytes(), type=CorrectPairs).climbs if RESULT.is_file() else []
 
 
 def used(parity: TaskParity) -> dict[str, float]:

@@ -27,7 +27,7 @@ class Limits:
     factor: float
     least: float
     most: float
-    may_diverge: bool = False  # whether values may be infinite or NaN, if they are so on both sides
+    may_diverge: bool = False  # whether tensors may hold infinite values or NaN, if both sides hold some
 
 
 LIMITS = {"float64": Limits(500, 1e-11, 1e-9), "float32": Limits(500, 2e-5, 1e-2)}
@@ -64,7 +64,7 @@ class Found:
     relative: float | None
     tolerance: float
     zero: bool = False  # zero within rounding on both sides, and judged by the group's scale
-    diverged: bool = False  # on both sides alike; the finite values are compared
+    diverged: bool = False  # it holds values that are not finite, and only the others are compared
     moved: float = 0.0  # relative movement of a side's own values, beyond the rounding of the weights
     detail: str | None = None
     index: tuple[int, ...] = ()
@@ -113,6 +113,8 @@ def compare(
     few correct digits.
     """
     names = [one for one in (order or lefts) if one in lefts or one in rights]
+    if not all(any(not np.isfinite(one).all() for one in side.values()) for side in (lefts, rights)):
+        limits = replace(limits, may_diverge=False)
     scale = max((largest(side[name]) for side in (lefts, rights) for name in side), default=0.0)
     return Comparison(
         [
@@ -143,12 +145,11 @@ def compared(
         return Found(tensor, None, limits.least, detail=shapes)
     if left.size == 0 or (left.dtype.kind in "iub" and np.array_equal(left, right)):
         return Found(tensor, 0.0, limits.least)
-    finite = np.isfinite(left), np.isfinite(right)
-    diverged = not all(one.all() for one in finite)
-    if diverged and not (limits.may_diverge and np.array_equal(*finite)):
-        sides = [name for name, one in zip(("tf", "torch"), finite, strict=True) if not one.all()]
+    sides = [name for name, one in (("tf", left), ("torch", right)) if not np.isfinite(one).all()]
+    if sides and not limits.may_diverge:
         return Found(tensor, None, limits.least, detail=f"it is not finite in {' and '.join(sides)}")
-    left, right = (np.where(finite[0], one, 0) for one in (left, right))
+    finite = np.isfinite(left) & np.isfinite(right)
+    left, right = (np.where(finite, one, 0) for one in (left, right))
     apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
     moved, rounding = noise
     movements = [rounding, *(movement(*one) for one in zip(pair, moved, strict=True))]
@@ -161,7 +162,7 @@ def compared(
     values = float(left[index]), float(right[index])
     relative = float(apart.max()) / scale if scale else 0.0
     beyond = max(max(movements) - FEW_UNITS * rounding, 0.0) / scale if scale else 0.0
-    return Found(tensor, relative, tolerance, zero, diverged, beyond, None, index, values)
+    return Found(tensor, relative, tolerance, zero, bool(sides), beyond, None, index, values)
 
 
 def movement(array: np.ndarray | None, other: np.ndarray | None) -> float:
