@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from compare.errors import UserError
 from compare.reasons import reason_of
@@ -91,9 +91,16 @@ def import_within(path: Path, root: Path, top: str) -> ModuleType:
     return load(".".join([top, *parts, path.name.removesuffix(".py").replace(".", "_")]), path)
 
 
+class FromSource(importlib.machinery.SourceFileLoader):
+    """Compiles a file each time. Python's cache takes a change within the same second for none."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def load(name: str, path: Path, locations: list[str] | None = None) -> ModuleType:
     """Execute a file with any suffix as a module of this name."""
-    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    loader = FromSource(name, str(path))
     spec = importlib.util.spec_from_file_location(
         name, path, loader=loader, submodule_search_locations=locations
     )
@@ -106,8 +113,12 @@ def load(name: str, path: Path, locations: list[str] | None = None) -> ModuleTyp
 
 @contextmanager
 def speaking_of(path: Path, root: Path) -> Iterator[None]:
-    """Set sys.argv to the file's path alone, and raise UserError, naming the file, if its import fails."""
+    """Set sys.argv to the file's path alone, and raise UserError, naming the file, if its import fails.
+
+    Nothing is written to the folders of what it imports: no cache of compiled files.
+    """
     arguments, sys.argv = sys.argv, [str(path)]
+    caching, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     shown = f"{path.parent.name}/{INIT}" if path.name == INIT else path.name
     try:
         yield
@@ -120,7 +131,7 @@ def speaking_of(path: Path, root: Path) -> Iterator[None]:
         traceback.print_exc()
         raise UserError(f"{shown} cannot be imported{line_in(error, root)}: {reason_of(error)}") from error
     finally:
-        sys.argv = arguments
+        sys.argv, sys.dont_write_bytecode = arguments, caching
 
 
 def line_in(error: BaseException, root: Path) -> str:

@@ -1,5 +1,7 @@
 """A user's own file: its name hides nothing and decides nothing, and what its import does is said of it."""
 
+import os
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +49,20 @@ def write(directory: Path, files: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return directory
+
+
+def test_a_change_within_the_same_second_counts(tmp_path: Path) -> None:
+    """Python's cache knows a file by its size and the second of its change. Nothing is left in the folder."""
+    path = write(tmp_path, {"port.py": "import beside\nvalue = 1\n", "beside.py": ""}) / "port.py"
+    for _ in range(2):  # the second import would read the cache of the first
+        assert import_file(path).value == 1
+    path.with_name("__pycache__").mkdir(exist_ok=True)
+    py_compile.compile(str(path))
+    times = path.stat()
+    path.write_text("import beside\nvalue = 2\n")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert import_file(path).value == 2
+    assert [one.name.partition(".")[0] for one in (tmp_path / "__pycache__").iterdir()] == ["port"]
 
 
 @pytest.mark.parametrize("name", NAMES)
