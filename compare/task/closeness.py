@@ -33,10 +33,8 @@ class Limits:
 LIMITS = {"float64": Limits(500, 1e-11, 1e-9), "float32": Limits(500, 2e-5, 1e-2)}
 
 # Training amplifies rounding. Earlier rungs catch the mistakes that these limits may hide.
-STEPS = {
-    "float64": Limits(500, 1e-11, 1e-6, may_diverge=True),
-    "float32": Limits(500, FLOAT32["losses"].value, 0.5, may_diverge=True),
-}
+STEPS = {"float64": Limits(500, 1e-11, 1e-6), "float32": Limits(500, FLOAT32["losses"].value, 0.5)}
+LATER = {dtype: replace(limits, may_diverge=True) for dtype, limits in STEPS.items()}  # after several steps
 
 
 def of_gradients(limits: Limits, dtype: str, examples: int) -> Limits:

@@ -10,7 +10,7 @@ from compare.numbers import count, format_percent
 from compare.protocol import task_messages as messages
 from compare.protocol.task_messages import Leaf, Tensor
 from compare.records.task import TaskRung
-from compare.task.closeness import STEPS, Comparison, compare, of_gradients
+from compare.task.closeness import LATER, STEPS, Comparison, Limits, compare, of_gradients
 from compare.task.evidence import Climber, Evidence
 from compare.task.rows import failed, row
 from compare.task.side import Arrays
@@ -26,7 +26,7 @@ ADAPTIVE = ("Adam", "RMSprop", "Adagrad", "Nadam", "Adadelta", "Lamb", "Ftrl")
 def one_step(climber: Climber) -> TaskRung:
     """Compare parameters, running statistics and optimizer state after one step of the declared optimizer."""
     evidence = climber.twice(messages.TaskTrain(1))
-    compared = compare_after(climber, evidence, adaptive=is_adaptive(climber))
+    compared = compare_after(climber, evidence, STEPS[climber.dtype], adaptive=is_adaptive(climber))
     notes = bessel_notes(evidence)
     rung = row(climber, ("7", "one step"), evidence, compared, notes)
     first = compared.first_failing
@@ -39,7 +39,7 @@ def is_adaptive(climber: Climber) -> bool:
     return any(str(side.manifest.optimizer.get("name")).startswith(ADAPTIVE) for side in climber.sides)
 
 
-def compare_after(climber: Climber, evidence: Evidence, *, adaptive: bool) -> Comparison:
+def compare_after(climber: Climber, evidence: Evidence, limits: Limits, *, adaptive: bool) -> Comparison:
     """Compare each parameter's change, running statistics after Bessel's correction, and optimizer slots.
 
     An adaptive rule divides a gradient by its own size, so that rounding gives whole steps of either sign:
@@ -57,8 +57,8 @@ def compare_after(climber: Climber, evidence: Evidence, *, adaptive: bool) -> Co
         if tensor in climber.weights
     }
     moved = moves[0], moves[1]
-    limits = of_gradients(STEPS[climber.dtype], climber.dtype, climber.examples)
-    return compare(sides[0], sides[1], moved, limits, order=order, rounding=rounding)
+    own = of_gradients(limits, climber.dtype, climber.examples)
+    return compare(sides[0], sides[1], moved, own, order=order, rounding=rounding)
 
 
 def follows_rounding(climber: Climber, tensor: Tensor) -> bool:
@@ -133,7 +133,8 @@ def steps(climber: Climber, rung_id: str) -> TaskRung:
             reason = f"the rate of step {step} is {own:.9g} in tf, {other:.9g} in torch"
             return failed(rung_id, name, reason, f"rate of step {step}", ["is the schedule one step off?"])
     compared = compare_losses(climber, evidence)
-    after = compare_after(climber, evidence, adaptive=plain is None and is_adaptive(climber))
+    adaptive = plain is None and is_adaptive(climber)
+    after = compare_after(climber, evidence, LATER[climber.dtype], adaptive=adaptive)
     notes = drop_what_rounding_decides(climber, after)
     compared.found += [one for one in after.found if one.tensor.role != "slot"]
     notes += diverged_notes(compared)
@@ -181,7 +182,7 @@ def compare_losses(climber: Climber, evidence: Evidence) -> Comparison:
     one = [{tensor: np.asarray(n["losses"])} for n in (*evidence.numbers, *evidence.moved_numbers)]
     if climber.accepted("loss"):
         return Comparison()
-    return compare(one[0], one[1], (one[2], one[3]), STEPS[climber.dtype])
+    return compare(one[0], one[1], (one[2], one[3]), LATER[climber.dtype])
 
 
 def evaluation(climber: Climber) -> TaskRung:
@@ -204,7 +205,7 @@ def evaluation(climber: Climber) -> TaskRung:
     left, right = (one.result() for one in [climber.pool.submit(ask, place) for place in (0, 1)])
     after = Evidence(left[0], right[0], (left[1], right[1]))
     taps = [climber.judged(one, "tap") for one in (after.left, after.right)]
-    compared = compare(taps[0], taps[1], after.moved, STEPS[climber.dtype], order=[*taps[climber.reference]])
+    compared = compare(taps[0], taps[1], after.moved, LATER[climber.dtype], order=[*taps[climber.reference]])
     notes = [*drop_what_rounding_decides(climber, compared), *diverged_notes(compared)]
     notes += bessel_notes(evidence)
     return row(climber, ("9", "evaluation after training"), after, compared, notes)
