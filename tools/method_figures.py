@@ -133,16 +133,16 @@ def harness_section(record: dict[str, Any]) -> str:
 
 
 def cluster_section(record: dict[str, Any]) -> str:
-    """Return the ratio of the step with the cluster's engine to the step without it, and an A/A with it."""
+    """Return the step beside a running engine and beside a stopped one, their ratio, and an A/A."""
     rows = []
-    for label, one in record["with_engine_over_without"].items():
-        with_engine, without = one["with_engine_seconds"], one["without_seconds"]
-        seconds = [format_seconds(median(each)) for each in (with_engine, without)]
-        rows.append([Label.read(label).title, *seconds, format_ratio(ratio_interval(with_engine, without))])
-    found = table(["", "with the engine", "without", "ratio"], rows)
+    for label, one in record["engine_running_over_stopped"].items():
+        running, stopped = one["running_seconds"], one["stopped_seconds"]
+        seconds = [format_seconds(median(each)) for each in (running, stopped)]
+        rows.append([Label.read(label).title, *seconds, format_ratio(ratio_interval(running, stopped))])
+    found = table(["", "engine running", "engine stopped", "ratio"], rows)
+    launches = f"{count(record['seeds'], 'launch')} of {count(record['steps'], 'step')} each"
     same = bullets(record["same_variant_with_engine"])
-    pairs = count(record["pairs"], "pair")
-    return f"{found}\n\n{pairs} of runs, in turn. {record['environment']['cpu']}.\n\n{same}"
+    return f"{found}\n\n{launches}. {record['environment']['cpu']}.\n\n{same}"
 
 
 def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:
