@@ -81,8 +81,8 @@ class Apart:
             yield worker
 
 
-def noting(run: InputsRun | InferenceRun, directory: Path, act: Callable[[], None]) -> None:
-    """Call `act`. A failure ends only this row, with the reason."""
+def noting(run: InputsRun | InferenceRun, directory: Path, act: Callable[[], None]) -> bool:
+    """Call `act`, and return whether it did well. A failure ends only this row, with the reason."""
     try:
         act()
     except WorkerRefused as refusal:
@@ -90,3 +90,6 @@ def noting(run: InputsRun | InferenceRun, directory: Path, act: Callable[[], Non
         run.reason = refusal.beside(directory)
     except WorkerFailed as failure:
         run.reason = failure.beside(directory)
+    else:
+        return True
+    return False

@@ -183,6 +183,21 @@ class Worker:
         ends = f"; last line: {last}" if last and last not in what else ""
         return WorkerFailed(f"{what}{ends}", self.named_log, gone=gone)
 
+    @contextlib.contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let the process and its children run in the block, and stop them after it: nothing works ahead."""
+        self.send_group(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            if not self.closed:
+                self.send_group(signal.SIGSTOP)
+
+    def send_group(self, number: int) -> None:
+        if self.process.returncode is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self.process.pid, number)
+
     def kill(self) -> None:
         """End the process at once, so that no thread waits for its answer any longer. `close` cleans up."""
         if self.process.returncode is None:  # Popen.kill would reap it before `ending` reads how it ended
@@ -208,6 +223,7 @@ class Worker:
         if self.closed:
             return
         self.closed = True
+        self.send_group(signal.SIGCONT)  # it may be stopped
         self.channel.close()  # the worker reads the end of its input and exits
         self._await_exit(grace_seconds)
         kill_tree(self.process)

@@ -128,10 +128,14 @@ class TimeBatchSize(msgspec.Struct, tag=True, frozen=True):
 
 
 class TrainFromInputs(msgspec.Struct, tag=True, frozen=True):
-    """Train on `steps` batches of an input pipeline of the framework, from the start of the shared order."""
+    """Train on the next `block` batches of an input pipeline over the first `steps` batches in shared order.
+
+    The first request starts the pipeline. The reply to the last one times the pipeline alone, too.
+    """
 
     pipeline: str  # a key of PIPELINES in `tf_impl.inputs` or `torch_impl.inputs`
     steps: int
+    block: int
 
 
 class TimeInference(msgspec.Struct, tag=True, frozen=True):
@@ -252,12 +256,12 @@ class Timed(msgspec.Struct, tag=True, frozen=True):
 
 
 class TrainedFromInputs(msgspec.Struct, tag=True, frozen=True):
-    """A training on batches of an input pipeline. Lists have one entry per step."""
+    """A block of a training on batches of an input pipeline. Lists have one entry per step."""
 
     losses: list[float]
     step_seconds: list[float]  # from the end of the previous step to the loss on the host
-    first_batch_seconds: float  # from the start of the pipeline to its first batch
-    alone_seconds: list[float]  # one entry per batch, for the pipeline without training
+    first_batch_seconds: float | None  # in the first block, from the start of the pipeline to its first batch
+    alone_seconds: list[float]  # after the last block, one entry per batch of the pipeline without training
     cpu_seconds: float  # used in the steps by this process and its children
 
 

@@ -86,9 +86,9 @@ def of_run(one: Findings) -> Iterator[Table]:
         yield Table(
             f"job-inputs{name}",
             f"Input pipelines{suffix}",
-            "Each pipeline feeds the eager step for an epoch, in the shared order. On the CPU its losses "
-            "equal those of the eager launch to the last bit. Added: how much longer a step takes than on "
-            "arrays in memory.",
+            "Each pipeline feeds the eager step for an epoch, in the shared order; the pipelines take turns. "
+            "On the CPU its losses equal those of the eager launch to the last bit. Added: how much longer a "
+            "step takes than on arrays in memory.",
             ["pipeline", "step with its input", "added", "pipeline alone", "first batch", "CPU time"],
             [input_row(row) for row in pipelines],
             [verdict.sentence for verdict in job.input_verdicts(results)],

@@ -6,6 +6,9 @@ import importlib
 import itertools
 import os
 import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,34 +19,56 @@ from compare.worker.contract import InputsModule
 from compare.worker.session import Session
 
 
-def train_from_inputs(session: Session, request: messages.TrainFromInputs) -> messages.TrainedFromInputs:
-    """Time each step from the end of the previous step to the loss on the host, as a user's loop runs.
+class Feed:
+    """A pipeline that has started, and the batches that are left of it."""
 
-    Then time the pipeline alone, over as many batches, without training on them.
-    """
-    module: InputsModule = importlib.import_module(f"{session.request.framework}_impl.inputs")
-    pipeline, order = module.PIPELINES[request.pipeline], shared_order(session, request.steps)
-    arguments = (session.dataset.train_images, session.dataset.train_labels, order, session.host_dtype)
-    losses, ends = [], []
-    cpu_start = cpu_seconds()
-    start = time.perf_counter()
-    first_batch_seconds = None
-    for batch in pipeline(*arguments):
-        if first_batch_seconds is None:
-            first_batch_seconds = time.perf_counter() - start
-        loss, _ = session.trainer.step(*batch)
-        losses.append(float(loss))
-        ends.append(time.perf_counter())
-    used = cpu_seconds() - cpu_start
-    alone = [time.perf_counter()]
-    alone += [time.perf_counter() for _ in pipeline(*arguments)]
-    return messages.TrainedFromInputs(
-        losses=losses,
-        step_seconds=np.diff([start, *ends]).tolist(),
-        first_batch_seconds=first_batch_seconds or 0.0,
-        alone_seconds=np.diff(alone).tolist(),
-        cpu_seconds=used,
-    )
+    def __init__(self, session: Session, request: messages.TrainFromInputs) -> None:
+        module: InputsModule = importlib.import_module(f"{session.request.framework}_impl.inputs")
+        self.session, self.left = session, request.steps
+        order = shared_order(session, request.steps)
+        dataset = session.dataset
+        arguments = (dataset.train_images, dataset.train_labels, order, session.host_dtype)
+        self.start = partial(module.PIPELINES[request.pipeline], *arguments)
+        self.batches: Iterator[Any] | None = None
+
+    def train(self, steps: int) -> messages.TrainedFromInputs:
+        """Time each step from the end of the previous step to the loss on the host, as a user's loop runs."""
+        losses: list[float] = []
+        ends: list[float] = []
+        first_batch_seconds = None
+        cpu_start = cpu_seconds()
+        start = time.perf_counter()
+        starting = self.batches is None
+        self.batches = self.start() if self.batches is None else self.batches
+        for batch in itertools.islice(self.batches, steps):
+            if starting and not ends:
+                first_batch_seconds = time.perf_counter() - start
+            loss, _ = self.session.trainer.step(*batch)
+            losses.append(float(loss))
+            ends.append(time.perf_counter())
+        used = cpu_seconds() - cpu_start
+        self.left -= steps
+        return messages.TrainedFromInputs(
+            losses=losses,
+            step_seconds=np.diff([start, *ends]).tolist(),
+            first_batch_seconds=first_batch_seconds,
+            alone_seconds=[] if self.left > 0 else self.alone_seconds(),
+            cpu_seconds=used,
+        )
+
+    def alone_seconds(self) -> list[float]:
+        """Time the pipeline alone, over as many batches, without training on them."""
+        alone = [time.perf_counter()]
+        alone += [time.perf_counter() for _ in self.start()]
+        seconds: list[float] = np.diff(alone).tolist()
+        return seconds
+
+
+def train_from_inputs(session: Session, request: messages.TrainFromInputs) -> messages.TrainedFromInputs:
+    if session.feed is None:
+        session.feed = Feed(session, request)
+    feed: Feed = session.feed
+    return feed.train(request.block)
 
 
 def shared_order(session: Session, steps: int) -> np.ndarray:

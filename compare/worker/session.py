@@ -135,6 +135,7 @@ class Session:
         self.batches = self.stream()
         self.digest, self.rows_digest = hashlib.sha256(), hashlib.sha256()
         self.steps_done = 0
+        self.feed: Any = None  # the input pipeline that has started: `inputs.Feed`
 
     def build_trainer(self, weights: NotedWeights) -> Trainer:
         """Build the trainer. Raises RefusedRequest with the last parameter that was read, if this fails."""

@@ -52,7 +52,7 @@ def test_every_pipeline_trains_as_the_eager_step_does(framework: Any, tmp_path: 
         eager = Launch(framework, "eager", "cpu", "float32", 0, f"{framework}:eager", losses=losses)
         for pipeline in (one for one in PIPELINES if one.framework == framework):
             set_up(places["fed"])
-            request = messages.TrainFromInputs(pipeline.pipeline, STEPS)
+            request = messages.TrainFromInputs(pipeline.pipeline, STEPS, STEPS)
             reply = worker.request(request, messages.TrainedFromInputs, TIMEOUT_SECONDS)
             assert len(reply.step_seconds) == len(reply.alone_seconds) == STEPS
             run = InputsRun(

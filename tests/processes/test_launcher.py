@@ -216,6 +216,37 @@ def test_a_stopped_worker_is_told_from_one_that_hangs(start: Start) -> None:
         start("signal-SIGSTOP").request(PROBE, messages.Probed, 1)
 
 
+def all_stopped(worker: Worker, *, expected: bool) -> bool:
+    """Return whether all processes of the worker's group are stopped, which is seen a moment late."""
+    for _ in range(500):
+        states = {member.status() for member in group_members(worker.process.pid)}
+        if (states == {psutil.STATUS_STOPPED}) == expected:
+            break
+        time.sleep(0.01)
+    return states == {psutil.STATUS_STOPPED}
+
+
+def test_a_worker_that_waits_for_its_turn_is_stopped_with_its_children(start: Start) -> None:
+    """In its turn it answers. Closing wakes it, so that it ends by itself."""
+    worker = start("good")
+    for _ in range(2):
+        with worker.awake():
+            assert not all_stopped(worker, expected=False)
+            worker.request(PROBE, messages.Probed, 20)
+        assert all_stopped(worker, expected=True)
+    worker.close(grace_seconds=20)
+    assert worker.process.returncode >= 0  # no signal
+
+
+def test_a_failure_in_its_turn_leaves_no_stopped_worker(start: Start) -> None:
+    """The worker was ended by the failure, and nothing is sent to a group that is gone."""
+    worker = start("dies-later")
+    with worker.awake(), contextlib.suppress(WorkerFailed):
+        for _ in range(5):
+            worker.request(PROBE, messages.Probed, 20)
+    assert worker.closed
+
+
 def test_an_earlier_attempts_log_tells_nothing_of_this_one(start: Start, tmp_path: Path) -> None:
     """A resumed run appends to the logs of the one that was cut off."""
     (tmp_path / "worker.log").write_text("the last words of another process\n")
