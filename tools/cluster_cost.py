@@ -4,8 +4,8 @@ A driver starts the engine as `--cluster local` does, with a task that waits for
 Beside it, launches train in turn as in any run. All processes of the driver are stopped and continued, every
 two rounds of blocks, so that steps beside a running engine and beside a stopped one are seconds apart: the
 speed of a machine drifts from minute to minute. Writes docs/results/cluster.json: for each label, the paired
-ratio of the two step times, with its interval over launches; and the verdict of a run with the engine that
-compares a variant with itself.
+ratio of the two step times, with its interval over launches; the CPUs that the engine keeps busy; and the
+verdict of a run with the engine that compares a variant with itself.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
         return drive()
     seconds: dict[str, tuple[list[float], list[float]]] = {}
     with tempfile.TemporaryDirectory() as directory, engine() as processes:
+        used = cpus_used(processes)
         for seed in CONFIG.seed_range():
             for run, states in trained(seed, Path(directory), Switch(processes)):
                 for kept, found in zip(
@@ -62,6 +63,7 @@ def main(argv: Sequence[str]) -> int:
         "environment": machine.describe(),
         "seeds": CONFIG.seeds,
         "steps": CONFIG.steps,
+        "engine_cpus_used": used,
         "engine_running_over_stopped": {label: compared(*both) for label, both in seconds.items()},
         "same_variant_with_engine": [
             one.sentence for one in same.comparisons if one.metric == "step_seconds"
@@ -87,6 +89,15 @@ def engine() -> Iterator[list[psutil.Process]]:
             driver.stdin.close()
 
 
+def cpus_used(processes: Sequence[psutil.Process], seconds: float = 20.0) -> float:
+    """Return how many CPUs the engine keeps busy while nothing trains."""
+    time.sleep(seconds)  # for what the start leaves to do
+    before, start = [sum(one.cpu_times()[:2]) for one in processes], time.monotonic()
+    time.sleep(seconds)
+    after = [sum(one.cpu_times()[:2]) for one in processes]
+    return (sum(after) - sum(before)) / (time.monotonic() - start)
+
+
 def drive() -> int:
     """Start the engine and a task that waits, and look for its end as a run does, until the input closes."""
     closed = threading.Thread(target=sys.stdin.read, daemon=True)
@@ -94,8 +105,9 @@ def drive() -> int:
     with joined(LOCAL) as started:
         node = started.nodes()[0]
         task = started.ray.remote(wait_for_a_command).options(num_cpus=node.cpus).remote()
-        while not started.ended({task: node}):
+        if not started.ended({task: node}):  # after two seconds it runs
             print("ready", flush=True)
+        while not started.ended({task: node}):
             if not closed.is_alive():
                 return 0
     return 1

@@ -141,7 +141,9 @@ def cluster_section(record: dict[str, Any]) -> str:
         rows.append([Label.read(label).title, *seconds, format_ratio(ratio_interval(running, stopped))])
     found = table(["", "engine running", "engine stopped", "ratio"], rows)
     launches = f"{count(record['seeds'], 'launch')} of {count(record['steps'], 'step')} each"
-    same = bullets(record["same_variant_with_engine"])
+    cpus = record["environment"]["cpus_usable"]
+    busy = f"The engine's processes keep {record['engine_cpus_used']:.3f} of {count(cpus, 'CPU')} busy."
+    same = bullets([busy, *record["same_variant_with_engine"]])
     return f"{found}\n\n{launches}. {record['environment']['cpu']}.\n\n{same}"
 
 

@@ -26,6 +26,13 @@ SETTINGS = {
     "RAY_worker_niceness": "0",
     "RAY_memory_monitor_refresh_ms": "0",
     "RAY_kill_child_processes_on_worker_exit": "0",
+    # The rest would take CPU time beside the training, and serves nothing here (`make cluster-cost`).
+    "RAY_enable_metrics_collection": "0",
+    "RAY_event_stats": "0",
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_raylet_report_resources_period_milliseconds": "1000",
+    "RAY_gcs_pull_resource_loads_period_milliseconds": "5000",
+    "RAY_object_manager_timer_freq_ms": "1000",
 }
 
 
