@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -15,16 +16,18 @@ import safetensors.numpy
 from compare.config import RunConfig
 from compare.data import mnist
 from compare.data.weights import initial_weights
-from compare.experiment.apart import Apart, noting
+from compare.experiment.apart import AfterTraining, Apart, noting
+from compare.experiment.experiment import recorded
 from compare.experiment.inference import answer
-from compare.experiment.inputs import differing_at
+from compare.experiment.inputs import differing_at, feed_in_turn
 from compare.inference_forms import FORMS, FORMS_BY_NAME
 from compare.pipelines import PIPELINES
 from compare.processes.conditions import Conditions
 from compare.processes.launcher import WorkerRefused
 from compare.protocol import messages
+from compare.records.environment import Environment
 from compare.records.job import InferenceRun, InputsRun
-from compare.records.results import Launch
+from compare.records.results import Launch, Results
 from tests.ladder.small import write_small_mnist
 
 STEPS, TIMEOUT_SECONDS = 7, 300  # of 16 of 60 images: the order goes on into a second epoch
@@ -52,15 +55,42 @@ def test_every_pipeline_trains_as_the_eager_step_does(framework: Any, tmp_path: 
         eager = Launch(framework, "eager", "cpu", "float32", 0, f"{framework}:eager", losses=losses)
         for pipeline in (one for one in PIPELINES if one.framework == framework):
             set_up(places["fed"])
-            request = messages.TrainFromInputs(pipeline.pipeline, STEPS, STEPS)
-            reply = worker.request(request, messages.TrainedFromInputs, TIMEOUT_SECONDS)
-            assert len(reply.step_seconds) == len(reply.alone_seconds) == STEPS
-            run = InputsRun(
-                framework=framework, label=pipeline.name, seed=0, device="cpu", losses=reply.losses
-            )
+            run = InputsRun(framework=framework, label=pipeline.name, seed=0, device="cpu")
+            for steps in (STEPS - 3, 3):
+                request = messages.TrainFromInputs(pipeline.pipeline, STEPS, steps)
+                reply = worker.request(request, messages.TrainedFromInputs, TIMEOUT_SECONDS)
+                run.losses += reply.losses
+                assert len(reply.losses) == len(reply.step_seconds) == steps
+                assert (reply.first_batch_seconds is None) == (steps == 3)
+                assert len(reply.alone_seconds) == (STEPS if steps == 3 else 0)
             assert differing_at(run, eager) is None, pipeline.name
             run.losses[5] = float(np.nextafter(run.losses[5], 9))
             assert differing_at(run, eager) == 5
+
+
+def test_pipelines_of_a_seed_take_turns(tmp_path: Path) -> None:
+    """Each row holds every step of its launch. A launch that cannot be judged, or fails, ends alone."""
+    config = RunConfig(steps=STEPS, batch_size=16, threads=(1,), data_dir=write_small_mnist(tmp_path))
+    dataset = mnist.load(config.data_dir, config.spec())
+    weights = tmp_path / "initial-weights-seed0.safetensors"
+    safetensors.numpy.save_file(initial_weights(config.spec(), 0), weights)
+    results = Results(config=recorded(config, dataset), environment=Environment())
+    after = AfterTraining(config, tmp_path, dataset, results, lambda _: None, lambda: None)
+    conditions = config.conditions("cpu")
+    eager = Apart(config, tmp_path, conditions, "torch", "eager", 0, "torch_impl.train", weights)
+    with eager.worker("eager.log") as worker:
+        losses = worker.request(messages.Train(STEPS), messages.Trained, TIMEOUT_SECONDS).losses
+    results.runs = [
+        Launch("torch", "eager", "cpu", "float32", 0, "torch:eager", status="ok", reason=None, losses=losses)
+    ]
+    gathered, loader, tf = feed_in_turn(after, ["torch:gathered", "torch:tensor-dataset", "tf:tutorial"], 0)
+    assert tf.reason == "tf:eager of seed 0 did not finish: there are no losses to compare"
+    epoch = math.ceil(len(dataset.train_labels) / config.batch_size)
+    for run in (gathered, loader):
+        assert (run.status, run.reason, run.losses) == ("ok", None, losses[:epoch])
+        assert len(run.step_seconds) == len(run.alone_seconds) == epoch
+        assert (run.first_batch_seconds or 0) > 0
+        assert (run.cpu_seconds or 0) > 0
 
 
 @pytest.mark.parametrize("framework", [pytest.param("tf", marks=pytest.mark.proof), "torch"])
