@@ -21,7 +21,7 @@ from compare.records.environment import Card
 from compare.records.foreign import read_results
 from compare.records.parity import Gate
 from compare.records.results import Launch
-from compare.rendering import facts
+from compare.rendering import facts, report_files
 from tests.commands import wait_until
 from tests.rendering import synthetic
 
@@ -260,7 +260,7 @@ def test_a_runs_results_hold_the_cards_facts(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(experiment_card, "SAMPLE_SECONDS", 0.01)
     monkeypatch.setattr(experiment, "gate", lambda *_, **__: parity)
     monkeypatch.setattr(experiment, "train_seed", training)
-    monkeypatch.setattr(experiment, "render", lambda *_: None)
+    monkeypatch.setattr(report_files, "render", lambda *_: None)
     Experiment.prepare(dataclasses.replace(RunConfig(), seeds=1, out=tmp_path / "run")).execute()
     results = read_results(tmp_path / "run")
     card = results.environment.card
