@@ -84,7 +84,7 @@ def sections() -> dict[str, str]:
         ),
         "conversions": method_figures.conversions_section(method_figures.read(RESULTS / "conversions.json")),
         "first_call": method_figures.first_call_section(method_figures.read(RESULTS / "install.json")),
-        "job": job_section(RESULTS / "job.json", RESULTS / "job_again.json"),
+        "job": job_section(RESULTS / "job.json", *sorted(RESULTS.glob("job_again*.json"))),
         "machines": "\n\n".join(on_machines),
         "two_machines": on_machines[1],
         "cluster": method_figures.cluster_section(method_figures.read(RESULTS / "cluster.json")),
@@ -107,14 +107,18 @@ def machines_parts(*files: Path) -> list[str]:
     return [rows, sentence, *noted]
 
 
-def job_section(path: Path, again: Path) -> str:
+def job_section(path: Path, *again: Path) -> str:
     """Return the findings of the committed run of the whole job, and each pipeline compared with itself."""
     found = find(read_results(path))
     parts = ["## What was measured", machine_sentence(found.results), bullets(job.answers([found]))]
     for one in job.tables([found]):
         parts += [f"### {one.title}", one.note, table(one.header, one.rows)]
         parts += [bullets(one.more)] if one.more else []
-    said = [verdict.sentence for verdict in verdicts_against_itself(read_results(again))]
+    said = [
+        f"{verdict.sentence} Seeds {one.config.first_seed} to {one.config.first_seed + one.config.seeds - 1}."
+        for one in map(read_results, again)
+        for verdict in verdicts_against_itself(one)
+    ]
     parts += ["### Each pipeline against itself", bullets(said)]
     return "\n\n".join(parts)
 
