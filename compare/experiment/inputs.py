@@ -114,8 +114,8 @@ class Fed:
         )
         stem = run.label.replace(":", "-").replace("#", "-")
         self.worker = stack.enter_context(apart.worker(f"inputs-{stem}-seed{run.seed}.log"))
-        with self.worker.awake():  # and stopped from here on
-            run.reason = "interrupted before the first step"
+        self.worker.stop()
+        run.reason = "interrupted before the first step"
 
     def train(self, steps: int) -> None:
         if self.worker is None:

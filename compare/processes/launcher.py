@@ -183,20 +183,27 @@ class Worker:
         ends = f"; last line: {last}" if last and last not in what else ""
         return WorkerFailed(f"{what}{ends}", self.named_log, gone=gone)
 
+    def stop(self) -> None:
+        """Stop the process and its children, so that they do nothing until `awake`."""
+        if not self.closed:
+            self.send(signal.SIGSTOP)
+
     @contextlib.contextmanager
     def awake(self) -> Iterator[None]:
-        """Let the process and its children run in the block, and stop them after it: nothing works ahead."""
-        self.send_group(signal.SIGCONT)
+        """Let the process and its children run in the block, and stop them after it."""
+        self.send(signal.SIGCONT)
         try:
             yield
         finally:
-            if not self.closed:
-                self.send_group(signal.SIGSTOP)
+            self.stop()
 
-    def send_group(self, number: int) -> None:
+    def send(self, number: int) -> None:
+        """Send a signal to the group, or to the process alone if the system refused it a group."""
         if self.process.returncode is None:
-            with contextlib.suppress(OSError):
-                os.killpg(self.process.pid, number)
+            for send in (os.killpg, os.kill):
+                with contextlib.suppress(OSError):
+                    send(self.process.pid, number)
+                    return
 
     def kill(self) -> None:
         """End the process at once, so that no thread waits for its answer any longer. `close` cleans up."""
@@ -223,7 +230,7 @@ class Worker:
         if self.closed:
             return
         self.closed = True
-        self.send_group(signal.SIGCONT)  # it may be stopped
+        self.send(signal.SIGCONT)  # it may be stopped
         self.channel.close()  # the worker reads the end of its input and exits
         self._await_exit(grace_seconds)
         kill_tree(self.process)

@@ -39,9 +39,10 @@ class Feed:
         cpu_start = cpu_seconds()
         start = time.perf_counter()
         starting = self.batches is None
-        self.batches = self.start() if self.batches is None else self.batches
+        if self.batches is None:
+            self.batches = self.start()
         for batch in itertools.islice(self.batches, steps):
-            if starting and not ends:
+            if starting and first_batch_seconds is None:
                 first_batch_seconds = time.perf_counter() - start
             loss, _ = self.session.trainer.step(*batch)
             losses.append(float(loss))

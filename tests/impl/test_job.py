@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,11 @@ from compare.data.weights import initial_weights
 from compare.experiment.apart import AfterTraining, Apart, noting
 from compare.experiment.experiment import recorded
 from compare.experiment.inference import answer
-from compare.experiment.inputs import differing_at, feed_in_turn
+from compare.experiment.inputs import Fed, differing_at, feed_in_turn
 from compare.inference_forms import FORMS, FORMS_BY_NAME
 from compare.pipelines import PIPELINES
 from compare.processes.conditions import Conditions
-from compare.processes.launcher import WorkerRefused
+from compare.processes.launcher import WorkerFailed, WorkerRefused
 from compare.protocol import messages
 from compare.records.environment import Environment
 from compare.records.job import InferenceRun, InputsRun
@@ -91,6 +93,55 @@ def test_pipelines_of_a_seed_take_turns(tmp_path: Path) -> None:
         assert len(run.step_seconds) == len(run.alone_seconds) == epoch
         assert (run.first_batch_seconds or 0) > 0
         assert (run.cpu_seconds or 0) > 0
+    results.runs[0].losses[2] += 1.0
+    assert Fed(after, "torch:gathered", 0, epoch).judged().reason == "not started"
+    assert judged_again(gathered, after, epoch) == (
+        f"its batches are not those of torch:eager: the loss of step 2 is {gathered.losses[2]!r}, "
+        f"not {losses[2]!r}"
+    )
+
+
+def judged_again(run: InputsRun, after: AfterTraining, steps: int) -> str | None:
+    """Return what is said of a launch that ended as this one did."""
+    fed = Fed(after, run.label, run.seed, steps)
+    fed.run.losses, fed.run.alone_seconds = run.losses, run.alone_seconds
+    return fed.judged().reason
+
+
+class Ending:
+    """A worker that ends in its second turn."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.turns = directory, 0
+
+    @contextlib.contextmanager
+    def awake(self) -> Iterator[None]:
+        yield
+
+    def request(self, request: messages.TrainFromInputs, *_: object) -> messages.TrainedFromInputs:
+        self.turns += 1
+        if self.turns == 2:
+            raise WorkerFailed("torch:gathered was killed by SIGKILL", self.directory / "log")
+        return messages.TrainedFromInputs([2.3] * request.block, [0.1] * request.block, 0.5, [], 1.0)
+
+
+def test_a_launch_that_ends_in_its_turn_keeps_its_reason(tmp_path: Path) -> None:
+    """It is asked for nothing more, and is not judged by the steps that it has done."""
+    config = RunConfig(steps=STEPS, batch_size=16, threads=(1,), data_dir=write_small_mnist(tmp_path))
+    dataset = mnist.load(config.data_dir, config.spec())
+    results = Results(config=recorded(config, dataset), environment=Environment())
+    results.runs = [
+        Launch("torch", "eager", "cpu", "float32", 0, "torch:eager", status="ok", losses=[2.3] * STEPS)
+    ]
+    after = AfterTraining(config, tmp_path, dataset, results, lambda _: None, lambda: None)
+    fed, worker = Fed(after, "torch:gathered", 0, 4), Ending(tmp_path)
+    fed.worker = worker  # type: ignore[assignment]
+    for _ in range(4):
+        fed.attempt(lambda: fed.train(1))
+    run = fed.judged()
+    assert worker.turns == 2
+    assert (run.status, run.losses) == ("failed", [2.3])
+    assert run.reason == "torch:gathered was killed by SIGKILL; log: log"
 
 
 @pytest.mark.parametrize("framework", [pytest.param("tf", marks=pytest.mark.proof), "torch"])

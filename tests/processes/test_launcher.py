@@ -238,6 +238,23 @@ def test_a_worker_that_waits_for_its_turn_is_stopped_with_its_children(start: St
     assert worker.process.returncode >= 0  # no signal
 
 
+def test_a_worker_without_a_group_of_its_own_is_stopped_too(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sandbox may refuse new sessions: then there is no group to send a signal to."""
+    worker = start("good")
+
+    def refused(*_: int) -> None:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "killpg", refused)
+    worker.stop()
+    assert all_stopped(worker, expected=True)
+    with worker.awake():
+        assert worker.request(PROBE, messages.Probed, 20).versions == {"echo": "Probe"}
+    assert all_stopped(worker, expected=True)
+
+
 def test_a_failure_in_its_turn_leaves_no_stopped_worker(start: Start) -> None:
     """The worker was ended by the failure, and nothing is sent to a group that is gone."""
     worker = start("dies-later")
