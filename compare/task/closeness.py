@@ -111,7 +111,7 @@ def compare(
     few correct digits.
     """
     names = [one for one in (order or lefts) if one in lefts or one in rights]
-    if not all(any(not np.isfinite(one).all() for one in side.values()) for side in (lefts, rights)):
+    if limits.may_diverge and not (has_diverged(lefts) and has_diverged(rights)):
         limits = replace(limits, may_diverge=False)
     scale = max((largest(side[name]) for side in (lefts, rights) for name in side), default=0.0)
     return Comparison(
@@ -126,6 +126,10 @@ def compare(
             for name in names
         ]
     )
+
+
+def has_diverged(arrays: Arrays) -> bool:
+    return any(not np.isfinite(one).all() for one in arrays.values())
 
 
 def compared(
@@ -146,8 +150,9 @@ def compared(
     sides = [name for name, one in (("tf", left), ("torch", right)) if not np.isfinite(one).all()]
     if sides and not limits.may_diverge:
         return Found(tensor, None, limits.least, detail=f"it is not finite in {' and '.join(sides)}")
-    finite = np.isfinite(left) & np.isfinite(right)
-    left, right = (np.where(finite, one, 0) for one in (left, right))
+    if sides:
+        finite = np.isfinite(left) & np.isfinite(right)
+        left, right = (np.where(finite, one, 0) for one in (left, right))
     apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
     moved, rounding = noise
     movements = [rounding, *(movement(*one) for one in zip(pair, moved, strict=True))]

@@ -13,11 +13,11 @@ def mode_notes(climber: Climber, evaluated: Evidence, trained: Evidence) -> list
     A difference between the two sides fails rung 4b; these notes are about what both sides do.
     """
     notes = []
+    norms = [left for left, _ in climber.alignment.pairs if left.kind == "batch_norm"]
     for number, side in enumerate(climber.sides):
         before, after = ((one.left, one.right)[number] for one in (evaluated, trained))
         outputs = [one for one in after if one.role == "output" and one in before]
         changed = [one.path for one in outputs if not np.array_equal(before[one], after[one])]
-        norms = [left for left, _ in climber.alignment.pairs if left.kind == "batch_norm"]
         notes += [
             f"{norm.path} in {side.framework} is a BatchNorm, but computes the same in both modes"
             for norm in norms

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -25,20 +26,23 @@ def climbing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbing]:
         yield ready
 
 
-def climbed(mistake: Mistake, climbing: Climbing, directory: Path, seed: int = 0) -> TaskParity:
+def climbed(
+    mistake: Mistake,
+    climbing: Climbing,
+    directory: Path,
+    seed: int = 0,
+    dtype: Literal["float64", "float32"] = "float64",
+) -> TaskParity:
     """Put a pair, with a mistake in it or none, on the ladder."""
     tf, torch_file, task = written(mistake, directory)
-    config = ParityConfig(task=task, threads=1, seed=seed)
+    config = ParityConfig(task=task, threads=1, seed=seed, dtype=dtype)
     return climb_task(config, (task_file.read(task), task), (tf, torch_file), climbing, directory=directory)
 
 
 @pytest.mark.proof
 def test_one_worker_climbs_in_one_dtype_after_the_other(climbing: Climbing, tmp_path: Path) -> None:
     """A worker that climbed in float64 climbs in float32 next, with tolerances from float32's rounding."""
-    tf, torch_file, task = written(correct("branches"), tmp_path)
-    config = ParityConfig(task=task, threads=1, dtype="float32")
-    files, own = (tf, torch_file), (task_file.read(task), task)
-    parity = climb_task(config, own, files, climbing, directory=tmp_path)
+    parity = climbed(correct("branches"), climbing, tmp_path, dtype="float32")
     assert parity.summary.startswith(f"{len(RUNGS)} of {len(RUNGS)} rungs · 8 layers · float32")
     assert parity.exact is None
 
@@ -49,10 +53,7 @@ def test_one_worker_climbs_in_one_dtype_after_the_other(climbing: Climbing, tmp_
 def test_float32_still_finds_a_mistake(name: str, rung: str, climbing: Climbing, tmp_path: Path) -> None:
     """Its limits for gradients and steps are wide, but not as wide as a mistake."""
     mistake = next(one for one in MISTAKES if one.name == name)
-    tf, torch_file, task = written(mistake, tmp_path)
-    config = ParityConfig(task=task, threads=1, dtype="float32")
-    own = (task_file.read(task), task)
-    failing = climb_task(config, own, (tf, torch_file), climbing, directory=tmp_path).failing
+    failing = climbed(mistake, climbing, tmp_path, dtype="float32").failing
     assert failing is not None
     assert failing.id == rung
 

@@ -7,7 +7,7 @@ import pytest
 
 from compare.protocol.task_messages import Leaf, Tensor
 from compare.task.closeness import STEPS, Comparison, Found, compare
-from compare.task.training import corrected, drop_what_rounding_decides
+from compare.task.training import corrected, diverged_notes, drop_what_rounding_decides
 
 
 @pytest.mark.parametrize("calls", [1, 2])
@@ -51,3 +51,18 @@ def test_the_rounding_of_weights_is_no_movement() -> None:
     chaos = compare(left, right, (right, left), STEPS["float32"], rounding={a: 1e-9}).found[0]
     assert units.moved == 0
     assert chaos.moved == pytest.approx(0.196 / 1.2)
+
+
+@pytest.mark.parametrize(
+    ("diverged", "said"),
+    [(0, []), (1, ["in conv0/kernel, values"]), (3, ["in conv0/kernel and 2 more tensors, values"])],
+)
+def test_a_note_names_what_is_not_finite_after_training(diverged: int, said: list[str]) -> None:
+    """The first such tensor, and how many more; none if all values are finite."""
+    found = [
+        Found(Tensor("weight", f"conv{place}", "kernel"), 0.0, 0.5, diverged=place < diverged)
+        for place in range(4)
+    ]
+    notes = diverged_notes(Comparison(found))
+    assert len(notes) == len(said)
+    assert all(one in note for one, note in zip(said, notes, strict=True))
