@@ -45,11 +45,15 @@ SUMMARY = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell. `key` is a number or a text that the column sorts by; None sorts last."""
+    """A cell. `key` is a number or a text that the column sorts by; None sorts last.
+
+    note: why there is no figure, or a doubt about it. range: of the launches, on the page alone.
+    """
 
     text: str
     key: float | str | None = None
     note: str = ""
+    range: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,7 @@ def summary(found: Sequence[Findings]) -> tuple[list[str], list[list[str]]]:
     filled = columns(every)
     shown = [column for column in SUMMARY if column in filled]
     return [SUMMARY[column] for column in shown], [
-        [
-            row.cells[column].text if column == "step time" else cell_text(row.cells[column])
-            for column in shown
-        ]
-        for row in every
+        [cell_text(row.cells[column]) for column in shown] for row in every
     ]
 
 
@@ -103,7 +103,7 @@ def row(label: Label, one: Findings, *, several: bool) -> Row:
         label,
         {
             "variant": Cell(title, title),
-            "step time": Cell(tables.seconds_cell(step), step, spread(seconds)),
+            "step time": Cell(tables.seconds_cell(step), step, range=spread(seconds)),
             "÷ baseline": ratio(compared, baseline=baseline),
             "verdict": verdict(runs, compared, baseline=baseline),
             "CPU time": middle([cpu_seconds(run) for run in good], format_seconds),

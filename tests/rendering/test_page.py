@@ -233,6 +233,14 @@ def test_a_run_without_warnings_says_what_was_watched() -> None:
         "No warning:",
         "drift and spread of the steps and other programs put no figure in doubt.",
     )
+    made.environment.cpu_mhz = [None, 2000.0]
+    assert verdicts.checks([find(made)])[1][1].startswith(
+        "drift and spread of the steps, other programs and the processor's clock put"
+    )
+    for run in made.runs:
+        run.foreign_cpu_seconds = []
+    made.environment.cpu_mhz = []
+    assert verdicts.checks([find(made)])[1][1] == "drift and spread of the steps put no figure in doubt."
     for run in made.runs:
         run.notes = ["the explanation is missing"]
     assert len(verdicts.checks([find(made)])) == 1
@@ -254,11 +262,13 @@ def test_the_step_time_has_the_range_of_its_launches() -> None:
     for place, run in enumerate(made.runs):
         run.step_seconds = [0.03 + 0.001 * place] * 60
     found = [find(made)]
-    assert variant_table.rows(found)[0].cells["step time"].note == "30.0–34.0 ms"
+    assert variant_table.rows(found)[0].cells["step time"].range == "30.0–34.0 ms"
     assert variant_table.summary(found)[1][0][1:3].count("32.0 ms") == 1
+    assert "<small>30.0–34.0 ms</small>" in page.page(found, [])
+    assert variant_table.spread([0.0009, 0.0011]) == "900 µs–1.10 ms"
     for run in made.runs:
         run.step_seconds = [0.03] * 60
-    assert variant_table.rows([find(made)])[0].cells["step time"].note == ""
+    assert variant_table.rows([find(made)])[0].cells["step time"].range == ""
 
 
 @pytest.mark.parametrize("text", ["</script>", "<!--", "&amp;"])
