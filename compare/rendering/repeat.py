@@ -26,7 +26,7 @@ def command(config: Config) -> str:
         if field.name in SEPARATE or set_by_task or value == default or value in (None, False):
             continue
         words.append(f"--{field.name.replace('_', '-')}")
-        words += [] if value is True else [f"{value:g}" if isinstance(value, float) else str(value)]
+        words += [] if value is True else [str(value)]
     if config.thread_counts:
         words += ["--threads", ",".join(map(str, config.thread_counts))]
     if not config.task and set_name(config.data.sha256) != MNIST:
