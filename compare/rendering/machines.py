@@ -1,4 +1,4 @@
-"""Says and tabulates what several machines give: a row for each, their mean, and one for another machine."""
+"""Writes the sentences and tables of several machines, their mean, and the prediction for one more."""
 
 from __future__ import annotations
 
