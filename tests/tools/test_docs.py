@@ -9,10 +9,14 @@ import pytest
 from compare.config import RunConfig, option_as_typed
 from compare.findings.cautions import MOST_MOVED
 from compare.findings.findings import find
+from compare.ladder import gate
+from compare.ladder.tolerances import FLOAT32, SHARE_OF_AN_IMAGE
 from compare.records.calibration import read as read_calibration
 from compare.records.foreign import read_results
 from compare.records.traps import read as read_traps
 from compare.rendering import markdown
+from compare.task import training
+from compare.task.closeness import STEPS
 from tools import docs, option_tables
 from tools.parity_docs import refreshed
 
@@ -41,9 +45,24 @@ def test_the_number_of_traps_is_that_of_the_committed_result() -> None:
     assert f"shows {count} porting mistakes" in (docs.ROOT / "CHANGELOG.md").read_text()
 
 
-def test_the_page_names_the_threshold_of_a_warning() -> None:
-    """docs/methods.md says by how much a disturbance must move a ratio."""
-    assert f"moves a ratio by more than {MOST_MOVED * 100:g} %" in (docs.ROOT / "docs/methods.md").read_text()
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("methods", f"moves a ratio by more than {MOST_MOVED * 100:g} %"),
+        ("parity", f"in float64 over {gate.STEPS} steps"),
+        ("parity", f"at most {gate.TRAINING_BATCH} images"),
+        ("any_network", f"gradients may differ by {FLOAT32['gradients'].value * 100:g} %"),
+        ("any_network", f"changes by more than {training.DECIDED * 100:g} %"),
+    ],
+)
+def test_a_page_names_a_threshold_as_the_code_has_it(page: str, words: str) -> None:
+    """A number in a sentence changes with the constant that it names."""
+    assert words in " ".join((docs.ROOT / "docs" / f"{page}.md").read_text().split())
+
+
+def test_the_page_names_the_limits_of_a_float32_proof() -> None:
+    """One and a half examples' share, and half, are written as words."""
+    assert (SHARE_OF_AN_IMAGE, STEPS["float32"].most) == (1.5, 0.5)
 
 
 def test_the_readmes_run_is_the_default_run() -> None:
