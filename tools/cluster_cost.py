@@ -51,12 +51,13 @@ def main(argv: Sequence[str]) -> int:
     seconds: dict[str, tuple[list[float], list[float]]] = {}
     with tempfile.TemporaryDirectory() as directory, engine() as processes:
         used = cpus_used(processes)
+        dataset, switch = mnist.load(None, CONFIG.spec()), Switch(processes)
         for seed in CONFIG.seed_range():
-            for run, states in trained(seed, Path(directory), Switch(processes)):
-                for kept, found in zip(
-                    seconds.setdefault(run.label, ([], [])), apart(run, states), strict=True
-                ):
-                    kept.append(median(found))
+            for run, states in trained(seed, dataset, Path(directory), switch):
+                beside_running, beside_stopped = seconds.setdefault(run.label, ([], []))
+                running, stopped = apart(run, states)
+                beside_running.append(median(running))
+                beside_stopped.append(median(stopped))
     with tempfile.TemporaryDirectory() as directory:
         same = measured(SAME_OPTIONS, Path(directory) / "same")
     record: dict[str, Any] = {
@@ -150,9 +151,10 @@ class Switch:
             self.running = running
 
 
-def trained(seed: int, directory: Path, switch: Switch) -> list[tuple[Launch, list[bool]]]:
+def trained(
+    seed: int, dataset: mnist.Dataset, directory: Path, switch: Switch
+) -> list[tuple[Launch, list[bool]]]:
     """Train a launch of each entrant. Return its row, and whether the engine ran during each block."""
-    dataset = mnist.load(None, CONFIG.spec())
     try:
         runs = train_seed(
             CONFIG,

@@ -20,6 +20,7 @@ from compare.data import task_file
 from compare.ladder.config import ParityConfig
 from compare.records import machine
 from compare.records.environment import Environment
+from compare.records.files import write_json
 from compare.records.task import TaskParity
 from compare.task.proof import climb_task, climbing_sides
 from tools.network_mistakes import NETWORKS, ROOT
@@ -56,8 +57,7 @@ def main(argv: Sequence[str]) -> int:
     """Climb with all pairs, or with those named by the arguments, whose rows alone are then replaced."""
     cases = product(argv or PAIRS, SEEDS, (1, 2), DTYPES)
     others = [one for one in committed() if argv and one.network not in argv]
-    result = CorrectPairs(machine.describe(), others)
-    found: list[Climbed] = []
+    result = CorrectPairs(machine.describe(), [*others])
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         with climbing_sides(ParityConfig(threads=1), directory) as climbing:
@@ -79,9 +79,9 @@ def main(argv: Sequence[str]) -> int:
                     result.environment.code_version,
                 )
                 print(f"{network} × {times}, {dtype}, seed {seed}: {one.summary}", flush=True)
-                found.append(one)
                 result.climbs.append(one)
-                RESULT.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+                write_json(RESULT, result)
+    found = result.climbs[len(others) :]
     passed = sum(one.passed for one in found)
     print(f"{passed} of {len(found)} climbs pass")
     return 0 if passed == len(found) else 1

@@ -141,12 +141,10 @@ def cluster_section(record: dict[str, Any]) -> str:
         rows.append([Label.read(label).title, *seconds, format_ratio(ratio_interval(running, stopped))])
     found = table(["", "engine running", "engine stopped", "ratio"], rows)
     launches = f"{count(record['seeds'], 'launch')} of {count(record['steps'], 'step')} each"
-    facts = list(record["same_variant_with_engine"])
-    if used := record.get("engine_cpus_used"):
-        cpus = count(record["environment"]["cpus_usable"], "CPU")
-        facts.insert(0, f"The engine's processes keep {used:.3f} of {cpus} busy.")
-    same = bullets(facts)
-    return f"{found}\n\n{launches}. {record['environment']['cpu']}.\n\n{same}"
+    cpus = count(record["environment"]["cpus_usable"], "CPU")
+    busy = f"The engine's processes keep {record['engine_cpus_used']:.3f} of {cpus} busy."
+    facts = bullets([busy, *record["same_variant_with_engine"]])
+    return f"{found}\n\n{launches}. {record['environment']['cpu']}.\n\n{facts}"
 
 
 def endurance_section(kills: dict[str, Any], soak: dict[str, Any]) -> str:

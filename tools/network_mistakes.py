@@ -18,6 +18,7 @@ from compare.errors import UserError
 from compare.ladder.config import ParityConfig
 from compare.records import machine
 from compare.records.environment import Environment
+from compare.records.files import write_json
 from compare.task.proof import climb_task, climbing_sides
 from tools.network_catalogue import MISTAKES, Mistake
 
@@ -62,8 +63,7 @@ def main(argv: Sequence[str]) -> int:
         )
         tried.append(one)
     if not argv:
-        result = msgspec.json.encode(Mistakes(environment, tried))
-        RESULT.write_bytes(msgspec.json.format(result, indent=1) + b"\n")
+        write_json(RESULT, Mistakes(environment, tried))
     caught, hidden = sum(one.caught for one in tried), sum(one.caught and one.hidden for one in tried)
     print(f"{caught} of {len(tried)} caught, {hidden} of them with equal outputs")
     return 0 if caught == len(tried) else 1

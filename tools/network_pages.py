@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from compare.numbers import format_percent
 from compare.rendering.markdown import table
 from tools.correct_pairs import RESULT as CORRECT
 from tools.correct_pairs import Climbed, CorrectPairs
@@ -69,7 +70,9 @@ def correct(result: CorrectPairs) -> str:
         share, rung = max((share, rung) for one in climbs for rung, share in one.worst.items())
         seconds = max(one.seconds for one in climbs)
         passed = f"{sum(one.passed for one in climbs)} of {len(climbs)}"
-        rows.append([network, dtype, passed, f"{share:.0%}, at rung {rung}", f"{seconds:.0f} s"])
+        rows.append(
+            [network, dtype, passed, f"{format_percent(share, 0)}, at rung {rung}", f"{seconds:.0f} s"]
+        )
     all_passed = sum(one.passed for one in result.climbs)
     head = f"{all_passed} of {len(result.climbs)} climbs pass ({result.environment.cpu}):"
     columns = ["network", "dtype", "climbs that pass", "nearest to its tolerance", "slowest climb"]
