@@ -92,7 +92,7 @@ def import_within(path: Path, root: Path, top: str) -> ModuleType:
 
 
 class FromSource(importlib.machinery.SourceFileLoader):
-    """Compiles a file each time. Python's cache takes a change within the same second for none."""
+    """Compiles the file at each import: Python's cache can miss a change within the same second."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)

@@ -1,6 +1,6 @@
 """Times input pipelines (`--inputs`): each feeds the eager step for an epoch, in its own process.
 
-The processes take turns, and those that wait are stopped: else a pipeline that runs ahead would prepare
+The processes take turns. Those that wait are stopped: otherwise a pipeline that runs ahead would prepare
 batches at no cost. A training on other batches, or on other bytes, has other losses: every loss must be that
 of the eager launch.
 """
@@ -18,8 +18,8 @@ import numpy as np
 from compare.config import RunConfig, eager_frameworks, times_chosen
 from compare.experiment.apart import AfterTraining, Apart, noting
 from compare.experiment.ends import parted_at
-from compare.experiment.launches import WARMUP_STEPS
 from compare.experiment.schedule import rounds, steps_of_block
+from compare.findings.job import HEAD_STEPS
 from compare.pipelines import PIPELINES_BY_NAME, Pipeline
 from compare.processes.launcher import Worker
 from compare.protocol import messages
@@ -72,7 +72,7 @@ def feed_in_turn(after: AfterTraining, labels: Sequence[str], seed: int) -> list
         def block_steps(left: int) -> int:
             return steps_of_block([one.run.step_seconds for one in fed if one.worker], left)
 
-        warmup = min(WARMUP_STEPS, steps // 2)
+        warmup = min(HEAD_STEPS, steps // 2)
         for round_ in rounds(len(fed), steps, warmup_steps=warmup, block_steps=block_steps, seed=seed):
             for one in (fed[index] for index in round_.order):
                 one.attempt(partial(one.train, round_.steps))

@@ -47,7 +47,7 @@ SUMMARY = {
 class Cell:
     """A cell. `key` is a number or a text that the column sorts by; None sorts last.
 
-    note: why there is no figure, or a doubt about it. range: of the launches, on the page alone.
+    note: why there is no figure, or a doubt about it. range: of the launches; only the page shows it.
     """
 
     text: str

@@ -153,7 +153,7 @@ def checks(found: Sequence[Findings]) -> list[tuple[str, str]]:
 
 
 def unwarned_lines(found: Sequence[Findings]) -> list[tuple[str, str]]:
-    """Return what was watched in each run without a warning, so that silence is not taken for neglect."""
+    """Return, for each run without a warning, what was watched: a reader cannot know it otherwise."""
     lines = []
     for one in found:
         timed = [run for run in one.results.runs if run.timed_seconds]

@@ -41,7 +41,7 @@ def of_gradients(limits: Limits, dtype: str, examples: int) -> Limits:
     """Widen limits in float32 for gradients and what follows from them.
 
     Rounding switches a unit near zero, or the winner of a nearly tied pool, on one side only. The gradient
-    then changes by up to the share of its example in the batch. One move of the weights need not show this.
+    then changes by up to the share of its example in the batch. Moving the weights once may not show this.
     """
     if dtype == "float64":
         return limits

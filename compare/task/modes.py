@@ -19,7 +19,10 @@ def mode_notes(climber: Climber, evaluated: Evidence, trained: Evidence) -> list
         outputs = [one for one in after if one.role == "output" and one in before]
         changed = [one.path for one in outputs if not np.array_equal(before[one], after[one])]
         notes += [
-            f"{norm.path} in {side.framework} is a BatchNorm, but computes the same in both modes"
+            (
+                f"{norm.path} in {side.framework} is a BatchNorm, but computes the same in training and in "
+                "evaluation"
+            )
             for norm in norms
             if norm.path not in changed and not norm.settings.get("frozen")
         ]

@@ -149,7 +149,7 @@ def steps(climber: Climber, rung_id: str) -> TaskRung:
 def drop_what_rounding_decides(climber: Climber, compared: Comparison) -> list[str]:
     """Drop all tensors of a float32 training that amplifies rounding too much; return a note on it.
 
-    Two right trainings then part as far as a right one and a wrong one. float64 proves these steps.
+    Two correct trainings then differ as much as a correct and a wrong one. float64 proves these steps.
     """
     most = max(compared.found, key=lambda one: one.moved, default=None)
     if climber.dtype == "float64" or most is None or most.moved <= DECIDED:
@@ -171,8 +171,8 @@ def diverged_notes(compared: Comparison) -> list[str]:
     more = f" and {count(len(found) - 1, 'more tensor')}" if found[1:] else ""
     return [
         (
-            f"both trainings diverge alike: in {found[0]}{more}, values that are not finite are not "
-            "compared. Lower the rate, or steps"
+            f"both trainings diverge: in {found[0]}{more}, values that are not finite are not compared. "
+            "To compare them, lower the rate or `steps`"
         )
     ]
 

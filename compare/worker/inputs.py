@@ -20,7 +20,7 @@ from compare.worker.session import Session
 
 
 class Feed:
-    """A pipeline that has started, and the batches that are left of it."""
+    """A started pipeline, and its remaining batches."""
 
     def __init__(self, session: Session, request: messages.TrainFromInputs) -> None:
         module: InputsModule = importlib.import_module(f"{session.request.framework}_impl.inputs")

@@ -9,6 +9,7 @@ import pytest
 from compare.config import RunConfig, option_as_typed
 from compare.findings.cautions import MOST_MOVED
 from compare.findings.findings import find
+from compare.findings.job import HEAD_STEPS
 from compare.ladder import gate
 from compare.ladder.tolerances import FLOAT32, SHARE_OF_AN_IMAGE
 from compare.records.calibration import read as read_calibration
@@ -49,6 +50,7 @@ def test_the_number_of_traps_is_that_of_the_committed_result() -> None:
     ("page", "words"),
     [
         ("methods", f"moves a ratio by more than {MOST_MOVED * 100:g} %"),
+        ("job", f"The first {HEAD_STEPS} steps are left out"),
         ("parity", f"in float64 over {gate.STEPS} steps"),
         ("parity", f"at most {gate.TRAINING_BATCH} images"),
         ("any_network", f"gradients may differ by {FLOAT32['gradients'].value * 100:g} %"),
